@@ -1,0 +1,1 @@
+"""The command line, installed as ``pointlabel.cli``. Only here is anything printed."""

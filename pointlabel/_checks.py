@@ -1,0 +1,72 @@
+"""Check arguments once, return clean arrays; the code behind trusts them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .errors import InputError
+
+
+def as_image(image: ArrayLike) -> NDArray:
+    """Return `image` as a 2-D array of integers, float32 or float64, without a copy where it is one."""
+    array = np.asarray(image)
+    if array.ndim != 2 or array.size == 0:
+        raise InputError(f"image must be a non-empty 2-D array (height, width), got shape {array.shape}")
+    if array.dtype == bool:
+        return array.astype(np.uint8)
+    if array.dtype.kind in "ui":
+        return array
+    if array.dtype.kind == "f":
+        return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
+    raise InputError(f"image must hold real numbers, got dtype {array.dtype}")
+
+
+def as_points(points: ArrayLike, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Return `points` as (N, 2) float64 in (row, column), each inside an image of `shape`.
+
+    A point belongs to the pixel it is nearest to, so the image covers [-0.5, size - 0.5) on each axis.
+    """
+    array = np.asarray(points, dtype=np.float64)
+    if array.size == 0:
+        return np.zeros((0, 2))
+    if array.ndim != 2 or array.shape[1] != 2:
+        raise InputError(f"points must have shape (N, 2) as (row, column), got {array.shape}")
+    inside = (array >= -0.5) & (array < np.asarray(shape) - 0.5)
+    bad = ~inside.all(axis=1)  # NaN compares as outside
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        where = ", ".join(f"{value:g}" for value in array[row])
+        raise InputError(f"points must lie inside the {shape[0]} x {shape[1]} image, got ({where}) at row {row}")
+    return array
+
+
+def as_unit_vector(values: ArrayLike, n: int, name: str) -> NDArray[np.float64]:
+    """Return a number or N numbers in [0, 1] as (N,) float64."""
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim > 1 or (array.ndim == 1 and array.shape[0] != n):
+        raise InputError(f"{name} must be one number or {n} numbers, got shape {array.shape}")
+    bad = ~((array >= 0) & (array <= 1))
+    if bad.any():
+        raise InputError(f"{name} must lie in [0, 1], got {np.atleast_1d(array)[np.atleast_1d(bad)][0]:g}")
+    return np.broadcast_to(array, (n,)).copy()
+
+
+def pixel_of(points: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.int64]:
+    """Nearest pixel of each point, halves rounded down on both axes, (N, 2) int64."""
+    pixels = np.ceil(points - 0.5).astype(np.int64)
+    return np.clip(pixels, 0, np.asarray(shape) - 1)
+
+
+def check_range(owner: object, name: str, low: float, high: float) -> None:
+    """Raise where a parameter's field lies outside [low, high]."""
+    value = getattr(owner, name)
+    if not low <= value <= high:
+        raise InputError(f"{type(owner).__name__}.{name} must lie in [{low:g}, {high:g}], got {value!r}")
+
+
+def check_choice(owner: object, name: str, choices: tuple[str, ...]) -> None:
+    """Raise where a parameter's field is none of `choices`."""
+    value = getattr(owner, name)
+    if value not in choices:
+        raise InputError(f"{type(owner).__name__}.{name} must be one of {', '.join(choices)}, got {value!r}")

@@ -1,0 +1,1 @@
+"""A folder of work through a pool of workers."""

@@ -1,0 +1,1 @@
+"""Our annotation engine: one step a file, kernels beside."""

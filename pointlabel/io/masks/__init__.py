@@ -1,0 +1,1 @@
+"""Mask files: one writer a format."""

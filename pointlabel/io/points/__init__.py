@@ -1,0 +1,1 @@
+"""Point files: one reader a format."""

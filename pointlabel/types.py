@@ -1,0 +1,109 @@
+"""Objects that cross layers. Coordinates are (row, column), centres of pixels at whole numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: What a target can be flagged with, and what it means for whoever checks the masks.
+FLAGS = {
+    "empty": "no region stood out around the point: the mask is the smallest one",
+    "low_contrast": "the point is hardly brighter than its surroundings",
+    "touches_window": "the region reached the border of the largest window",
+    "clipped": "the mask touches the border of the image",
+    "overlap": "the masks of two targets met and their pixels were shared out",
+    "moved": "the point was moved to a brighter pixel nearby",
+    "nan": "pixels of the window were not finite and were left out",
+    "duplicate": "another target of the image has the same peak",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRequest:
+    """One image with its points, checked: what every annotation method receives.
+
+    Attributes
+    ----------
+    image : (H, W) array of real numbers; targets are brighter than their surroundings.
+        Pixels that are not finite belong to no mask.
+    points : (N, 2) float64, (row, column), inside the image.
+    tightness : (N,) float64 in [0, 1].
+    true_area : (N,) int64 or None
+        Area of each target's true mask in pixels, for methods run with ``size_prior="oracle"`` only.
+    rng : numpy.random.Generator; give each target its own child by ``rng.spawn``.
+    """
+
+    image: NDArray
+    points: NDArray[np.float64]
+    tightness: NDArray[np.float64]
+    true_area: NDArray[np.int64] | None
+    rng: np.random.Generator
+
+
+@dataclass(frozen=True, slots=True)
+class TargetLabel:
+    """Pseudo-mask of one target, stored as a crop of the image.
+
+    Attributes
+    ----------
+    point : (row, column) as given by the user.
+    origin : (row, column) of the crop's first pixel in the image.
+    soft : (h, w) float32 in [0, 1], the soft label; 0 outside the crop.
+    mask : (h, w) bool, the binary mask; never empty.
+    quality : float in [0, 1], the expected IoU of the mask with a careful annotator's.
+    flags : names out of `FLAGS`, sorted.
+    polarity : "bright" or "dark", how the target was taken.
+    time_ms : float, milliseconds spent on this target.
+    """
+
+    point: tuple[float, float]
+    origin: tuple[int, int]
+    soft: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    quality: float = 0.0
+    flags: tuple[str, ...] = ()
+    polarity: str = "bright"
+    time_ms: float = 0.0
+
+    @property
+    def area(self) -> int:
+        """Pixels of the mask."""
+        return int(self.mask.sum())
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """Slices that cut the crop out of the image."""
+        row, column = self.origin
+        return slice(row, row + self.mask.shape[0]), slice(column, column + self.mask.shape[1])
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLabels:
+    """All targets of one image, in the order of the points."""
+
+    shape: tuple[int, int]
+    targets: tuple[TargetLabel, ...]
+
+    def mask(self) -> NDArray[np.bool_]:
+        """Union of the targets' masks, (H, W) bool."""
+        out = np.zeros(self.shape, bool)
+        for target in self.targets:
+            out[target.window] |= target.mask
+        return out
+
+    def soft(self) -> NDArray[np.float32]:
+        """Largest soft label at each pixel, (H, W) float32 in [0, 1]."""
+        out = np.zeros(self.shape, np.float32)
+        for target in self.targets:
+            view = out[target.window]
+            np.maximum(view, target.soft, out=view)
+        return out
+
+    def instances(self) -> NDArray[np.uint16]:
+        """0 for background, k for the k-th point counting from 1, (H, W) uint16."""
+        out = np.zeros(self.shape, np.uint16)
+        for number, target in enumerate(self.targets, start=1):
+            out[target.window][target.mask] = number
+        return out
