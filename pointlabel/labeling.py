@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ._checks import as_image, as_points, as_unit_vector
 from .engine.compete import share_out
@@ -91,12 +91,3 @@ def annotate(
         for index, target in zip(chosen_points, labels, strict=True):
             targets[index] = replace(target, polarity="dark") if is_dark else target
     return ImageLabels(shape, tuple(share_out([target for target in targets if target is not None], shape)))
-
-
-def smallest_mask(point: NDArray[np.float64], shape: tuple[int, int], radius: int = 1) -> tuple[slice, slice]:
-    """Slices of the block of (2 radius + 1)^2 pixels round a point, clipped by the image."""
-    row, column = (int(value) for value in np.ceil(point - 0.5))
-    return (
-        slice(max(row - radius, 0), min(row + radius + 1, shape[0])),
-        slice(max(column - radius, 0), min(column + radius + 1, shape[1])),
-    )
