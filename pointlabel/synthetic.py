@@ -1,0 +1,323 @@
+"""Drawn infrared scenes whose masks are known: for the demo, the tests, the documentation and the benchmarks.
+
+A scene is drawn on a scale from 0 to 1: a background, targets of a chosen contrast, white sensor noise; the last
+step converts to the asked dtype. The mask of a target is exact by definition: the pixels where the target alone,
+before background and noise, exceeds `MASK_LEVEL` of its peak. Annotators of infrared small targets draw there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+from scipy import ndimage
+
+from .errors import InputError
+
+#: A pixel belongs to a target where the target alone exceeds this share of its peak.
+MASK_LEVEL = 0.25
+
+_REACH = 10  # half side in pixels of the box that holds a drawn target, and of the box its contrast is measured in
+_FINE = 8  # sub-pixels on a side when the covered share of a pixel is counted
+_LEVEL, _CLUTTER = 0.4, 0.08  # mean and standard deviation of a textured background
+_QUIET = 0.004  # least local noise, one grey level of 8 bits, so that targets show on a flat image too
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A drawn image with its truth.
+
+    Attributes
+    ----------
+    image : (H, W) array of the asked dtype.
+    points : (N, 2) float64, (row, column), each on a pixel of its target.
+    labels : (H, W) uint16, 0 for background, k for the k-th point counting from 1.
+    contrasts : (N,) float64, height of each target over the standard deviation of what surrounds it;
+        lower than asked for where the image would have saturated.
+    dark : (N,) bool, whether the target is darker than its surroundings.
+    shapes : names out of `SHAPES`, one for each point.
+    background : name out of `BACKGROUNDS`.
+    """
+
+    image: NDArray
+    points: NDArray[np.float64]
+    labels: NDArray[np.uint16]
+    contrasts: NDArray[np.float64]
+    dark: NDArray[np.bool_]
+    shapes: tuple[str, ...]
+    background: str
+
+    @property
+    def masks(self) -> NDArray[np.bool_]:
+        """One mask for each point, (N, H, W) bool."""
+        return self.labels == np.arange(1, len(self.points) + 1)[:, None, None]
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """Union of the masks, (H, W) bool."""
+        return self.labels > 0
+
+
+def _cloud(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Correlated noise: white noise whose spectrum falls as frequency to the power -1.7."""
+    rows, columns = np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])
+    frequency = np.hypot(rows, columns)
+    frequency[0, 0] = np.inf  # no mean; it is set below
+    spectrum = np.fft.rfft2(rng.standard_normal(shape)) * frequency**-1.7
+    return _standard(np.fft.irfft2(spectrum, s=shape))
+
+
+def _sea(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Horizontal streaks that grow coarser away from the horizon, a slope in brightness and faint glints."""
+    white = rng.standard_normal(shape)
+    far, near = (_standard(ndimage.gaussian_filter(white, sigma)) for sigma in ((0.8, 5.0), (2.0, 14.0)))
+    depth = np.linspace(0, 1, shape[0])[:, None]
+    streaks = (1 - depth) * far + depth * near
+    glints = ndimage.gaussian_filter((rng.random(shape) < 0.001).astype(float), (0.5, 1.0))
+    return _standard(0.5 * streaks - 1.5 * depth + 3.0 * glints)
+
+
+def _noise(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Fixed pattern of a detector: offsets of columns and rows, and of single pixels."""
+    columns, rows = rng.standard_normal(shape[1]), rng.standard_normal((shape[0], 1))
+    return 0.15 * columns + 0.05 * rows + 0.05 * rng.standard_normal(shape)
+
+
+def _gradient(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """A plane that falls in a direction drawn by chance."""
+    angle = rng.uniform(0, 2 * np.pi)
+    rows, columns = np.linspace(-1, 1, shape[0])[:, None], np.linspace(-1, 1, shape[1])
+    return np.sin(angle) * rows + np.cos(angle) * columns
+
+
+def _flat(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Constant."""
+    return np.zeros(shape)
+
+
+BACKGROUNDS: dict[str, Callable[[np.random.Generator, tuple[int, int]], NDArray[np.float64]]] = {
+    "cloud": _cloud,
+    "sea": _sea,
+    "noise": _noise,
+    "gradient": _gradient,
+    "flat": _flat,
+}
+
+
+def _standard(field: NDArray[np.float64]) -> NDArray[np.float64]:
+    spread = field.std()
+    return (field - field.mean()) / (spread if spread > 0 else 1.0)
+
+
+def _covered(inside: Callable[[NDArray, NDArray], NDArray]) -> NDArray[np.float64]:
+    """Share of each pixel of the box that lies inside a figure given by an indicator of (row, column)."""
+    fine = (np.arange((2 * _REACH + 1) * _FINE) + 0.5) / _FINE - 0.5 - _REACH
+    hit = inside(fine[:, None], fine).astype(float)
+    side = 2 * _REACH + 1
+    return hit.reshape(side, _FINE, side, _FINE).mean(axis=(1, 3))
+
+
+def _gaussian_spot(rng: np.random.Generator) -> NDArray[np.float64]:
+    offset, sigma = rng.uniform(-0.5, 0.5, 2), rng.uniform(0.8, 2.2)
+    axis = np.arange(-_REACH, _REACH + 1)
+    squared = (axis[:, None] - offset[0]) ** 2 + (axis - offset[1]) ** 2
+    return np.exp(-squared / (2 * sigma**2))
+
+
+def _disc(rng: np.random.Generator) -> NDArray[np.float64]:
+    offset, radius = rng.uniform(-0.5, 0.5, 2), rng.uniform(1.5, 4.0)
+    return _covered(lambda rows, columns: np.hypot(rows - offset[0], columns - offset[1]) <= radius)
+
+
+def _ellipse(rng: np.random.Generator) -> NDArray[np.float64]:
+    offset, long, short = rng.uniform(-0.5, 0.5, 2), rng.uniform(3.0, 5.0), rng.uniform(1.2, 2.0)
+    angle = rng.uniform(0, np.pi)
+
+    def inside(rows: NDArray, columns: NDArray) -> NDArray:
+        rows, columns = rows - offset[0], columns - offset[1]
+        along = np.cos(angle) * rows + np.sin(angle) * columns
+        across = np.cos(angle) * columns - np.sin(angle) * rows
+        return (along / long) ** 2 + (across / short) ** 2 <= 1
+
+    return _covered(inside)
+
+
+def _arm(rng: np.random.Generator) -> NDArray[np.float64]:
+    """An L of two bars, two pixels wide, whose corner lies at the centre of the box."""
+    down, right = rng.integers(3, 7, 2)
+    out = np.zeros((2 * _REACH + 1, 2 * _REACH + 1))
+    out[_REACH - 1 : _REACH + down, _REACH - 1 : _REACH + 1] = 1
+    out[_REACH - 1 : _REACH + 1, _REACH - 1 : _REACH + right] = 1
+    return np.rot90(out, int(rng.integers(4)))
+
+
+def _block(side: int) -> NDArray[np.float64]:
+    out = np.zeros((2 * _REACH + 1, 2 * _REACH + 1))
+    out[_REACH : _REACH + side, _REACH : _REACH + side] = 1
+    return out
+
+
+#: Each draws one target with a peak near 1 in the middle of a box of 21 x 21 pixels.
+SHAPES: dict[str, Callable[[np.random.Generator], NDArray[np.float64]]] = {
+    "gaussian": _gaussian_spot,
+    "disc": _disc,
+    "ellipse": _ellipse,
+    "arm": _arm,
+    "pixel": lambda rng: _block(1),
+    "square": lambda rng: _block(2),
+}
+
+
+def draw_scene(
+    seed: int = 0,
+    shape: tuple[int, int] = (256, 256),
+    *,
+    n_targets: int = 4,
+    background: str | None = None,
+    noise: float = 0.01,
+    contrast: float | tuple[float, float] = (5.0, 15.0),
+    shapes: Sequence[str] | None = None,
+    points: str = "centroid",
+    polarity: str = "bright",
+    dtype: DTypeLike = np.uint8,
+    margin_px: int = _REACH,
+    spacing_px: int = 18,
+) -> Scene:
+    """Draw one scene; equal arguments give equal scenes.
+
+    Parameters
+    ----------
+    seed : int.
+    shape : (height, width) in pixels.
+    n_targets : number of targets, 0 or more.
+    background : a name out of `BACKGROUNDS`, default None for one drawn by chance.
+    noise : standard deviation of the white noise as a share of the full range, in [0, 0.1].
+    contrast : height of the targets over the standard deviation of the 21 x 21 pixels around, or the (low, high)
+        that it is drawn from. A target is kept below saturation; `Scene.contrasts` holds what came out.
+    shapes : names out of `SHAPES` taken in turn, default None for each drawn by chance.
+    points : "centroid", the centroid of the mask (or the mask's pixel nearest to it where it falls outside), or
+        "coarse", a pixel of the mask drawn around the centroid, normal with half the half-side as deviation.
+    polarity : "bright", "dark", or "mixed" for each drawn by chance.
+    dtype : integers run from 0 to their largest value, floats from 0 to 1.
+    margin_px : least distance of a target's centre from the border; less where the image is too small for it.
+    spacing_px : least distance between centres along rows or columns. From 14 on targets do not touch; below,
+        a pixel that two targets claim goes to the one that is higher there.
+
+    Returns
+    -------
+    Scene
+
+    Raises
+    ------
+    InputError
+        Where an argument breaks a rule, or the targets do not fit into the image.
+
+    Examples
+    --------
+    >>> from pointlabel.synthetic import draw_scene
+    >>> scene = draw_scene(seed=3, shape=(64, 96), n_targets=2, background="cloud")
+    >>> scene.image.shape, scene.points.shape, int(scene.labels.max())
+    ((64, 96), (2, 2), 2)
+    """
+    low, high = contrast if isinstance(contrast, tuple) else (contrast, contrast)
+    kind = np.dtype(dtype)
+    _check_choice("background", background, (None, *BACKGROUNDS))
+    _check_choice("points", points, ("centroid", "coarse"))
+    _check_choice("polarity", polarity, ("bright", "dark", "mixed"))
+    for name in shapes or ():
+        _check_choice("shapes", name, tuple(SHAPES))
+    if min(shape) < 1 or n_targets < 0:
+        raise InputError(f"shape must be positive and n_targets 0 or more, got {shape} and {n_targets}")
+    if not 0 <= noise <= 0.1:
+        raise InputError(f"noise must lie in [0, 0.1], got {noise:g}")
+    if not 0 < low <= high:
+        raise InputError(f"contrast must be positive and ordered (low, high), got {contrast}")
+    if kind.kind not in "uif":
+        raise InputError(f"dtype must be one of integers or floats, got {kind}")
+
+    rng = np.random.default_rng(seed)
+    chosen = background or str(rng.choice(list(BACKGROUNDS)))
+    canvas = _LEVEL + _CLUTTER * BACKGROUNDS[chosen](rng, shape) + noise * rng.standard_normal(shape)
+    centres = _place(rng, shape, n_targets, margin_px, spacing_px)
+    names = tuple(shapes[i % len(shapes)] if shapes else str(rng.choice(list(SHAPES))) for i in range(n_targets))
+    dark = np.full(n_targets, polarity == "dark") if polarity != "mixed" else rng.random(n_targets) < 0.5
+
+    picture, tallest = canvas.copy(), np.zeros(shape)
+    labels, contrasts = np.zeros(shape, np.uint16), np.zeros(n_targets)
+    for index, (centre, name) in enumerate(zip(centres, names, strict=True)):
+        in_image, in_box = _overlap(centre, shape)
+        profile = SHAPES[name](rng)
+        profile = (profile / profile.max())[in_box]
+        around = canvas[in_image]
+        spread = max(float(around.std()), _QUIET)
+        room = (around.min() - 0.02) if dark[index] else (0.98 - around.max())
+        height = max(min(rng.uniform(low, high) * spread, room), _QUIET)
+        picture[in_image] += (-height if dark[index] else height) * profile
+        claimed = (profile > MASK_LEVEL) & (height * profile > tallest[in_image])
+        labels[in_image][claimed] = index + 1
+        tallest[in_image][claimed] = (height * profile)[claimed]
+        contrasts[index] = height / spread
+    spots = [_point_of(rng, labels == number, points) for number in range(1, n_targets + 1)]
+    return Scene(
+        image=_as_dtype(picture, kind),
+        points=np.array(spots, np.float64).reshape(-1, 2),
+        labels=labels,
+        contrasts=contrasts,
+        dark=dark,
+        shapes=names,
+        background=chosen,
+    )
+
+
+def _check_choice(name: str, value: str | None, choices: Sequence[str | None]) -> None:
+    if value not in choices:
+        raise InputError(f"{name} must be one of {', '.join(str(choice) for choice in choices)}, got {value!r}")
+
+
+def _place(rng: np.random.Generator, shape: tuple[int, int], n: int, margin: int, spacing: int) -> NDArray[np.int64]:
+    """Centres (N, 2) at least `spacing` apart, found by trial; a crowded image is refused."""
+    low = np.minimum(margin, (np.asarray(shape) - 1) // 2)
+    centres = np.zeros((0, 2), np.int64)
+    for _ in range(1000 * n):
+        if len(centres) == n:
+            break
+        trial = rng.integers(low, np.asarray(shape) - low)
+        if (np.abs(centres - trial).max(axis=1) >= spacing).all():
+            centres = np.vstack([centres, trial])
+    if len(centres) < n:
+        raise InputError(f"n_targets must fit: {n} targets {spacing} px apart found no room in {shape[0]} x {shape[1]}")
+    return centres
+
+
+def _overlap(centre: NDArray[np.int64], shape: tuple[int, int]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Part of the image under the box around `centre`, and the same part of the box."""
+    start, stop = np.maximum(centre - _REACH, 0), np.minimum(centre + _REACH + 1, shape)
+    shift = _REACH - centre
+    rows, columns = (slice(int(a), int(b)) for a, b in zip(start, stop, strict=True))
+    box_rows, box_columns = (slice(int(a), int(b)) for a, b in zip(start + shift, stop + shift, strict=True))
+    return (rows, columns), (box_rows, box_columns)
+
+
+def _point_of(rng: np.random.Generator, mask: NDArray[np.bool_], how: str) -> NDArray[np.float64]:
+    pixels = np.argwhere(mask)
+    if not len(pixels):
+        raise InputError("spacing_px must leave every target a pixel of its own; one was covered by another")
+    centroid = pixels.mean(axis=0)
+    if how == "coarse":
+        half_side = (np.ptp(pixels, axis=0) + 1) / 2
+        while True:  # ends: the pixel nearest to the centroid is met with a probability far from zero
+            trial = np.rint(rng.normal(centroid, half_side / 2))
+            if (pixels == trial).all(axis=1).any():
+                return trial
+    nearest = pixels[np.argmin(((pixels - centroid) ** 2).sum(axis=1))]
+    inside = (pixels == np.ceil(centroid - 0.5)).all(axis=1).any()
+    return centroid if inside else nearest.astype(np.float64)
+
+
+def _as_dtype(picture: NDArray[np.float64], kind: np.dtype) -> NDArray:
+    picture = np.clip(picture, 0, 1)
+    if kind.kind == "f":
+        return picture.astype(kind)
+    return np.rint(picture * np.iinfo(kind).max).astype(kind)
