@@ -1,0 +1,34 @@
+"""Fixtures that more than one test file uses."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pointlabel.synthetic import Scene, draw_scene
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """A generator that starts alike in every test."""
+    return np.random.default_rng(20240607)
+
+
+@pytest.fixture
+def scene() -> Scene:
+    """A cloudy scene of 96 x 128 pixels with three targets well above the clutter."""
+    return draw_scene(seed=5, shape=(96, 128), n_targets=3, background="cloud", contrast=(10.0, 15.0))
+
+
+@pytest.fixture
+def data() -> Path:
+    """The folder with the real data sets, from POINTLABEL_DATA; the test is skipped without it."""
+    place = os.environ.get("POINTLABEL_DATA")
+    if not place:
+        pytest.skip("POINTLABEL_DATA does not name a folder of data sets")
+    folder = Path(place)
+    assert folder.is_dir(), f"POINTLABEL_DATA names {place}, which is not a folder"
+    return folder
