@@ -1,0 +1,382 @@
+"""Pictures to check masks by: contours over enlarged windows, and a sheet of the lowest qualities."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from ..errors import InputError
+from ..types import ImageLabels, TargetLabel
+
+PANEL_PX = 720  # longest side of the picture of the whole image
+SMALLEST_WINDOW_PX, LARGEST_WINDOW_PX = 24, 128
+MAX_TILES = 100  # an overlay of more targets shows the lowest qualities only
+
+_FONT = ImageFont.load_default(size=13)
+_LINE_PX = 16
+_GAP_PX = 8
+_PAGE, _INK, _FAINT, _HOLE = (24, 24, 28), (240, 240, 240), (150, 150, 158), (66, 30, 74)
+# Vermilion, yellow and sky blue stay apart for every kind of colour vision, and from grey.
+_QUALITY_COLOURS = ((0.4, (255, 106, 41)), (0.7, (240, 228, 66)), (1.01, (86, 190, 255)))
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """The window around one target, ready to be drawn: small, and can be sent between processes.
+
+    Attributes
+    ----------
+    image_id : id of the image.
+    number : place of the target in the image, counting from 1.
+    quality, area, flags : as in `TargetLabel`; `area` counts pixels of the image.
+    window : (s, s) uint8, the stretched grey values, s at most 128; larger windows are shrunk.
+    mask, others : (s, s) bool, the target's mask and those of its neighbours.
+    hole : (s, s) bool, pixels that lie outside the image or are not finite.
+    point : (row, column) of the user's point in the window.
+    """
+
+    image_id: str
+    number: int
+    quality: float
+    area: int
+    flags: tuple[str, ...]
+    window: NDArray[np.uint8]
+    mask: NDArray[np.bool_]
+    others: NDArray[np.bool_]
+    hole: NDArray[np.bool_]
+    point: tuple[float, float]
+
+    @property
+    def order(self) -> tuple[float, str, int]:
+        """Key that sorts tiles by quality, then by image and number."""
+        return self.quality, self.image_id, self.number
+
+
+def tiles(image_id: str, image: NDArray, labels: ImageLabels) -> list[Tile]:
+    """Cut one tile for each target.
+
+    Parameters
+    ----------
+    image_id : id of the image.
+    image : (H, W) array of real numbers; pixels that are not finite are shown as holes.
+    labels : the targets, of an image of the same shape.
+    """
+    if image.shape != labels.shape:
+        raise InputError(f"{image_id}: the image is {image.shape} and its labels are for {labels.shape}")
+    return [_cut_tile(image_id, number, image, labels) for number in range(1, len(labels.targets) + 1)]
+
+
+def draw_overlay(image: NDArray, labels: ImageLabels) -> Image.Image:
+    """Draw the whole image with a numbered box for each target, and beside it an enlarged window of each.
+
+    The contour runs along the edges of the mask's pixels, on their outer side, so that nothing of a target is
+    hidden; the ticks on a window's frame point at the row and the column of the user's point.
+
+    Parameters
+    ----------
+    image : (H, W) array of real numbers, any dtype and range.
+    labels : the targets, of an image of the same shape.
+
+    Returns
+    -------
+    PIL.Image.Image, RGB.
+    """
+    cut = tiles("", image, labels)
+    n = len(cut)
+    caption = f"{image.shape[1]} x {image.shape[0]} px, {n} target{'' if n == 1 else 's'}"
+    if n > MAX_TILES:
+        cut = sorted(sorted(cut, key=lambda tile: tile.order)[:MAX_TILES], key=lambda tile: tile.number)
+        caption += f", windows of the {MAX_TILES} lowest qualities"
+    panel = _draw_panel(image, labels.targets)
+    size = 384 if n == 1 else 288 if n <= 4 else 216 if n <= 12 else 168
+    grid = _draw_grid(cut, size, columns=math.ceil(math.sqrt(1.2 * n)), with_id=False)
+    return _page([panel] if grid is None else [panel, grid], caption)
+
+
+class ContactSheet:
+    """Collects the targets of lowest quality, to be looked at first. Holds at most `2 n` tiles at any time.
+
+    Parameters
+    ----------
+    n : how many targets the sheet shows, at least 1.
+    """
+
+    def __init__(self, n: int = 60) -> None:
+        if n < 1:
+            raise InputError(f"n must be at least 1, got {n}")
+        self.n = n
+        self.n_seen = 0
+        self._tiles: list[Tile] = []
+
+    def add(self, image_id: str, image: NDArray, labels: ImageLabels) -> None:
+        """Add the targets of one image."""
+        self.add_tiles(tiles(image_id, image, labels))
+
+    def add_tiles(self, tiles: Iterable[Tile]) -> None:
+        """Add tiles that were cut elsewhere; the sheet does not depend on the order in which they come."""
+        for tile in tiles:
+            self.n_seen += 1
+            self._tiles.append(tile)
+            if len(self._tiles) >= 2 * self.n:
+                self._trim()
+
+    def draw(self) -> Image.Image | None:
+        """Draw the sheet, lowest quality first; None where no target was added."""
+        self._trim()
+        grid = _draw_grid(self._tiles, 168, columns=math.ceil(math.sqrt(1.7 * len(self._tiles))), with_id=True)
+        if grid is None:
+            return None
+        shown = len(self._tiles)
+        caption = f"{shown} of {self.n_seen} targets, lowest quality first" if shown > 1 else "1 target"
+        return _page([grid], caption)
+
+    def _trim(self) -> None:
+        self._tiles.sort(key=lambda tile: tile.order)
+        del self._tiles[self.n :]
+
+
+def _cut_tile(image_id: str, number: int, image: NDArray, labels: ImageLabels) -> Tile:
+    target = labels.targets[number - 1]
+    rows, columns = _extent(target)
+    need = max(rows[1] - rows[0], columns[1] - columns[0])
+    side = max(SMALLEST_WINDOW_PX, 2 * need + 8)
+    shrink = -(-side // LARGEST_WINDOW_PX)
+    side = -(-side // shrink) * shrink
+    origin = ((rows[0] + rows[1] - side) // 2, (columns[0] + columns[1] - side) // 2)
+    values = np.full((side, side), np.nan)
+    _paste(values, origin, image, (0, 0))
+    mask, others = np.zeros((side, side), bool), np.zeros((side, side), bool)
+    _paste(mask, origin, target.mask, target.origin)
+    for place, other in enumerate(labels.targets, start=1):
+        if place != number:
+            _paste(others, origin, other.mask, other.origin)
+    finite = np.isfinite(values)
+    low, high = _grey_range(values[finite], values[finite & mask])
+    grey = _stretch(values, low, high, gamma=0.7)
+    if shrink > 1:
+        blocks = (side // shrink, shrink, side // shrink, shrink)
+        grey = grey.reshape(blocks).mean(axis=(1, 3)).astype(np.uint8)
+        mask, others, finite = (np.any(part.reshape(blocks), axis=(1, 3)) for part in (mask, others, finite))
+    centre = (shrink - 1) / 2  # of the first block, in pixels of the image
+    row, column = ((target.point[axis] - origin[axis] - centre) / shrink for axis in (0, 1))
+    return Tile(
+        image_id,
+        number,
+        target.quality,
+        target.area,
+        target.flags,
+        grey,
+        mask,
+        others,
+        ~finite,
+        (row, column),
+    )
+
+
+def _extent(target: TargetLabel) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Rows and columns, ends excluded, of the box that holds the mask and the point."""
+    out = []
+    for axis in (0, 1):
+        used = np.flatnonzero(target.mask.any(axis=1 - axis)) + target.origin[axis]
+        home = math.ceil(target.point[axis] - 0.5)
+        low, high = (int(used[0]), int(used[-1])) if used.size else (home, home)
+        out.append((min(low, home), max(high, home) + 1))
+    return out[0], out[1]
+
+
+def _paste(out: NDArray, origin: tuple[int, int], part: NDArray, part_origin: tuple[int, int]) -> None:
+    """Write the pixels of `part` that `out` holds; both origins count in the image. Masks are united."""
+    inside, source = [], []
+    for axis in (0, 1):
+        start = max(origin[axis], part_origin[axis])
+        stop = min(origin[axis] + out.shape[axis], part_origin[axis] + part.shape[axis])
+        if start >= stop:
+            return
+        inside.append(slice(start - origin[axis], stop - origin[axis]))
+        source.append(slice(start - part_origin[axis], stop - part_origin[axis]))
+    view, cut = out[tuple(inside)], part[tuple(source)]
+    if out.dtype == bool:
+        view |= cut
+    else:
+        view[...] = cut
+
+
+def _grey_range(values: NDArray, kept: NDArray) -> tuple[float, float]:
+    """Values shown as black and white: outliers are cut off, those of the target (`kept`) are not."""
+    if values.size == 0:
+        return 0.0, 0.0
+    low, high = (float(v) for v in np.percentile(values, (0.5, 99.5)))
+    if kept.size:
+        low, high = min(low, float(kept.min())), max(high, float(kept.max()))
+    return (low, high) if high > low else (float(values.min()), float(values.max()))
+
+
+def _stretch(values: NDArray, low: float, high: float, gamma: float = 1.0) -> NDArray[np.uint8]:
+    """Map [low, high] to 0..255 in slabs of rows, so that a large image costs a byte a pixel; flat becomes grey.
+
+    A `gamma` under 1 lifts the dark tones, in which the flanks of a bright target lie.
+    """
+    out = np.full(values.shape, 128, np.uint8)
+    if not high > low:
+        return out
+    for start in range(0, values.shape[0], 512):
+        slab = values[start : start + 512].astype(np.float64)
+        with np.errstate(invalid="ignore", over="ignore"):
+            slab = np.clip((slab - low) / (high - low), 0, 1) ** gamma * 255
+        out[start : start + 512] = np.nan_to_num(slab, nan=0.0).astype(np.uint8)
+    return out
+
+
+def _colour(quality: float) -> tuple[int, int, int]:
+    return next((colour for limit, colour in _QUALITY_COLOURS if quality < limit), _QUALITY_COLOURS[0][1])
+
+
+def _outline(mask: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
+    """Pixels outside `mask` within `width` of it, rows and columns alike."""
+    grown = np.pad(mask, width)
+    for axis in (0, 1):
+        spread = grown.copy()
+        for step in range(1, width + 1):
+            spread |= np.roll(grown, step, axis) | np.roll(grown, -step, axis)
+        grown = spread
+    return grown[width:-width, width:-width] & ~mask
+
+
+def _draw_window(tile: Tile, size: int) -> Image.Image:
+    """Enlarge a tile's pixels to a square of `size` and draw contours and ticks."""
+    zoom = size / tile.window.shape[0]
+    source = (np.arange(size) / zoom).astype(int)  # pixels differ in width by one at most
+
+    def enlarge(array: NDArray) -> NDArray:
+        return array[source[:, None], source]
+
+    picture = np.repeat(enlarge(tile.window)[..., None], 3, axis=2)
+    picture[enlarge(tile.hole)] = _HOLE
+    mask = enlarge(tile.mask)
+    picture[_outline(enlarge(tile.others), 1) & ~mask] = _FAINT
+    picture[_outline(mask, int(min(3, max(1, zoom // 5))))] = _colour(tile.quality)
+    canvas = Image.fromarray(picture)
+    draw = ImageDraw.Draw(canvas)
+    row, column = ((value + 0.5) * zoom for value in tile.point)
+    tick, last = max(6, size // 24), size - 1
+    ticks = ((0, row, tick, row), (last - tick, row, last, row), (column, 0, column, tick))
+    for line in (*ticks, (column, last - tick, column, last)):
+        draw.line(line, fill=_INK, width=2)
+    return canvas
+
+
+def _caption_lines(tile: Tile, size: int, with_id: bool) -> list[str]:
+    lines = [_shorten(f"{tile.image_id}", size)] if with_id else []
+    lines.append(f"#{tile.number}  quality {tile.quality:.2f}  {tile.area} px")
+    line = ""
+    for flag in tile.flags:
+        longer = f"{line}, {flag}" if line else flag
+        if line and _FONT.getlength(longer) > size:
+            lines.append(line + ",")
+            longer = flag
+        line = longer
+    return [*lines, line] if line else lines
+
+
+def _shorten(text: str, width: int) -> str:
+    """Take letters out of the middle until the text is at most `width` pixels wide."""
+    short, keep = text, len(text)
+    while keep > 4 and _FONT.getlength(short) > width:
+        keep -= 1
+        short = f"{text[: keep // 2]}…{text[len(text) - (keep - keep // 2) :]}"
+    return short
+
+
+def _draw_grid(shown: Sequence[Tile], size: int, columns: int, with_id: bool) -> Image.Image | None:
+    """Draw the tiles row by row, each with its caption beneath."""
+    if not shown:
+        return None
+    captions = [_caption_lines(tile, size, with_id) for tile in shown]
+    rows = [range(start, min(start + columns, len(shown))) for start in range(0, len(shown), columns)]
+    heights = [size + 4 + _LINE_PX * max(len(captions[k]) for k in row) + _GAP_PX for row in rows]
+    width = min(columns, len(shown)) * (size + _GAP_PX) - _GAP_PX
+    grid = Image.new("RGB", (width, sum(heights)), _PAGE)
+    draw = ImageDraw.Draw(grid)
+    top = 0
+    for row, height in zip(rows, heights, strict=True):
+        for place, k in enumerate(row):
+            left = place * (size + _GAP_PX)
+            grid.paste(_draw_window(shown[k], size), (left, top))
+            for number, line in enumerate(captions[k]):
+                title = number == int(with_id)
+                ink = _colour(shown[k].quality) if title else _INK if number == 0 else _FAINT
+                draw.text((left, top + size + 4 + number * _LINE_PX), line, fill=ink, font=_FONT)
+        top += height
+    return grid
+
+
+def _draw_panel(image: NDArray, targets: Sequence[TargetLabel]) -> Image.Image:
+    """The whole image with a numbered box around each target."""
+    stride = max(1, max(image.shape) // 1000)
+    sample = image[::stride, ::stride].astype(np.float64)
+    finite = np.isfinite(sample)
+    low, high = _grey_range(sample[finite], np.zeros(0))
+    picture = Image.fromarray(_stretch(image, low, high)).convert("RGB")
+    if image.dtype.kind == "f":
+        picture.paste(_HOLE, mask=Image.fromarray(~np.isfinite(image)))
+    scale = PANEL_PX / max(image.shape)
+    scale = float(math.floor(scale)) if scale >= 1 else scale
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    picture = picture.resize(size, Image.Resampling.NEAREST if scale >= 1 else Image.Resampling.BOX)
+    draw = ImageDraw.Draw(picture)
+    boxes = []
+    for target in targets:
+        rows, columns = _extent(target)
+        grow = max(3.0, (14 - (max(rows[1] - rows[0], columns[1] - columns[0])) * scale) / 2)
+        boxes.append(
+            (columns[0] * scale - grow, rows[0] * scale - grow, columns[1] * scale + grow, rows[1] * scale + grow)
+        )
+    taken = list(boxes)
+    for number, (box, target) in enumerate(zip(boxes, targets, strict=True), start=1):
+        draw.rectangle((box[0] - 1, box[1] - 1, box[2] + 1, box[3] + 1), outline=(0, 0, 0), width=1)
+        draw.rectangle(box, outline=_colour(target.quality), width=1)
+        spot = _place_label(f"{number}", box, size, taken)
+        taken.append(spot)
+        draw.text(spot[:2], f"{number}", fill=_INK, font=_FONT, stroke_width=2, stroke_fill=(0, 0, 0))
+    return picture
+
+
+_Box = tuple[float, float, float, float]
+
+
+def _place_label(text: str, box: _Box, size: tuple[int, int], taken: Sequence[_Box]) -> _Box:
+    """Corner of the box, inside the picture, where the label covers the least of what is there already."""
+    width, height = _FONT.getlength(text) + 2, float(_LINE_PX - 2)
+    best: tuple[float, _Box] | None = None
+    for left in (box[2] + 2, box[0] - width - 2, (box[0] + box[2] - width) / 2):
+        for top in (box[1] - height, box[3], (box[1] + box[3] - height) / 2):
+            x, y = min(max(left, 0), max(size[0] - width, 0)), min(max(top, 0), max(size[1] - height, 0))
+            spot = (x, y, x + width, y + height)
+            covered = sum(
+                max(0.0, min(spot[2], other[2]) - max(spot[0], other[0]))
+                * max(0.0, min(spot[3], other[3]) - max(spot[1], other[1]))
+                for other in taken
+            )
+            if best is None or covered < best[0]:
+                best = (covered, spot)
+    assert best is not None
+    return best[1]
+
+
+def _page(parts: Sequence[Image.Image], caption: str) -> Image.Image:
+    """Put the parts side by side under a caption."""
+    top = _LINE_PX + 2 * _GAP_PX
+    widths = [part.width for part in parts]
+    width = max(sum(widths) + _GAP_PX * (len(parts) + 1), math.ceil(_FONT.getlength(caption)) + 2 * _GAP_PX)
+    page = Image.new("RGB", (width, top + max(part.height for part in parts) + _GAP_PX), _PAGE)
+    ImageDraw.Draw(page).text((_GAP_PX, _GAP_PX), caption, fill=_INK, font=_FONT)
+    left = _GAP_PX
+    for part in parts:
+        page.paste(part, (left, top))
+        left += part.width + _GAP_PX
+    return page
