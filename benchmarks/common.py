@@ -1,0 +1,150 @@
+"""What benchmark scripts share: their options, the data sets, timing, and results with their circumstances."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pointlabel.io.decode import read_image
+from pointlabel.io.masks.read import MaskWarning, read_mask
+
+ROOT = Path(__file__).parent.parent
+DATASETS = ("SIRST-v1", "NUDT-SIRST", "IRSTD-1k")
+POINTS = {"centroid": "masks_centroid", "coarse": "masks_coarse"}
+PACKAGES = ("pointlabel", "numpy", "scipy", "scikit-image", "numba", "pillow", "torch")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One image of a data set: points (N, 2) as (row, column), mask (H, W) bool."""
+
+    id: str
+    image: NDArray
+    points: NDArray[np.float64]
+    mask: NDArray[np.bool_]
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """Options that every benchmark has: where the data lies, a quick run, where the result goes."""
+    out = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
+    out.add_argument(
+        "--data",
+        type=Path,
+        default=os.environ.get("POINTLABEL_DATA"),
+        help="folder with the data sets, default POINTLABEL_DATA",
+    )
+    out.add_argument("--quick", action="store_true", help="a tenth of the work, for a first look")
+    out.add_argument("--out", type=Path, help="write the result there as JSON")
+    return out
+
+
+def need_data(args: argparse.Namespace) -> Path:
+    """Return the folder of data sets; end the script with one line and status 0 where there is none.
+
+    Status 0, so that ``make bench`` goes on to the benchmarks that draw their own scenes.
+    """
+    if args.data is None:
+        print("skipped: it needs real images; give --data DIR or set POINTLABEL_DATA")
+        sys.exit(0)
+    if not args.data.is_dir():
+        sys.exit(f"--data must name a folder, got {args.data}")
+    return args.data
+
+
+def load(data: Path, name: str, points: str = "centroid", *, every: int = 1) -> Iterator[Sample]:
+    """Yield the images of data set `name` in the order of their names, each `every`-th only.
+
+    Images come as ``pointlabel annotate`` reads them, masks as ``pointlabel evaluate`` does. Every pixel of the point
+    image that is not 0 is a target; points are scaled where the point image has another size than the picture.
+    """
+    folder = data / name
+    for path in sorted((folder / "images").glob("*.png"))[::every]:
+        image, _ = read_image(str(path))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", MaskWarning)  # greys in masks: the published data is like that
+            mask = read_mask(folder / "masks" / path.name)
+            spots = read_mask(folder / POINTS[points] / path.name, threshold=0)
+        scale = np.asarray(image.shape) / spots.shape
+        at = (np.argwhere(spots) + 0.5) * scale - 0.5
+        if mask.shape != image.shape:
+            print(f"left out: {name}/{path.name}: mask {mask.shape}, image {image.shape}", file=sys.stderr)
+            continue
+        yield Sample(path.stem, image, at, mask)
+
+
+def timed(function: Callable[[], Any], repeat: int = 30) -> dict[str, float]:
+    """Run a function 1 + `repeat` times; the first run, which may compile, is reported apart. Milliseconds."""
+    spent = []
+    for _ in range(repeat + 1):
+        start = perf_counter()
+        function()
+        spent.append((perf_counter() - start) * 1000)
+    return {"first_ms": spent[0], **spread(spent[1:])}
+
+
+def spread(times_ms: list[float]) -> dict[str, float]:
+    """Median, 90th and 99th percentile of times in milliseconds, and how many there were."""
+    median, p90, p99 = np.percentile(times_ms, [50, 90, 99])
+    return {"median_ms": float(median), "p90_ms": float(p90), "p99_ms": float(p99), "n_runs": len(times_ms)}
+
+
+def circumstances() -> dict[str, Any]:
+    """Machine, versions, threads and commit: what a figure means nothing without."""
+    return {
+        "machine": {
+            "cpu": _cpu(),
+            "n_cpus": os.cpu_count(),
+            "system": f"{platform.system()} {platform.machine()}",
+            "python": platform.python_version(),
+        },
+        "versions": {name: _version(name) for name in PACKAGES},
+        "threads": {
+            name: os.environ.get(name, "default")
+            for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+        },
+        "commit": _git("rev-parse", "--short", "HEAD") + ("-changed" if _git("status", "--porcelain", "-uno") else ""),
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+    }
+
+
+def finish(result: dict[str, Any], out: Path | None) -> None:
+    """Write the result with its circumstances where the user asked for it."""
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps({**circumstances(), "result": result}, indent=1) + "\n", encoding="utf-8")
+        print(f"written to {out}")
+
+
+def _cpu() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "unknown"
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "absent"
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
