@@ -259,7 +259,7 @@ def _draw_window(tile: Tile, size: int) -> Image.Image:
     picture[enlarge(tile.hole)] = _HOLE
     mask = enlarge(tile.mask)
     picture[_outline(enlarge(tile.others), 1) & ~mask] = _FAINT
-    picture[_outline(mask, int(min(3, max(1, zoom // 5))))] = _colour(tile.quality)
+    picture[_outline(mask, int(min(3, max(1, zoom // 3))))] = _colour(tile.quality)
     canvas = Image.fromarray(picture)
     draw = ImageDraw.Draw(canvas)
     row, column = ((value + 0.5) * zoom for value in tile.point)
