@@ -16,7 +16,7 @@ def as_image(image: ArrayLike) -> NDArray:
     if array.dtype == bool:
         return array.astype(np.uint8)
     if array.dtype.kind in "ui":
-        return array
+        return array.astype(array.dtype.newbyteorder("="), copy=False)  # compiled code wants the machine's order
     if array.dtype.kind == "f":
         return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
     raise InputError(f"image must hold real numbers, got dtype {array.dtype}")
@@ -27,7 +27,7 @@ def as_points(points: ArrayLike, shape: tuple[int, int]) -> NDArray[np.float64]:
 
     A point belongs to the pixel it is nearest to, so the image covers [-0.5, size - 0.5) on each axis.
     """
-    array = np.asarray(points, dtype=np.float64)
+    array = _as_floats(points, "points")
     if array.size == 0:
         return np.zeros((0, 2))
     if array.ndim != 2 or array.shape[1] != 2:
@@ -43,13 +43,20 @@ def as_points(points: ArrayLike, shape: tuple[int, int]) -> NDArray[np.float64]:
 
 def as_unit_vector(values: ArrayLike, n: int, name: str) -> NDArray[np.float64]:
     """Return a number or N numbers in [0, 1] as (N,) float64."""
-    array = np.asarray(values, dtype=np.float64)
+    array = _as_floats(values, name)
     if array.ndim > 1 or (array.ndim == 1 and array.shape[0] != n):
         raise InputError(f"{name} must be one number or {n} numbers, got shape {array.shape}")
     bad = ~((array >= 0) & (array <= 1))
     if bad.any():
         raise InputError(f"{name} must lie in [0, 1], got {np.atleast_1d(array)[np.atleast_1d(bad)][0]:g}")
     return np.broadcast_to(array, (n,)).copy()
+
+
+def _as_floats(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} must be real numbers in rows of equal length: {error}") from None
 
 
 def pixel_of(points: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.int64]:

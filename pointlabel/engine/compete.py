@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from .._checks import pixel_of
 from ..types import TargetLabel
 
 
@@ -33,27 +34,92 @@ def share_out(targets: Sequence[TargetLabel], shape: tuple[int, int]) -> list[Ta
     """Give every pixel that several masks claim to one of them; the answer does not depend on their order.
 
     A pixel goes to the larger soft label, then to the nearer point, then to the point that comes first in
-    (row, column) order. A target keeps its own point's pixel, so no mask comes out empty.
-    Both are flagged "overlap". The soft labels stay as they are.
+    (row, column) order. A mask keeps its own point's pixel where it holds it, and one that would come out empty
+    becomes that pixel. So only points in one pixel may share it. Masks that met are flagged "overlap".
+    The soft labels stay as they are.
     """
     out = list(targets)
-    for i in range(len(out)):
-        for j in range(i + 1, len(out)):
-            part = _meets(out[i], out[j])
-            if part is None:
-                continue
-            first, second = (i, j) if out[i].point <= out[j].point else (j, i)
-            a, b = out[first], out[second]
-            both = a.mask[_inside(a, part)] & b.mask[_inside(b, part)]
-            if not both.any():
-                continue
-            wins = _first_wins(a, b, part)
-            mask_a, mask_b = a.mask.copy(), b.mask.copy()
-            mask_a[_inside(a, part)] &= ~both | wins
-            mask_b[_inside(b, part)] &= ~both | ~wins
-            out[first] = _marked(replace(a, mask=mask_a))
-            out[second] = _marked(replace(b, mask=mask_b))
+    homes = [_home(target, shape) for target in out]
+    order = sorted(range(len(out)), key=lambda index: out[index].origin[0])
+    for position, i in enumerate(order):
+        stop = out[i].window[0].stop
+        for j in order[position + 1 :]:
+            if out[j].origin[0] >= stop:
+                break
+            first, second = (i, j) if _comes_first(targets[i], targets[j]) else (j, i)
+            out[first], out[second] = _settle(out[first], out[second], homes[first], homes[second])
+    _refill(out, homes)
     return out
+
+
+def _home(target: TargetLabel, shape: tuple[int, int]) -> tuple[int, int]:
+    row, column = pixel_of(np.array([target.point]), shape)[0]
+    return int(row), int(column)
+
+
+def _comes_first(a: TargetLabel, b: TargetLabel) -> bool:
+    """What decides between equals: the point, then, for two points in one place, the labels themselves."""
+    if a.point != b.point:
+        return a.point < b.point
+    first, second = (
+        (label.area, label.origin, label.mask.shape, label.mask.tobytes(), label.soft.tobytes()) for label in (a, b)
+    )
+    return first <= second
+
+
+def _settle(
+    a: TargetLabel, b: TargetLabel, home_a: tuple[int, int], home_b: tuple[int, int]
+) -> tuple[TargetLabel, TargetLabel]:
+    """Share out the pixels that two masks both claim; `a` is the one that comes first."""
+    part = _meets(a, b)
+    if part is None:
+        return a, b
+    in_a, in_b = _inside(a, part), _inside(b, part)
+    both = a.mask[in_a] & b.mask[in_b]
+    if not both.any():
+        return a, b
+    wins = _first_wins(a, b, part)
+    for home, owns in ((home_b, False), (home_a, True)):
+        row, column = home[0] - part[0].start, home[1] - part[1].start
+        if 0 <= row < both.shape[0] and 0 <= column < both.shape[1]:
+            wins[row, column] = owns
+    mask_a, mask_b = a.mask.copy(), b.mask.copy()
+    mask_a[in_a] &= ~both | wins
+    mask_b[in_b] &= ~both | ~wins
+    return _marked(replace(a, mask=mask_a)), _marked(replace(b, mask=mask_b))
+
+
+def _refill(out: list[TargetLabel], homes: list[tuple[int, int]]) -> None:
+    """Give each empty mask its point's pixel, taken from masks of other points; these may then be empty in turn.
+
+    It ends: a mask that was refilled loses its pixel to nobody.
+    """
+    empty = [index for index, target in enumerate(out) if not target.mask.any()]
+    while empty:
+        index = empty.pop()
+        home = homes[index]
+        for other, target in enumerate(out):
+            row, column = home[0] - target.origin[0], home[1] - target.origin[1]
+            if homes[other] == home or not (0 <= row < target.mask.shape[0] and 0 <= column < target.mask.shape[1]):
+                continue
+            if target.mask[row, column]:
+                mask = target.mask.copy()
+                mask[row, column] = False
+                out[other] = _marked(replace(target, mask=mask))
+                if not mask.any():
+                    empty.append(other)
+        out[index] = _with_pixel(out[index], home)
+
+
+def _with_pixel(target: TargetLabel, pixel: tuple[int, int]) -> TargetLabel:
+    """The target with `pixel` in its mask, its crop enlarged where that is needed."""
+    low = np.minimum(target.origin, pixel)
+    high = np.maximum(np.add(target.origin, target.mask.shape), np.add(pixel, 1))
+    before, after = target.origin - low, high - np.add(target.origin, target.mask.shape)
+    margins = list(zip(before, after, strict=True))
+    mask = np.pad(target.mask, margins)
+    mask[pixel[0] - low[0], pixel[1] - low[1]] = True
+    return replace(target, origin=(int(low[0]), int(low[1])), soft=np.pad(target.soft, margins), mask=mask)
 
 
 def _first_wins(a: TargetLabel, b: TargetLabel, part: tuple[slice, slice]) -> np.ndarray:
@@ -62,11 +128,7 @@ def _first_wins(a: TargetLabel, b: TargetLabel, part: tuple[slice, slice]) -> np
     columns = np.arange(part[1].start, part[1].stop)
     near_a = (rows - a.point[0]) ** 2 + (columns - a.point[1]) ** 2
     near_b = (rows - b.point[0]) ** 2 + (columns - b.point[1]) ** 2
-    wins = np.where(soft_a == soft_b, near_a <= near_b, soft_a > soft_b)
-    for target, owns in ((b, False), (a, True)):
-        home = (rows == np.ceil(target.point[0] - 0.5)) & (columns == np.ceil(target.point[1] - 0.5))
-        wins[home] = owns
-    return wins
+    return np.where(soft_a == soft_b, near_a <= near_b, soft_a > soft_b)
 
 
 def _marked(target: TargetLabel) -> TargetLabel:

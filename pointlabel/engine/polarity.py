@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .._checks import pixel_of
+
 POLARITIES = ("bright", "dark", "auto")
 
 
@@ -27,8 +29,7 @@ def choose_polarity(image: NDArray, points: NDArray[np.float64], polarity: str) 
     if polarity != "auto":
         return dark
     height, width = image.shape
-    for index, point in enumerate(points):
-        row, column = (int(value) for value in np.ceil(point - 0.5))
+    for index, (row, column) in enumerate(pixel_of(points, (height, width)).tolist()):
         window = image[max(row - 9, 0) : row + 10, max(column - 9, 0) : column + 10].astype(np.float64)
         rows = np.abs(np.arange(max(row - 9, 0), min(row + 10, height)) - row)[:, None]
         columns = np.abs(np.arange(max(column - 9, 0), min(column + 10, width)) - column)
