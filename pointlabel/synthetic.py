@@ -20,7 +20,7 @@ from .errors import InputError
 MASK_LEVEL = 0.25
 
 _REACH = 10  # half side in pixels of the box that holds a drawn target, and of the box its contrast is measured in
-_FINE = 8  # sub-pixels on a side when the covered share of a pixel is counted
+_FINE = 7  # sub-pixels on a side when the covered share of a pixel is counted (odd: no share is MASK_LEVEL itself)
 _LEVEL, _CLUTTER = 0.4, 0.08  # mean and standard deviation of a textured background
 _QUIET = 0.004  # least local noise, one grey level of 8 bits, so that targets show on a flat image too
 
@@ -199,7 +199,7 @@ def draw_scene(
     shapes : names out of `SHAPES` taken in turn, default None for each drawn by chance.
     points : "centroid", the centroid of the mask (or the mask's pixel nearest to it where it falls outside), or
         "coarse", a pixel of the mask drawn around the centroid, normal with half the half-side as deviation.
-    polarity : "bright", "dark", or "mixed" for each drawn by chance.
+    polarity : "bright", "dark", or "mixed" for every other one dark, in an order drawn by chance.
     dtype : integers run from 0 to their largest value, floats from 0 to 1.
     margin_px : least distance of a target's centre from the border; less where the image is too small for it.
     spacing_px : least distance between centres along rows or columns. From 14 on targets do not touch; below,
@@ -242,7 +242,8 @@ def draw_scene(
     canvas = _LEVEL + _CLUTTER * BACKGROUNDS[chosen](rng, shape) + noise * rng.standard_normal(shape)
     centres = _place(rng, shape, n_targets, margin_px, spacing_px)
     names = tuple(shapes[i % len(shapes)] if shapes else str(rng.choice(list(SHAPES))) for i in range(n_targets))
-    dark = np.full(n_targets, polarity == "dark") if polarity != "mixed" else rng.random(n_targets) < 0.5
+    turns = np.arange(n_targets) % 2 == 1  # every other one, in an order drawn by chance
+    dark = rng.permutation(turns) if polarity == "mixed" else np.full(n_targets, polarity == "dark")
 
     picture, tallest = canvas.copy(), np.zeros(shape)
     labels, contrasts = np.zeros(shape, np.uint16), np.zeros(n_targets)
