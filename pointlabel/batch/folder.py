@@ -1,0 +1,212 @@
+"""Annotate a folder of images: the function behind ``pointlabel annotate``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import closing
+from time import perf_counter
+from typing import Any
+
+from ..errors import InputError
+from ..io.files import write_whole
+from ..io.images import ImageFile, ImageList, list_images, walk_images
+from ..io.manifest import ManifestWriter, tidy_manifest
+from ..io.notes import Note
+from ..io.points.base import Bound, PointSource
+from ..io.points.readers import open_points
+from ..methods import get_method
+from .events import Report, RunNote, RunStarted, RunSummary
+from .output import SHEET_NAME, OutputFolder, open_output
+from .pool import run_jobs
+from .settings import OUTPUTS, RunSettings
+from .work import Job, RunContext, label_again, output_path
+
+SHEET_TARGETS = 60
+
+Path = str | os.PathLike[str]
+
+
+def annotate_folder(
+    images: Path,
+    points: Path,
+    out: Path,
+    *,
+    method: str = "default",
+    params: Any = None,
+    tightness: float = 0.5,
+    polarity: str = "bright",
+    seed: int = 0,
+    origin: str = "center",
+    true_masks: Path | None = None,
+    soft: bool = False,
+    instances: bool = False,
+    overlay: bool = False,
+    jobs: int = 1,
+    mode: str = "new",
+    on_error: str = "skip",
+    report: Report | None = None,
+) -> RunSummary:
+    """Annotate images from one point a target and write masks, and a manifest with a line for each image.
+
+    Parameters
+    ----------
+    images : a folder with its sub-folders, one file, or a glob; PNG, TIFF, BMP, JPEG.
+    points : a folder of one-pixel images, or a CSV table ``image,x,y[,label,id,tightness]``.
+    out : the output folder; ``masks/ID.png`` and ``manifest.jsonl`` are written below it.
+    method, params, tightness, polarity : as for `pointlabel.annotate`; a point's own tightness goes first.
+    seed : non-negative; each image draws its random numbers from (seed, image id).
+    origin : of a table's coordinates: "center" of the first pixel, or its "corner".
+    true_masks : folder of true masks, for methods run with ``size_prior="oracle"`` only.
+    soft, instances, overlay : whether to write ``soft/``, ``instances/`` and ``overlay/`` too.
+    jobs : worker processes; 1 works in this process, 0 takes one for each processor.
+    mode : "new", "resume" or "overwrite", for a folder that holds a run.
+    on_error : "skip" goes on after an image that fails, "stop" ends the run there.
+    report : called with each event as it happens.
+
+    Returns
+    -------
+    RunSummary. Images that failed are counted there and named in the manifest; they raise nothing.
+
+    Raises
+    ------
+    InputError
+        Where an argument breaks a rule; nothing has been written then.
+    OutputError
+        Where the output cannot be written; what is done stays, and can be resumed.
+    KeyboardInterrupt
+        On Ctrl-C, after what was in progress is recorded.
+    """
+    start = perf_counter()
+    say: Report = report or (lambda event: None)
+    kinds = tuple(kind for kind, wanted in zip(OUTPUTS, (True, soft, instances, overlay), strict=True) if wanted)
+    if params is None:
+        params = get_method(method).params()
+    settings = RunSettings(method, params, float(tightness), polarity, seed, kinds)
+    if on_error not in ("skip", "stop"):
+        raise InputError(f"on_error must be skip or stop, got {on_error!r}")
+    if jobs < 0:
+        raise InputError(f"jobs must not be negative, got {jobs}")
+    if settings.needs_true_area and true_masks is None:
+        raise InputError("size_prior oracle needs a folder of true masks (--masks)")
+    found = _find_images(os.fspath(images), os.fspath(points), os.fspath(out))
+    if overlay and SHEET_NAME in found.ids:
+        raise InputError(
+            f"{images}: an image called {SHEET_NAME} cannot have an overlay, whose name is taken; rename it"
+        )
+    source = open_points(points, origin)
+    bound = source.bind(found.ids)
+    masks = _true_mask_paths(os.fspath(true_masks)) if settings.needs_true_area and true_masks is not None else None
+    context = RunContext(settings, os.fspath(out), settings.stamp())
+    folder = open_output(context.out, mode, context.stamp, found.ids)
+    work = _plan(found, bound, source, masks, folder)
+    say(RunStarted(len(work)))
+    for note in _run_notes(found, bound, source, settings, folder):
+        say(RunNote(note))
+    summary = _run(work, context, folder, jobs or os.cpu_count() or 1, on_error, say)
+    if overlay and not summary.stopped:
+        _draw_sheet(work, context, summary)
+    summary.seconds = perf_counter() - start
+    return summary
+
+
+def _run(
+    work: list[Job], context: RunContext, folder: OutputFolder, n_workers: int, on_error: str, say: Report
+) -> RunSummary:
+    summary = RunSummary()
+    keep = SHEET_TARGETS if "overlay" in context.settings.outputs else 0
+    writer = ManifestWriter(folder.manifest)
+    try:
+        with closing(run_jobs(work, context, n_workers)) as outcomes:
+            for outcome in outcomes:
+                if outcome.line is not None:
+                    writer.append(outcome.line)
+                summary.add(outcome.done, keep)
+                say(outcome.done)
+                if outcome.done.status == "error" and on_error == "stop":
+                    summary.stopped = True
+                    break
+    finally:
+        writer.close()
+    tidy_manifest(folder.manifest)
+    return summary
+
+
+def _find_images(images: str, points: str, out: str) -> ImageList:
+    if os.path.isdir(images) and os.path.realpath(images) == os.path.realpath(out):
+        raise InputError(f"{out}: the output folder must not be the folder of the images")
+    return list_images(images, skip=[out, points])
+
+
+def _plan(
+    found: ImageList, bound: Bound, source: PointSource, masks: Callable[[str], str | None] | None, folder: OutputFolder
+) -> list[Job]:
+    """One job for each image, in the order of the ids, then one for each image that a table names in vain."""
+    work = []
+    for file in found.files:
+        points = bound.entries.get(file.id)
+        note = None
+        if points is None:
+            note = Note("no_points", f"{file.path}: no points for this image; its mask is empty")
+        error = _rival_error(file)
+        mask = None
+        if masks is not None:
+            mask = masks(file.id)
+            if mask is None and error is None:
+                error = f"{file.shown}: there is no true mask for this image"
+        earlier = folder.earlier.get(file.id)
+        done, tally = (None, None) if earlier is None else (earlier.hashes, earlier.tally)
+        work.append(Job(file.id, file.path, file.shown, points, note, error, mask, done, tally))
+    if found.whole and source.names_images:
+        work += [Job(name, "", name, error=sentence) for name, sentence in bound.unknown]
+    return work
+
+
+def _rival_error(file: ImageFile) -> str | None:
+    if not file.rivals:
+        return None
+    return f"{', '.join((file.shown, *file.rivals))}: images with the same id {file.id}; rename one"
+
+
+def _run_notes(
+    found: ImageList, bound: Bound, source: PointSource, settings: RunSettings, folder: OutputFolder
+) -> list[Note]:
+    notes = []
+    if found.whole and not source.names_images:
+        notes += [Note("unused_points", sentence) for _, sentence in bound.unknown]
+    if source.has_tightness and not settings.has_tightness:
+        text = f"method {settings.method} does not follow tightness; the values of the points are left unused"
+        notes.append(Note("tightness", text))
+    if folder.n_torn:
+        text = f"{folder.manifest}: {folder.n_torn} torn or damaged lines are dropped; their images are done again"
+        notes.append(Note("manifest", text))
+    return notes
+
+
+def _true_mask_paths(folder: str) -> Callable[[str], str | None]:
+    if not os.path.isdir(folder):
+        raise InputError(f"{folder}: true masks must be a folder")
+    paths = {}
+    for path in sorted(walk_images(folder)):
+        paths[os.path.splitext(os.path.relpath(path, folder))[0].replace(os.sep, "/")] = path
+    return paths.get
+
+
+def _draw_sheet(work: list[Job], context: RunContext, summary: RunSummary) -> None:
+    """Draw the lowest qualities of the whole run.
+
+    The few images that hold them are annotated once more, so that the sheet is the same whether they were done
+    just now, by a worker, or before the run was resumed.
+    """
+    from ..io.masks.png import encode_picture
+    from ..io.overlay import ContactSheet
+
+    wanted = {image_id for _, image_id, _ in summary.lowest}
+    sheet = ContactSheet(SHEET_TARGETS)
+    for job in work:
+        if job.image_id in wanted:
+            sheet.add(job.image_id, *label_again(job, context))
+    sheet.n_seen = summary.n_targets
+    picture = sheet.draw()
+    if picture is not None:
+        write_whole(output_path(context.out, "overlay", SHEET_NAME), encode_picture(picture))

@@ -1,0 +1,80 @@
+"""Jobs through workers: in this process, or in several. Outcomes come in the order of the jobs."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections import deque
+from collections.abc import Generator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+
+from ..errors import PointLabelError
+from .work import Job, Outcome, RunContext, do_job
+
+_LARGEST_CHUNK = 8  # images that a worker takes at a time: enough to hide what sending them costs
+_WAITING_CHUNKS = 3  # for each worker, so that memory does not grow with the number of images
+
+_context: RunContext | None = None  # of this worker process
+
+
+def run_jobs(jobs: Sequence[Job], context: RunContext, n_workers: int) -> Generator[Outcome]:
+    """Do all jobs and yield their outcomes in order.
+
+    With one worker they are done here, else in `n_workers` processes, a bounded number ahead of what was yielded.
+    Where Ctrl-C is pressed, jobs that wait are dropped, those in progress end and are yielded, and
+    `KeyboardInterrupt` follows.
+
+    Raises
+    ------
+    OutputError
+        Where an output file could not be written.
+    PointLabelError
+        Where a worker process died.
+    """
+    if n_workers == 1 or len(jobs) < 2:
+        for job in jobs:
+            yield do_job(job, context)
+        return
+    size = max(1, min(_LARGEST_CHUNK, len(jobs) // (2 * n_workers)))
+    chunks = (jobs[start : start + size] for start in range(0, len(jobs), size))
+    executor = ProcessPoolExecutor(n_workers, _start_method(), _start_worker, (context,))
+    waiting: deque[Future[list[Outcome]]] = deque()
+    try:
+        while True:
+            for chunk in islice(chunks, _WAITING_CHUNKS * n_workers - len(waiting)):
+                waiting.append(executor.submit(_do_chunk, chunk))
+            if not waiting:
+                return
+            outcomes = waiting[0].result()  # left in the queue until it is here, so that Ctrl-C loses nothing
+            waiting.popleft()
+            yield from outcomes
+    except KeyboardInterrupt:
+        for future in waiting:
+            future.cancel()
+        for future in waiting:
+            if not future.cancelled():
+                yield from future.result()
+        raise
+    except BrokenProcessPool as error:
+        raise PointLabelError("a worker process died, perhaps for want of memory; what is done stays") from error
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _start_method() -> multiprocessing.context.BaseContext:
+    # A fork of a process that has threads (Numba's, a progress bar's) may hang, so workers start afresh.
+    methods = multiprocessing.get_all_start_methods()
+    return multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+
+
+def _start_worker(context: RunContext) -> None:
+    global _context
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent decides
+    _context = context
+
+
+def _do_chunk(jobs: Sequence[Job]) -> list[Outcome]:
+    assert _context is not None
+    return [do_job(job, _context) for job in jobs]

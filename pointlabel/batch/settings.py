@@ -1,0 +1,122 @@
+"""What one run is: method, parameters and what it writes. Two runs agree where their stamps do."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from .. import __version__
+from ..errors import InputError
+from ..methods import Method, get_method
+
+POLARITIES = ("bright", "dark", "auto")
+SIZE_PRIORS = ("none", "fixed", "oracle")
+#: What can be written for each image: its folder in the output.
+OUTPUTS = ("masks", "soft", "instances", "overlay")
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """Settings of a run, checked.
+
+    Attributes
+    ----------
+    method : name of the method.
+    params : its parameter object.
+    tightness : in [0, 1], for points that carry none of their own.
+    polarity : "bright", "dark" or "auto".
+    seed : non-negative; each image draws from a stream of (seed, image id).
+    outputs : folders out of `OUTPUTS`, "masks" first.
+    """
+
+    method: str
+    params: Any
+    tightness: float = 0.5
+    polarity: str = "bright"
+    seed: int = 0
+    outputs: tuple[str, ...] = ("masks",)
+
+    def __post_init__(self) -> None:
+        method = get_method(self.method)
+        if not 0 <= self.tightness <= 1:
+            raise InputError(f"tightness must lie in [0, 1], got {self.tightness:g}")
+        if self.tightness != 0.5 and not method.has_tightness:
+            raise InputError(f"method {self.method} does not follow tightness; leave it at 0.5")
+        if self.polarity not in POLARITIES:
+            raise InputError(f"polarity must be one of {', '.join(POLARITIES)}, got {self.polarity!r}")
+        if self.seed < 0:
+            raise InputError(f"seed must not be negative, got {self.seed}")
+
+    @property
+    def has_tightness(self) -> bool:
+        """Whether the method follows tightness."""
+        return get_method(self.method).has_tightness
+
+    @property
+    def needs_true_area(self) -> bool:
+        """Whether the run has to know the true area of each target."""
+        return getattr(self.params, "size_prior", None) == "oracle"
+
+    def stamp(self) -> dict[str, Any]:
+        """The part of each line of the manifest that all lines of a run have in common, as JSON gives it back."""
+        stamp = {
+            "method": self.method,
+            "params": asdict(self.params),
+            "tightness": self.tightness,
+            "polarity": self.polarity,
+            "seed": self.seed,
+            "outputs": self.outputs,
+            "version": __version__,
+        }
+        return json.loads(json.dumps(stamp))
+
+
+def build_params(method: str, changes: Mapping[str, Any], size_prior: str | None = None) -> Any:
+    """Build the parameter object of a method from values by name.
+
+    Raises
+    ------
+    InputError
+        Where there is no such method or parameter, a value is of another type or out of range, or the method has
+        no size prior and one is asked for.
+    """
+    chosen = get_method(method)
+    defaults = chosen.params()
+    names = {field.name for field in fields(defaults)}
+    values = {
+        key: _typed(chosen, key, value, getattr(defaults, key)) if key in names else value
+        for key, value in changes.items()
+    }
+    if size_prior is not None:
+        if "size_prior" not in names:
+            raise InputError(f"method {method} has no size prior; leave --size-prior out")
+        values["size_prior"] = size_prior
+    return chosen.params(**values)
+
+
+def _typed(method: Method, key: str, value: Any, default: Any) -> Any:
+    """Check `value` against the type of the parameter's default; whole numbers may stand for real ones."""
+    rule = None
+    if isinstance(default, bool):
+        rule = None if isinstance(value, bool) else "true or false"
+    elif isinstance(default, int):
+        rule = None if isinstance(value, int) and not isinstance(value, bool) else "a whole number"
+    elif isinstance(default, float):
+        rule = None if isinstance(value, int | float) and not isinstance(value, bool) else "a number"
+        value = value if rule else float(value)
+    elif isinstance(default, str):
+        rule = None if isinstance(value, str) else "a word"
+    elif isinstance(default, tuple) and isinstance(value, list):
+        value = tuple(value)
+    if rule:
+        raise InputError(f"parameter {key} of method {method.name} must be {rule}, got {value!r}")
+    return value
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """A hint for a name that is not known: the nearest one, else all of them."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"

@@ -1,0 +1,208 @@
+"""One image of a run, from bytes to files. Runs in any process and answers with a small outcome."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError, OutputError, PointLabelError
+from ..io.decode import decode_image
+from ..io.files import read_bytes, remove_file, write_whole
+from ..io.manifest import encode_record
+from ..io.masks.png import encode_instances, encode_mask, encode_picture, encode_soft
+from ..io.notes import Note
+from ..io.points.base import PointEntry
+from ..io.points.fit import FittedPoints, fit_points
+from ..labeling import annotate
+from ..types import ImageLabels
+from .events import ImageDone, Tally
+from .settings import RunSettings
+from .true_area import true_areas
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """What all images of a run share: settings, output folder, folder of true masks, stamp of the manifest."""
+
+    settings: RunSettings
+    out: str
+    stamp: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One image to do.
+
+    Attributes
+    ----------
+    image_id : its id.
+    path, shown : where to read it, and its name below the root.
+    points : its points, None where there are none.
+    note : what to tell about it before anything is read.
+    error : a sentence where it is known to fail.
+    true_mask : path of its true mask, for methods that may know the target's size.
+    done : hashes of image, points and true mask of an earlier run, None where there is none.
+    tally : what the earlier run counted.
+    """
+
+    image_id: str
+    path: str
+    shown: str
+    points: PointEntry | None = None
+    note: Note | None = None
+    error: str | None = None
+    true_mask: str | None = None
+    done: tuple[str | None, ...] | None = None
+    tally: Tally | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a job: the line to append to the manifest (None where it was done before), and its report."""
+
+    line: bytes | None
+    done: ImageDone
+
+
+def output_path(out: str, kind: str, image_id: str) -> str:
+    """Where a run writes the file of one kind for one image."""
+    return os.path.join(out, kind, *f"{image_id}.png".split("/"))
+
+
+def do_job(job: Job, context: RunContext) -> Outcome:
+    """Annotate one image, write its files, and build its line of the manifest.
+
+    Whatever is wrong with the image becomes its error; only what concerns the output folder is raised.
+
+    Raises
+    ------
+    OutputError
+        Where a file could not be written.
+    """
+    start = perf_counter()
+    hashes: dict[str, str | None] = {"image_sha256": None, "points_sha256": None}
+    notes: list[Note] = [] if job.note is None else [job.note]
+    record: dict[str, Any] = {"id": job.image_id, "status": "ok"}
+    targets: list[dict[str, Any]] = []
+    try:
+        if job.error is not None:
+            raise InputError(job.error)
+        data = read_bytes(job.path)
+        hashes["image_sha256"] = hashlib.sha256(data).hexdigest()
+        given = None if job.points is None else job.points.load()
+        hashes["points_sha256"] = None if given is None else given.sha256
+        if job.true_mask is not None:
+            hashes["true_mask_sha256"] = hashlib.sha256(read_bytes(job.true_mask)).hexdigest()
+        if job.done == tuple(hashes.values()) and _files_are_there(job, context):
+            tally = job.tally or Tally()
+            return Outcome(None, ImageDone(job.image_id, "skipped", None, (), tally))
+        image, more = decode_image(data, job.path)
+        notes += more
+        shape = (image.shape[0], image.shape[1])
+        fitted = FittedPoints(np.zeros((0, 2)), (), ()) if given is None else fit_points(given, shape)
+        notes += fitted.notes
+        labels = _label(job, context.settings, image, fitted, notes)
+        _write_files(job, context, image, labels)
+        record["height"], record["width"] = shape
+        targets = _target_records(labels, fitted)
+    except OutputError:
+        raise
+    except (PointLabelError, MemoryError) as error:
+        record["status"], record["error"] = "error", str(error) or "not enough memory"
+    except Exception as error:
+        # A batch goes on where a method fails on one image; the type of the error helps whoever reports it.
+        record["status"], record["error"] = "error", f"{job.path}: {type(error).__name__}: {error}"
+    if record["status"] == "error":
+        targets = []
+        if job.done is not None:
+            remove_outputs(context.out, job.image_id, context.settings.outputs)
+    record |= {"warnings": [note.text for note in notes], "image": job.shown, **hashes, **context.stamp}
+    record["targets"] = targets
+    record["ms"] = round((perf_counter() - start) * 1000, 3)
+    done = ImageDone(job.image_id, record["status"], record.get("error"), tuple(notes), Tally.of(record))
+    return Outcome(encode_record(record), done)
+
+
+def label_again(job: Job, context: RunContext) -> tuple[NDArray, ImageLabels]:
+    """Read and annotate an image a second time; the answer is the same, and nothing is written."""
+    image, _ = decode_image(read_bytes(job.path), job.path)
+    points = FittedPoints(np.zeros((0, 2)), (), ())
+    if job.points is not None:
+        points = fit_points(job.points.load(), (image.shape[0], image.shape[1]))
+    return image, _label(job, context.settings, image, points, [])
+
+
+def remove_outputs(out: str, image_id: str, kinds: tuple[str, ...] | list[str]) -> None:
+    """Remove the files of one image."""
+    for kind in kinds:
+        remove_file(output_path(out, kind, image_id))
+
+
+def image_generator(seed: int, image_id: str) -> np.random.Generator:
+    """Random numbers of one image, whatever the order of the images and the number of workers."""
+    words = np.frombuffer(hashlib.sha256(image_id.encode("utf-8", "surrogateescape")).digest()[:16], np.dtype("<u4"))
+    return np.random.default_rng(np.random.SeedSequence([seed, *words.tolist()]))
+
+
+def _files_are_there(job: Job, context: RunContext) -> bool:
+    kinds = context.settings.outputs
+    return all(os.path.exists(output_path(context.out, kind, job.image_id)) for kind in kinds)
+
+
+def _label(job: Job, settings: RunSettings, image: NDArray, fitted: FittedPoints, notes: list[Note]) -> ImageLabels:
+    shape = (image.shape[0], image.shape[1])
+    tightness: Any = settings.tightness
+    if settings.has_tightness and any(row.tightness is not None for row in fitted.rows):
+        tightness = [settings.tightness if row.tightness is None else row.tightness for row in fitted.rows]
+    areas = None
+    if job.true_mask is not None:
+        areas, more = true_areas(job.true_mask, fitted.points, shape)
+        notes += more
+    return annotate(
+        image,
+        fitted.points,
+        method=settings.method,
+        params=settings.params,
+        tightness=tightness,
+        polarity=settings.polarity,
+        true_area=areas,
+        rng=image_generator(settings.seed, job.image_id),
+    )
+
+
+def _write_files(job: Job, context: RunContext, image: NDArray, labels: ImageLabels) -> None:
+    for kind in context.settings.outputs:
+        if kind == "masks":
+            data = encode_mask(labels.mask())
+        elif kind == "soft":
+            data = encode_soft(labels.soft())
+        elif kind == "instances":
+            data = encode_instances(labels.instances())
+        else:
+            from ..io.overlay import draw_overlay
+
+            data = encode_picture(draw_overlay(image, labels))
+        write_whole(output_path(context.out, kind, job.image_id), data)
+
+
+def _target_records(labels: ImageLabels, fitted: FittedPoints) -> list[dict[str, Any]]:
+    out = []
+    for target, row in zip(labels.targets, fitted.rows, strict=True):
+        record: dict[str, Any] = {
+            "x": float(target.point[1]),
+            "y": float(target.point[0]),
+            "area": target.area,
+            "quality": round(float(target.quality), 6),
+            "flags": list(target.flags),
+            "polarity": target.polarity,
+            "ms": round(float(target.time_ms), 3),
+        }
+        named = {"label": row.label, "id": row.id, "tightness": row.tightness}
+        out.append(record | {key: value for key, value in named.items() if value not in (None, "")})
+    return out

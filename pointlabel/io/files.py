@@ -1,0 +1,95 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Collection
+
+from ..errors import InputError, OutputError
+
+_PREFIX, _SUFFIX = ".pointlabel-", ".tmp"
+_numbers = itertools.count()
+_known_folders: set[str] = set()
+
+
+def read_bytes(path: str) -> bytes:
+    """Return the bytes of the file at `path`; one sentence where that fails or there are none."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            data = file.read()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({_reason(error)})") from error
+    if not data:
+        raise InputError(f"{path}: the file is empty (0 bytes)")
+    return data
+
+
+def make_folder(path: str) -> None:
+    """Create the folder `path` and those above it where they are missing."""
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot create the folder {path} ({_reason(error)})") from error
+
+
+def write_whole(path: str, data: bytes) -> None:
+    """Write `data` to `path`: a temporary name in the same folder, then a rename.
+
+    Whoever reads `path` sees the old bytes or all of the new ones. Where the write fails, is interrupted or
+    the disk is full, `path` is as before, and the temporary file is removed.
+
+    Raises
+    ------
+    OutputError
+        Where the bytes could not be written.
+    """
+    folder = os.path.dirname(path) or "."
+    temporary = os.path.join(folder, f"{_PREFIX}{os.getpid()}-{next(_numbers)}{_SUFFIX}")
+    try:
+        if folder not in _known_folders:
+            make_folder(folder)
+            _known_folders.add(folder)
+        try:
+            _write_all(temporary, data)
+        except FileNotFoundError:  # somebody removed the folder since it was made
+            make_folder(folder)
+            _write_all(temporary, data)
+        os.replace(temporary, path)
+    except BaseException as error:
+        remove_file(temporary)
+        if isinstance(error, OSError) and not isinstance(error, OutputError):
+            raise OutputError(f"cannot write {path} ({_reason(error)})") from error
+        raise
+
+
+def _write_all(path: str, data: bytes) -> None:
+    with open(path, "xb", buffering=0) as file:
+        view = memoryview(data)
+        while view:
+            view = view[file.write(view) :]
+
+
+def remove_file(path: str) -> None:
+    """Remove the file at `path` if there is one that can be removed."""
+    try:
+        os.unlink(path)
+    except OSError:
+        return
+
+
+def remove_temporaries(folder: str, trees: Collection[str] = ()) -> int:
+    """Remove what killed runs left under temporary names in `folder` and anywhere below `trees`; return how many."""
+    count = 0
+    places = [(folder, os.listdir(folder))] if os.path.isdir(folder) else []
+    places += [(parent, names) for tree in trees for parent, _, names in os.walk(tree)]
+    for parent, names in places:
+        for name in names:
+            if name.startswith(_PREFIX) and name.endswith(_SUFFIX):
+                remove_file(os.path.join(parent, name))
+                count += 1
+    return count
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error) or type(error).__name__

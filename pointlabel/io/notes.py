@@ -1,0 +1,27 @@
+"""What a reader has to tell about a file that it could use all the same."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+#: Kinds of notes. The command line says the first of each kind and counts the rest where there are many.
+NOTE_KINDS = {
+    "channels": "the image is in colour and its channels differ",
+    "pages": "the image file holds several pages",
+    "scaled": "the points were made on an image of another size",
+    "dropped": "a point is not finite or lies outside the image",
+    "duplicate": "two points lie in the same pixel",
+    "touching": "most points of an image touch each other",
+    "no_points": "an image has no point file and no row",
+    "unused_points": "a point file has no image",
+    "tightness": "tightness values were left unused",
+    "true_area": "no true mask lies near a point",
+    "manifest": "lines of the manifest could not be read",
+}
+
+
+class Note(NamedTuple):
+    """One thing to know about a file: a kind out of `NOTE_KINDS` and a sentence."""
+
+    kind: str
+    text: str

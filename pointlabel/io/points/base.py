@@ -1,0 +1,81 @@
+"""What every point reader hands over. Inside, points are (row, column) with pixel centres at whole numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import NamedTuple, Protocol
+
+
+class PointRow(NamedTuple):
+    """One point as its file gives it.
+
+    Attributes
+    ----------
+    row, column : in pixels of the image the file was made on, centres at whole numbers; may be NaN or infinite.
+    place : where it stands in the file, for messages ("line 7"; empty where the file has no places).
+    given : the values as they stand in the file, for messages.
+    tightness : the point's own tightness in [0, 1], None where the file gives none.
+    label, id : the file's names of the point, empty where it gives none.
+    """
+
+    row: float
+    column: float
+    place: str = ""
+    given: str = ""
+    tightness: float | None = None
+    label: str = ""
+    id: str = ""
+
+
+class PointSet(NamedTuple):
+    """The points of one image as a file gives them, before they are fitted to the image.
+
+    Attributes
+    ----------
+    file : the file's name, for messages.
+    rows : the points in the order of the file.
+    shape : (height, width) of the image the points were made on, None where the file does not say.
+    sha256 : hexadecimal hash of what the points depend on.
+    """
+
+    file: str
+    rows: tuple[PointRow, ...]
+    shape: tuple[int, int] | None
+    sha256: str
+
+
+class PointEntry(Protocol):
+    """The points of one image, to be read by whichever process works on it; can be pickled."""
+
+    def load(self) -> PointSet:
+        """Read the points; raise `InputError` where that fails."""
+
+
+class Bound(NamedTuple):
+    """The points of a file or folder, matched with images.
+
+    Attributes
+    ----------
+    entries : image id -> its points; images without points are missing.
+    unknown : (id, sentence) for points that belong to no image.
+    """
+
+    entries: dict[str, PointEntry]
+    unknown: list[tuple[str, str]]
+
+
+class PointSource(Protocol):
+    """A file or folder that holds the points of many images.
+
+    Attributes
+    ----------
+    has_tightness : whether points may carry their own tightness.
+    names_images : True where points without an image are an error of the run (a table that names images),
+        False where it is enough to say so (a folder that may cover more images).
+    """
+
+    has_tightness: bool
+    names_images: bool
+
+    def bind(self, ids: Collection[str]) -> Bound:
+        """Match the points with the image ids of a run."""
