@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
 from ...errors import InputError
+from ..decode import decode_channels
+from ..files import read_bytes
 
 #: Grey level of an 8-bit file that a target's pixels lie above.
 MASK_THRESHOLD = 127
-
-_DEEP_MODES = ("I", "F")  # "I;16" and its byte orders start with I as well
 
 
 class MaskWarning(UserWarning):
@@ -29,7 +28,7 @@ class GreyMask:
     Attributes
     ----------
     name : the file, for messages.
-    levels : (H, W) uint8, int32 or float32.
+    levels : (H, W), in the depth of the file.
     full : the value that stands for certainty: 255, 65535, or 1 for a file in floating point.
     """
 
@@ -71,7 +70,7 @@ class GreyMask:
         )
 
 
-def read_grey_mask(path: str | Path) -> GreyMask:
+def read_grey_mask(path: str | os.PathLike[str]) -> GreyMask:
     """Read the values of a mask file without loss of depth.
 
     Of a colour or palette file the largest of red, green and blue counts, so that a red mask on black is read as
@@ -82,36 +81,19 @@ def read_grey_mask(path: str | Path) -> GreyMask:
     InputError
         Where the file is missing, is no whole image, or holds floating-point values outside [0, 1].
     """
-    try:
-        with Image.open(path) as image:
-            mode = image.mode
-            if mode == "1":
-                mode = "L"
-            elif not mode.startswith((*_DEEP_MODES, "L", "RGB")):
-                mode = "RGB"
-            array = np.asarray(image if mode == image.mode else image.convert(mode))
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such mask file") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: a mask must be an image file, this is a folder") from None
-    except UnidentifiedImageError:
-        raise InputError(f"{path}: the mask is not an image file of a known format") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path}: the mask cannot be read: {error}") from None
-    if array.ndim == 3:
-        array = array[..., :1] if mode.startswith("LA") else array[..., :3]
-        array = array.max(axis=2)
-    if array.dtype.kind == "f":
-        bad = ~((array >= 0) & (array <= 1))
+    name = os.fspath(path)
+    levels, _ = decode_channels(read_bytes(name), name)
+    if levels.ndim == 3:
+        levels = levels.max(axis=2)
+    if levels.dtype.kind == "f":
+        bad = ~((levels >= 0) & (levels <= 1))
         if bad.any():
-            raise InputError(f"{path}: a mask in floating point must lie in [0, 1], got {array[bad][0]:g}")
-        return GreyMask(str(path), array.astype(np.float32), 1.0)
-    if mode.startswith(_DEEP_MODES):
-        return GreyMask(str(path), array.astype(np.int32), 65535.0)
-    return GreyMask(str(path), array, 255.0)
+            raise InputError(f"{name}: a mask in floating point must lie in [0, 1], got {levels[bad][0]:g}")
+        return GreyMask(name, levels, 1.0)
+    return GreyMask(name, levels, 255.0 if levels.dtype.itemsize == 1 else 65535.0)
 
 
-def read_mask(path: str | Path, threshold: float = MASK_THRESHOLD) -> NDArray[np.bool_]:
+def read_mask(path: str | os.PathLike[str], threshold: float = MASK_THRESHOLD) -> NDArray[np.bool_]:
     """Read a mask file as (H, W) bool: the pixels above `threshold`.
 
     Parameters

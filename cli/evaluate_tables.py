@@ -1,0 +1,105 @@
+"""Tables and the curve of ``pointlabel evaluate``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def draw_curve(path: str, points: list[dict[str, Any]]) -> None:
+    """Draw Pd over Fa and save the picture; the suffix of `path` says the format."""
+    import io
+
+    from matplotlib.figure import Figure
+
+    from pointlabel.evaluation.curves import FA_LIMIT
+    from pointlabel.io.files import write_whole
+
+    figure = Figure(figsize=(6, 4.5), layout="constrained")
+    axes = figure.subplots()
+    known = sorted((point["fa"] * 1e6, point["pd"]) for point in points if point["pd"] is not None)
+    axes.plot([fa for fa, _ in known], [pd for _, pd in known], marker=".", label="thresholds")
+    axes.axvline(FA_LIMIT * 1e6, color="0.6", linestyle=":", label="limit of the area")
+    axes.set_xscale("symlog", linthresh=1.0)
+    axes.set(xlabel="Fa, false pixels per million", ylabel="Pd, share of targets found", ylim=(-0.02, 1.02))
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=150, format=path.lower().rpartition(".")[2])
+    write_whole(path, picture.getvalue())
+
+
+_ROWS = (
+    ("iou", "IoU, pooled over pixels"),
+    ("niou", "nIoU, all images"),
+    ("niou_with_targets", "nIoU, images with targets"),
+    ("pd", "Pd, targets found"),
+    ("fa", "Fa, false pixels per million"),
+    ("precision", "precision of pixels"),
+    ("recall", "recall of pixels"),
+    ("target_precision", "precision of detections"),
+)
+
+
+def _number(value: float | None, name: str = "") -> str:
+    if value is None:
+        return "-"
+    return f"{value * 1e6:.2f}" if name == "fa" else f"{value:.4f}"
+
+
+def print_report(report: dict[str, Any]) -> None:
+    """Print every table of a report on standard output."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    against = report.get("against")
+    empty = report["images"] - report["images_with_targets"]
+    table = Table("metric", title=f"{report['images']} images ({empty} without targets), {report['targets']} targets")
+    table.add_column("PRED", justify="right")
+    for heading in ("B", "difference", "95 % interval") if against else ():
+        table.add_column(heading, justify="right")
+    for name, label in _ROWS:
+        label += f" ({report['profile']})" if name == "fa" else ""
+        cells = [label, _number(report[name], name)]
+        if against:
+            cells.append(_number(against[name], name))
+            interval = against["differences"].get(name)
+            if interval:
+                cells += [f"{interval['difference']:+.4f}", f"{interval['low']:+.4f} to {interval['high']:+.4f}"]
+        table.add_row(*cells)
+    if "curve" in report:
+        label = f"area of the Pd-Fa curve to {report['fa_limit'] * 1e6:g} per million"
+        table.add_row(label, _number(report["pd_fa_area"]))
+    console.print(table)
+    console.print(_class_table("area, px", report["by_size"], against and against["by_size"]))
+    if report["by_scr"] is not None:
+        console.print(_class_table("local SCR", report["by_scr"], against and against["by_scr"]))
+    if "curve" in report:
+        console.print(_curve_table(report["curve"]))
+
+
+def _class_table(title: str, groups: dict[str, Any], other: dict[str, Any] | None) -> Table:
+    from rich.table import Table
+
+    table = Table(title)
+    for heading in ("targets", "Pd", "mean IoU", *(("Pd of B", "mean IoU of B") if other else ())):
+        table.add_column(heading, justify="right")
+    for name, group in groups.items():
+        cells = [name, str(group["targets"]), _number(group["pd"]), _number(group["iou"])]
+        table.add_row(*cells, *([_number(other[name]["pd"]), _number(other[name]["iou"])] if other else []))
+    return table
+
+
+def _curve_table(points: list[dict[str, Any]]) -> Table:
+    from rich.table import Table
+
+    names = ("threshold", "iou", "niou", "pd", "fa")
+    table = Table()
+    for heading in ("threshold", "IoU", "nIoU", "Pd", "Fa / million"):
+        table.add_column(heading, justify="right")
+    for point in points:
+        table.add_row(f"{point['threshold']:g}", *(_number(point[name], name) for name in names[1:]))
+    return table

@@ -1,0 +1,90 @@
+"""Predicted masks beside the true ones of the same image."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from ...errors import InputError
+from ..images import list_images
+
+#: What SIRST-v1 adds to the name of an image to name its mask.
+_MASK_ENDING = "_pixels0"
+
+
+@dataclass(frozen=True, slots=True)
+class MaskPair:
+    """A true mask and the prediction for it: `id`, path of the prediction or None where there is none, true path."""
+
+    id: str
+    predicted: str | None
+    true: str
+
+
+@dataclass(frozen=True, slots=True)
+class MaskPairs:
+    """All true masks with their predictions, in the order of their ids.
+
+    Attributes
+    ----------
+    pairs : one for each true mask.
+    missing : ids of true masks without a prediction.
+    unused : ids of predictions without a true mask.
+    """
+
+    pairs: tuple[MaskPair, ...]
+    missing: tuple[str, ...]
+    unused: tuple[str, ...]
+
+
+def mask_id(image_id: str) -> str:
+    """Return the id of the image that a mask with the id `image_id` belongs to."""
+    return image_id.removesuffix(_MASK_ENDING)
+
+
+def list_masks(where: str | os.PathLike[str]) -> dict[str, str]:
+    """Find the masks of a folder with its sub-folders, as id -> path in the order of the ids.
+
+    A folder written by ``annotate`` stands for its sub-folder ``masks``. The id is the path below the folder without
+    suffix, and without the ending ``_pixels0``.
+
+    Raises
+    ------
+    InputError
+        Where there is no image at `where`, or two have one id.
+    """
+    text = os.fspath(where)
+    if os.path.isfile(os.path.join(text, "manifest.jsonl")) and os.path.isdir(os.path.join(text, "masks")):
+        text = os.path.join(text, "masks")
+    out: dict[str, str] = {}
+    for file in list_images(text).files:
+        name = mask_id(file.id)
+        rival = file.rivals[0] if file.rivals else os.path.relpath(out[name], text) if name in out else None
+        if rival is not None:
+            raise InputError(f"{text}: {file.shown} and {rival} are both masks of {name}; keep one of them")
+        out[name] = file.path
+    return dict(sorted(out.items()))
+
+
+def pair_masks(predicted: str | os.PathLike[str], true: str | os.PathLike[str]) -> MaskPairs:
+    """Pair the masks of two folders by id, or two files.
+
+    Raises
+    ------
+    InputError
+        Where one of them holds no image, or the two have no id in common.
+    """
+    if os.path.isfile(predicted) and os.path.isfile(true):
+        pair = MaskPair(mask_id(os.path.splitext(os.path.basename(true))[0]), os.fspath(predicted), os.fspath(true))
+        return MaskPairs((pair,), (), ())
+    ours, truth = list_masks(predicted), list_masks(true)
+    if not ours.keys() & truth.keys():
+        raise InputError(
+            f"{os.fspath(predicted)} and {os.fspath(true)} have no id in common: "
+            f"the first holds {next(iter(ours))}, the second {next(iter(truth))}"
+        )
+    return MaskPairs(
+        tuple(MaskPair(name, ours.get(name), path) for name, path in truth.items()),
+        tuple(name for name in truth if name not in ours),
+        tuple(name for name in ours if name not in truth),
+    )
