@@ -2,19 +2,47 @@
 
 from __future__ import annotations
 
+import traceback
+from typing import Any
+
 import click
 
 from pointlabel import __version__
 
-from .evaluate import evaluate
-from .points import points
+from .annotate import annotate
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class CommandGroup(click.Group):
+    """Turns what a command raises into one line and an exit code: 2 for input, 1 for the rest, 130 for Ctrl-C."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        from pointlabel.errors import InputError, PointLabelError
+
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            ctx.exit(130)
+        except PointLabelError as error:
+            if ctx.params.get("verbose"):
+                click.echo(traceback.format_exc(), err=True, nl=False)
+            raise _OneLine(error, 2 if isinstance(error, InputError) else 1) from error
+
+
+class _OneLine(click.ClickException):
+    """A library error as click shows its own."""
+
+    def __init__(self, error: Exception, exit_code: int) -> None:
+        super().__init__(" ".join(str(error).split()))
+        self.exit_code = exit_code
+
+
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="pointlabel")
-def main() -> None:
+@click.option("-v", "--verbose", is_flag=True, help="Show where in the program an error came from.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+def main(verbose: bool, quiet: bool) -> None:
     """Pseudo-masks for infrared small targets from one point each."""
 
 
-main.add_command(evaluate)
-main.add_command(points)
+main.add_command(annotate)

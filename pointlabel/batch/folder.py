@@ -101,9 +101,11 @@ def annotate_folder(
     folder = open_output(context.out, mode, context.stamp, found.ids)
     work = _plan(found, bound, source, masks, folder)
     say(RunStarted(len(work)))
-    for note in _run_notes(found, bound, source, settings, folder):
+    notes = _run_notes(found, bound, source, settings, folder)
+    for note in notes:
         say(RunNote(note))
     summary = _run(work, context, folder, jobs or os.cpu_count() or 1, on_error, say)
+    summary.n_warnings += len(notes)
     if overlay and not summary.stopped:
         _draw_sheet(work, context, summary)
     summary.seconds = perf_counter() - start

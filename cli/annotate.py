@@ -1,0 +1,162 @@
+"""``pointlabel annotate``: masks for a folder of images from one point a target."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from .console import RunConsole
+from .options import (
+    PARAMS_KEY,
+    config_option,
+    jobs_option,
+    method_option,
+    parse_assignments,
+    progress_option,
+    seed_option,
+    set_option,
+)
+
+
+@click.command()
+@click.argument("images", metavar="IMAGES", type=click.Path())
+@click.option("-p", "--points", required=True, type=click.Path(), help="Folder of one-pixel PNGs, or a CSV table.")
+@click.option("-o", "--out", required=True, type=click.Path(), help="Output folder.")
+@method_option
+@set_option
+@click.option(
+    "--tightness",
+    metavar="F",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="0 for wide masks, 1 for tight ones. A column tightness of the table goes first.",
+)
+@click.option(
+    "--polarity",
+    type=click.Choice(["bright", "dark", "auto"]),
+    default="bright",
+    show_default=True,
+    help="Targets brighter or darker than their surroundings; auto decides for each point.",
+)
+@click.option(
+    "--origin",
+    type=click.Choice(["center", "corner"]),
+    default="center",
+    show_default=True,
+    help="Where a table's x = y = 0 lies: centre of the first pixel, or its corner.",
+)
+@click.option(
+    "--size-prior",
+    type=click.Choice(["none", "fixed", "oracle"]),
+    help="What a method of the published kind may know of a target's size; oracle needs --masks.",
+)
+@click.option("--masks", metavar="DIR", type=click.Path(), help="True masks, for --size-prior oracle only.")
+@jobs_option
+@seed_option
+@click.option("--soft", is_flag=True, help="Write 16-bit soft labels to OUT/soft.")
+@click.option("--instances", is_flag=True, help="Write 16-bit instance numbers to OUT/instances.")
+@click.option("--overlay", is_flag=True, help="Write pictures to check the masks by to OUT/overlay.")
+@click.option("--resume", is_flag=True, help="Go on with the run in OUT: skip images that are done.")
+@click.option("--overwrite", is_flag=True, help="Remove what an earlier run wrote to OUT, and start anew.")
+@click.option(
+    "--on-error",
+    type=click.Choice(["skip", "stop"]),
+    default="skip",
+    show_default=True,
+    help="What to do after an image that fails.",
+)
+@progress_option
+@config_option
+@click.pass_context
+def annotate(
+    ctx: click.Context,
+    images: str,
+    points: str,
+    out: str,
+    method: str,
+    assignments: tuple[str, ...],
+    tightness: float,
+    polarity: str,
+    origin: str,
+    size_prior: str | None,
+    masks: str | None,
+    jobs: int,
+    seed: int,
+    soft: bool,
+    instances: bool,
+    overlay: bool,
+    resume: bool,
+    overwrite: bool,
+    on_error: str,
+    no_progress: bool,
+) -> None:
+    """Turn one point a target into masks.
+
+    IMAGES is a folder (searched with its sub-folders), one file, or a quoted glob: PNG, TIFF, BMP or JPEG, of any
+    depth. Masks go to OUT/masks under the names of the images, with a line for each image in OUT/manifest.jsonl.
+
+    Exit codes: 0 done, 1 the output could not be written, 2 wrong arguments, 3 some images failed, 130 Ctrl-C.
+
+    \b
+    Examples:
+        pointlabel annotate data/images -p data/points -o out
+        pointlabel annotate data/images -p clicks.csv -o out --soft --overlay -j 4
+        pointlabel annotate data/images -p clicks.csv -o out --soft --overlay -j 4 --resume
+    """
+    from pointlabel.batch import annotate_folder, build_params
+    from pointlabel.errors import InputError, OutputError
+
+    if resume and overwrite:
+        raise InputError("--resume and --overwrite exclude each other; give one of them")
+    if masks is not None and size_prior != "oracle":
+        raise InputError("--masks is read with --size-prior oracle only; leave it out")
+    if size_prior == "oracle" and masks is None:
+        raise InputError("--size-prior oracle needs the true masks: --masks DIR")
+    params = build_params(method, {**ctx.meta.get(PARAMS_KEY, {}), **parse_assignments(assignments)}, size_prior)
+    quiet = bool(ctx.find_root().params.get("quiet"))
+    if not quiet:
+        _say_when_kernels_compile(method)
+    with RunConsole(progress=not no_progress, quiet=quiet) as console:
+        try:
+            summary = annotate_folder(
+                images,
+                points,
+                out,
+                method=method,
+                params=params,
+                tightness=tightness,
+                polarity=polarity,
+                seed=seed,
+                origin=origin,
+                true_masks=masks,
+                soft=soft,
+                instances=instances,
+                overlay=overlay,
+                jobs=jobs,
+                mode="resume" if resume else "overwrite" if overwrite else "new",
+                on_error=on_error,
+                report=console.report,
+            )
+        except OutputError as error:
+            hint = "; what is done stays, and --resume goes on" if console.n_images else ""
+            raise OutputError(f"{error}{hint}") from error
+        except KeyboardInterrupt:
+            click.echo(f"stopped: {console.n_done} of {console.n_images} images are done; --resume goes on", err=True)
+            raise
+    console.close(summary)
+    if summary.stopped:
+        click.echo("stopped at the first error; --resume goes on", err=True)
+    if summary.n_errors:
+        ctx.exit(3)
+
+
+def _say_when_kernels_compile(method: str) -> None:
+    """One line where the first images take longer, because this installation has no compiled kernels yet."""
+    from pointlabel.engine.cache import kernels_are_cached
+    from pointlabel.methods import get_method
+
+    uses_kernels = get_method(method).function is not None and "numba" in sys.modules
+    if uses_kernels and not kernels_are_cached():
+        click.echo("compiling kernels once for this installation ...", err=True)

@@ -1,0 +1,138 @@
+"""Options that more than one command uses, and the configuration file."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+#: Where the parameters of a configuration file's [params] table wait for the command.
+PARAMS_KEY = "pointlabel.params"
+
+
+def _check_method(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    from pointlabel.errors import InputError
+    from pointlabel.methods import get_method
+
+    try:
+        get_method(value)
+    except InputError as error:
+        raise click.BadParameter(str(error), ctx, param) from error
+    return value
+
+
+def method_option(command: Callable) -> Callable:
+    """``--method NAME``, checked; the message names the nearest one."""
+    return click.option(
+        "--method", metavar="NAME", default="default", show_default=True, callback=_check_method, help="Method to use."
+    )(command)
+
+
+def jobs_option(command: Callable) -> Callable:
+    """``-j N``: worker processes."""
+    return click.option(
+        "-j",
+        "--jobs",
+        metavar="N",
+        type=click.IntRange(0),
+        default=1,
+        show_default=True,
+        help="Worker processes; 0 takes one for each processor. The answer does not depend on it.",
+    )(command)
+
+
+def seed_option(command: Callable) -> Callable:
+    """``--seed N``."""
+    return click.option(
+        "--seed", metavar="N", type=click.IntRange(0), default=0, show_default=True, help="Seed of all random numbers."
+    )(command)
+
+
+def progress_option(command: Callable) -> Callable:
+    """``--no-progress``."""
+    return click.option(
+        "--no-progress", is_flag=True, help="No progress bar. There is none either where stderr is no terminal."
+    )(command)
+
+
+def set_option(command: Callable) -> Callable:
+    """``--set NAME=VALUE``: single parameters of the method."""
+    return click.option(
+        "--set",
+        "assignments",
+        metavar="NAME=VALUE",
+        multiple=True,
+        help="Set a parameter of the method; can be given several times.",
+    )(command)
+
+
+def config_option(command: Callable) -> Callable:
+    """``--config FILE.toml``: values for any option of the command; the command line wins."""
+    return click.option(
+        "--config",
+        metavar="FILE.toml",
+        type=click.Path(exists=True, dir_okay=False),
+        is_eager=True,
+        expose_value=False,
+        callback=_read_config,
+        help="Options from a file: a table [annotate] (or none), and [params] for the method. The command line wins.",
+    )(command)
+
+
+def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
+    """``NAME=VALUE`` texts -> values, read as TOML where they are, else as words."""
+    values = {}
+    for text in assignments:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise click.BadParameter(f"expected NAME=VALUE, got {text!r}", param_hint="--set")
+        try:
+            values[name.strip()] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            values[name.strip()] = value.strip()
+    return values
+
+
+def _read_config(ctx: click.Context, param: click.Parameter, path: str | None) -> None:
+    if path is None:
+        return
+    try:
+        with open(path, "rb") as file:
+            tables = tomllib.load(file)
+    except (OSError, ValueError) as error:
+        raise click.BadParameter(f"{path}: not a TOML file ({error})", ctx, param) from error
+    ctx.meta[PARAMS_KEY] = _table(path, tables, "params")
+    command = ctx.command.name or ""
+    values = _table(path, tables, command)
+    flat = {key: value for key, value in tables.items() if key not in ("params", command)}
+    known = {
+        option.name: option
+        for option in ctx.command.params
+        if option.name and option.name not in ("config", "assignments", "help")
+    }
+    defaults = {}
+    for key, value in {**flat, **values}.items():
+        name = key.replace("-", "_")
+        if name not in known:
+            raise click.BadParameter(f"{path}: there is no option {key!r}; {_nearest(name, list(known))}", ctx, param)
+        try:
+            defaults[name] = known[name].type_cast_value(ctx, value)
+        except click.BadParameter as error:
+            raise click.BadParameter(f"{path}: {key}: {error.message}", ctx, param) from error
+    ctx.default_map = {**(ctx.default_map or {}), **defaults}
+
+
+def _table(path: str, tables: dict[str, Any], name: str) -> dict[str, Any]:
+    table = tables.get(name, {})
+    if not isinstance(table, dict):
+        raise click.BadParameter(f"{path}: {name} must be a table, got {table!r}", param_hint="--config")
+    return table
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
