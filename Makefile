@@ -46,7 +46,7 @@ format: | $(filter .venv/%,$(PYTHON))  ## let ruff mend what it can
 
 docs: | $(filter .venv/%,$(PYTHON))  ## the documentation into site/, strict
 	$(call need,docs)
-	$(PYTHON) -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet
 
 bench: | $(filter .venv/%,$(PYTHON))  ## every benchmark that needs no more than what is here
 	$(call need,dev$(comma)train)

@@ -1,0 +1,139 @@
+"""What the documentation says exists: commands, options, methods, pages, and the Python runs."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import re
+import shlex
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+
+from pointlabel import METHODS
+from pointlabel.cli.main import main
+from pointlabel.synthetic import draw_scene
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted(
+    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "benchmarks/README.md", *ROOT.glob("docs/**/*.md")]
+)
+FENCE = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page: Path, languages: set[str]) -> list[str]:
+    """Fenced blocks of a page in one of `languages`."""
+    text = page.read_text(encoding="utf-8")
+    return [body for _, language, body in FENCE.findall(text) if language in languages]
+
+
+def commands(text: str) -> list[str]:
+    """Lines that call pointlabel, continued lines joined, prompts and comments dropped."""
+    lines = text.replace("\\\n", " ").splitlines()
+    bare = [re.sub(r"^\s*(\$ )?", "", line) for line in lines]
+    return [line.partition(" # ")[0] for line in bare if line.startswith("pointlabel ")]
+
+
+def check(line: str) -> None:
+    """Parse a command as click does, but for whether the files it names exist."""
+    words = shlex.split(re.sub(r"\s[|>&].*", "", line))[1:]
+    group = list(itertools.takewhile(lambda word: word.startswith("-"), words))
+    context = click.Context(main, info_name="pointlabel")
+    main.make_parser(context).parse_args(group)  # raises where there is no such option
+    if len(group) == len(words):
+        return
+    name, *rest = words[len(group) :]
+    command = main.get_command(context, name)
+    if command is None:
+        raise click.UsageError(f"No such command {name}")
+    if any("[" in word for word in rest):  # a synopsis: every option in it has to exist
+        known = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+        unknown = set(re.findall(r"(?<![\w-])--?[a-z][\w-]*", " ".join(rest))) - known
+        if unknown:
+            raise click.UsageError(f"No such option {unknown}")
+        return
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()):
+        for parameter in command.params:
+            if isinstance(parameter.type, click.Path):
+                patch.setattr(parameter.type, "exists", False)
+        with contextlib.suppress(click.exceptions.Exit):  # --help
+            command.make_context(name, rest, parent=context)
+
+
+LINES = [
+    pytest.param(line, id=f"{page.relative_to(ROOT)}: {line[:60]}")
+    for page in PAGES
+    if page.exists()
+    for body in blocks(page, {"bash", "console", "sh", "shell", ""})
+    for line in commands(body)
+]
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_documented_commands_parse(line):
+    check(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("pointlabel annotat images -p points -o out", "No such command"),
+        ("pointlabel annotate images -p points -o out --overlays", "No such option"),
+        ("pointlabel annotate images -o out", "Missing option"),
+        ("pointlabel annotate images -p points -o out --polarity black", "is not one of"),
+        ("pointlabel annotate IMAGES -p POINTS [--tight F]", "No such option"),
+        ("pointlabel --loud annotate images -p points -o out", "No such option"),
+    ],
+)
+def test_a_wrong_command_would_be_found(line, message):
+    with pytest.raises(click.UsageError, match=message):
+        check(line)
+
+
+def test_the_pages_hold_commands():
+    assert len(LINES) >= 5
+    assert any("annotate" in str(line.values[0]) for line in LINES)
+    assert any("evaluate" in str(line.values[0]) for line in LINES)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md"])
+def test_python_examples_run(page, tmp_path, monkeypatch):
+    """The blocks of a page run one after another; `image` and `points` stand ready, as a reader has them."""
+    monkeypatch.chdir(tmp_path)
+    examples = blocks(ROOT / page, {"python"})
+    assert examples, f"{page} shows no Python"
+    scene = draw_scene(seed=1)
+    names: dict[str, object] = {"image": scene.image, "points": scene.points}
+    for body in examples:
+        with contextlib.redirect_stdout(io.StringIO()):
+            exec(compile(body, page, "exec"), names)
+    labels = names["labels"]
+    assert np.asarray(labels.mask()).shape == scene.image.shape  # type: ignore[attr-defined]
+
+
+def test_every_method_has_its_row():
+    text = (ROOT / "docs/methods/index.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| \[?`([\w-]+)`", text, re.MULTILINE)) == set(METHODS)
+
+
+def test_every_page_is_in_the_navigation():
+    nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
+    listed = set(re.findall(r"([\w/-]+\.md)", nav))
+    assert listed == {str(page.relative_to(ROOT / "docs")) for page in ROOT.glob("docs/**/*.md")}
+
+
+def test_make_targets_in_the_documentation_exist():
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    asked = {
+        (page.name, word)
+        for page in PAGES
+        if page.exists()
+        for word in re.findall(r"`make ([a-z]+)`|^make ([a-z]+)$", page.read_text(), re.MULTILINE)
+        for word in word
+        if word
+    }
+    assert {word for _, word in asked} >= {"demo", "test"}
+    assert not {pair for pair in asked if pair[1] not in targets}
