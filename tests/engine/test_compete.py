@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike
 
 from pointlabel._checks import pixel_of
 from pointlabel.engine.compete import share_out
@@ -14,13 +15,15 @@ from pointlabel.types import TargetLabel
 SHAPE = (12, 14)
 
 
-def target(point, origin, soft, mask=None) -> TargetLabel:
+def target(
+    point: tuple[float, float], origin: tuple[int, int], soft: ArrayLike, mask: ArrayLike | None = None
+) -> TargetLabel:
     soft = np.asarray(soft, np.float32)
     return TargetLabel(point, origin, soft, soft > 0.5 if mask is None else np.asarray(mask, bool))
 
 
 @st.composite
-def targets(draw, *, apart: bool):
+def targets(draw: st.DrawFn, *, apart: bool) -> list[TargetLabel]:
     """Targets whose crops lie anywhere; `apart` keeps the points in different pixels."""
     pixels = draw(
         st.lists(
@@ -43,7 +46,7 @@ def targets(draw, *, apart: bool):
     return out
 
 
-def _key(label: TargetLabel):
+def _key(label: TargetLabel) -> tuple:
     full = np.zeros(SHAPE, bool)
     full[label.window] = label.mask
     return label.point, label.flags, full.tobytes()
