@@ -10,6 +10,8 @@ import click
 from pointlabel import __version__
 
 from .annotate import annotate
+from .evaluate import evaluate
+from .points import points
 
 
 class CommandGroup(click.Group):
@@ -26,15 +28,18 @@ class CommandGroup(click.Group):
         except PointLabelError as error:
             if ctx.params.get("verbose"):
                 click.echo(traceback.format_exc(), err=True, nl=False)
-            raise _OneLine(error, 2 if isinstance(error, InputError) else 1) from error
+            raise (_InputOneLine if isinstance(error, InputError) else _OneLine)(error) from error
 
 
 class _OneLine(click.ClickException):
     """A library error as click shows its own."""
 
-    def __init__(self, error: Exception, exit_code: int) -> None:
+    def __init__(self, error: Exception) -> None:
         super().__init__(" ".join(str(error).split()))
-        self.exit_code = exit_code
+
+
+class _InputOneLine(_OneLine):
+    exit_code = 2
 
 
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -46,3 +51,5 @@ def main(verbose: bool, quiet: bool) -> None:
 
 
 main.add_command(annotate)
+main.add_command(evaluate)
+main.add_command(points)

@@ -15,6 +15,7 @@ SOFTWARE = "pointlabel"
 _START = 256  # bytes of a file in which its tag must lie
 
 
+@lru_cache(maxsize=1)
 def _tag() -> PngInfo:
     info = PngInfo()
     info.add_text("Software", SOFTWARE)

@@ -59,7 +59,8 @@ class ImageFolder:
 
 def _rows_of(data: bytes, name: str) -> tuple[tuple[PointRow, ...], tuple[int, int]]:
     pixels, _ = decode_channels(data, name)
-    rows, columns = np.nonzero(pixels if pixels.ndim == 2 else np.any(pixels, axis=-1))
+    marked = pixels != 0  # much faster to search than grey levels
+    rows, columns = np.nonzero(marked if marked.ndim == 2 else marked.any(axis=-1))
     points = tuple(PointRow(float(row), float(column)) for row, column in zip(rows, columns, strict=True))
     return points, (pixels.shape[0], pixels.shape[1])
 

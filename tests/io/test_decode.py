@@ -1,0 +1,195 @@
+"""Images of every kind keep their depth; files that cannot be used say why."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from pointlabel.errors import InputError
+from pointlabel.io.decode import decode_image, read_image
+
+
+def encoded(array: np.ndarray, kind: str = "PNG", mode: str | None = None, **options) -> bytes:
+    buffer = io.BytesIO()
+    image = Image.fromarray(array)
+    (image if mode is None else image.convert(mode)).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def tiff(array: np.ndarray, **options) -> bytes:
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, array, **options)
+    return buffer.getvalue()
+
+
+def deep_png(array: np.ndarray) -> bytes:
+    """16-bit PNG of 2 to 4 channels, which Pillow cannot write."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    height, width, channels = array.shape
+    lines = b"".join(b"\0" + row.astype(">u2").tobytes() for row in array)
+    header = struct.pack(">IIBBBBB", width, height, 16, {2: 4, 3: 2, 4: 6}[channels], 0, 0, 0)
+    start = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
+    return start + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+
+
+@pytest.fixture
+def grey(rng) -> np.ndarray:
+    return rng.integers(0, 256, (9, 13)).astype(np.uint8)
+
+
+@pytest.fixture
+def deep(rng) -> np.ndarray:
+    return rng.integers(0, 65536, (9, 13)).astype(np.uint16)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF"])
+def test_grey_comes_back_as_it_is(grey, kind):
+    image, notes = decode_image(encoded(grey, kind), "a")
+    np.testing.assert_array_equal(image, grey)
+    assert image.dtype == np.uint8
+    assert image.flags.writeable
+    assert notes == ()
+
+
+def test_jpeg_is_what_pillow_reads(grey):
+    data = encoded(grey, "JPEG")
+    np.testing.assert_array_equal(decode_image(data, "a")[0], np.asarray(Image.open(io.BytesIO(data))))
+
+
+def test_16_bit_grey_png(deep):
+    image, _ = decode_image(encoded(deep), "a")
+    np.testing.assert_array_equal(image, deep)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int16, np.uint32, np.float32, np.float64])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_tiff_keeps_dtype_and_values(rng, dtype, order):
+    values = (rng.normal(size=(7, 5)) * 1000 + 20000).astype(dtype)
+    image, _ = decode_image(tiff(values, byteorder=order), "a")
+    np.testing.assert_array_equal(image, values)
+    assert image.dtype == np.dtype(dtype)
+    assert image.dtype.isnative
+
+
+def test_nan_of_a_float_tiff_stays(rng):
+    values = rng.normal(size=(6, 6)).astype(np.float32)
+    values[2, 3] = np.nan
+    np.testing.assert_array_equal(decode_image(tiff(values), "a")[0], values)
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_deflate", "packbits"])
+def test_packed_16_bit_tiff(deep, compression):
+    image, _ = decode_image(encoded(deep, "TIFF", compression=compression), "a")
+    np.testing.assert_array_equal(image, deep)
+
+
+def test_white_is_zero_tiff_is_turned(grey):
+    image, _ = decode_image(tiff(grey, photometric="miniswhite"), "a")
+    np.testing.assert_array_equal(image, 255 - grey)
+
+
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+def test_deep_colour_tiff_of_equal_channels(deep, planar):
+    colour = np.stack([deep] * 3, axis=-1 if planar == "contig" else 0)
+    image, notes = decode_image(tiff(colour, photometric="rgb", planarconfig=planar), "a")
+    np.testing.assert_array_equal(image, deep)
+    assert notes == ()
+
+
+def test_first_page_of_several_is_used_and_said(deep):
+    image, notes = decode_image(tiff(np.stack([deep, deep // 2]), photometric="minisblack"), "stack.tif")
+    np.testing.assert_array_equal(image, deep)
+    assert [note.kind for note in notes] == ["pages"]
+    assert "stack.tif: it holds 2 pages" in notes[0].text
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P"])
+def test_equal_channels_give_that_channel(grey, mode):
+    image, notes = decode_image(encoded(grey, mode=mode), "a")
+    np.testing.assert_array_equal(image, grey)
+    assert notes == ()
+
+
+def test_palette_is_looked_up():
+    picture = Image.fromarray(np.array([[0, 1], [2, 1]], np.uint8))
+    picture.putpalette([9, 9, 9, 200, 200, 200, 50, 50, 50])
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    np.testing.assert_array_equal(decode_image(buffer.getvalue(), "a")[0], [[9, 200], [50, 200]])
+
+
+def test_one_bit_is_0_and_255():
+    data = encoded(np.array([[0, 255], [255, 0]], np.uint8), mode="1")
+    np.testing.assert_array_equal(decode_image(data, "a")[0], [[0, 255], [255, 0]])
+
+
+def test_unequal_channels_give_the_luma_of_pillow_and_a_note(rng):
+    colour = rng.integers(0, 256, (8, 8, 3)).astype(np.uint8)
+    image, notes = decode_image(encoded(colour), "sky.png")
+    np.testing.assert_array_equal(image, np.asarray(Image.fromarray(colour).convert("L")))
+    assert notes[0].kind == "channels"
+    assert notes[0].text.startswith("sky.png: its colour channels differ")
+
+
+def test_alpha_is_left_out(rng):
+    colour = rng.integers(0, 256, (8, 8, 4)).astype(np.uint8)
+    without, _ = decode_image(encoded(colour[..., :3].copy()), "a")
+    np.testing.assert_array_equal(decode_image(encoded(colour), "a")[0], without)
+
+
+@pytest.mark.parametrize("channels", [2, 3, 4])
+def test_deep_png_of_equal_channels_keeps_16_bits(rng, deep, channels):
+    alpha = rng.integers(0, 65536, deep.shape).astype(np.uint16)
+    colour = np.stack([deep] * (1 if channels == 2 else 3) + [alpha] * (channels % 2 == 0), axis=-1)
+    image, notes = decode_image(deep_png(colour), "a")
+    np.testing.assert_array_equal(image, deep)
+    assert image.dtype == np.uint16
+    assert notes == ()
+
+
+def test_deep_luma_is_the_8_bit_luma_on_a_finer_scale(rng):
+    colour = rng.integers(0, 65536, (8, 8, 3)).astype(np.uint16)
+    image, notes = decode_image(deep_png(colour), "a")
+    exact = colour @ np.array([0.299, 0.587, 0.114])
+    assert np.abs(image - exact).max() <= 1.5
+    assert notes[0].kind == "channels"
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "JPEG"])
+@pytest.mark.parametrize("share", [0.3, 0.9])
+def test_cut_files_are_named(rng, kind, share):
+    data = encoded(rng.integers(0, 256, (64, 64)).astype(np.uint8), kind)
+    with pytest.raises(InputError, match=r"cut\.x: (the file is cut short or damaged|not a PNG, TIFF, BMP or JPEG)"):
+        decode_image(data[: int(len(data) * share)], "cut.x")
+
+
+def test_what_is_no_image_is_named():
+    with pytest.raises(InputError, match=r"notes\.png: not a PNG, TIFF, BMP or JPEG image"):
+        decode_image(b"these are words, not pixels", "notes.png")
+
+
+def test_complex_tiff_is_refused():
+    with pytest.raises(InputError, match="pixels must be real numbers, got complex64"):
+        decode_image(tiff(np.ones((4, 4), np.complex64)), "wave.tif")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [(None, "cannot be read"), (b"", r"the file is empty \(0 bytes\)")],
+    ids=["missing", "empty"],
+)
+def test_reading_says_what_is_wrong_with_the_file(tmp_path, content, sentence):
+    path = tmp_path / "a.png"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=rf"a\.png: {sentence}"):
+        read_image(str(path))

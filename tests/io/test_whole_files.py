@@ -1,0 +1,178 @@
+"""Files are written whole or not at all; masks and manifest lines come back as they were."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from PIL import Image
+
+from pointlabel.errors import OutputError
+from pointlabel.io import files
+from pointlabel.io.files import remove_temporaries, write_whole
+from pointlabel.io.manifest import ManifestWriter, decode_record, encode_record, read_manifest, tidy_manifest
+from pointlabel.io.masks.png import encode_instances, encode_mask, encode_soft, is_ours
+
+
+def test_writing_makes_folders_and_replaces(tmp_path):
+    path = tmp_path / "a" / "b.bin"
+    write_whole(str(path), b"one")
+    write_whole(str(path), b"two")
+    assert path.read_bytes() == b"two"
+    assert os.listdir(path.parent) == ["b.bin"]
+
+
+def test_a_folder_removed_in_between_is_made_again(tmp_path):
+    path = tmp_path / "a" / "b.bin"
+    write_whole(str(path), b"one")
+    path.unlink()
+    path.parent.rmdir()
+    write_whole(str(path), b"two")
+    assert path.read_bytes() == b"two"
+
+
+def test_below_a_plain_file_nothing_can_be_written(tmp_path):
+    (tmp_path / "plain").write_text("x")
+    with pytest.raises(OutputError, match=r"cannot create the folder .*plain"):
+        write_whole(str(tmp_path / "plain" / "a.png"), b"x")
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_failed_write_leaves_the_old_bytes_and_nothing_else(tmp_path, monkeypatch, error):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"old")
+
+    def fail(where, data):
+        with open(where, "xb") as file:
+            file.write(data[:2])
+        raise error
+
+    monkeypatch.setattr(files, "_write_all", fail)
+    expected = OutputError if isinstance(error, OSError) else KeyboardInterrupt
+    with pytest.raises(expected, match=r"cannot write .*a\.png \(No space left on device\)|^$"):
+        write_whole(str(path), b"new bytes")
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a.png"]
+
+
+def test_temporaries_of_killed_runs_are_removed_and_nothing_else(tmp_path):
+    (tmp_path / "masks" / "s").mkdir(parents=True)
+    (tmp_path / "other").mkdir()
+    for name in (".pointlabel-7-0.tmp", "masks/.pointlabel-7-1.tmp", "masks/s/.pointlabel-9-2.tmp"):
+        (tmp_path / name).touch()
+    for name in ("masks/a.tmp", "masks/.pointlabel-note", "other/.pointlabel-7-3.tmp"):
+        (tmp_path / name).touch()
+    assert remove_temporaries(str(tmp_path), [str(tmp_path / "masks")]) == 3
+    left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
+    assert left == ["masks/.pointlabel-note", "masks/a.tmp", "other/.pointlabel-7-3.tmp"]
+
+
+# Masks
+
+
+def opened(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data))
+
+
+masks = arrays.arrays(bool, arrays.array_shapes(min_dims=2, max_dims=2, max_side=9))
+softs = arrays.arrays(
+    np.float32, arrays.array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.floats(0, 1, width=32)
+)
+
+
+@given(masks)
+def test_masks_come_back(mask):
+    image = opened(encode_mask(mask))
+    assert image.mode == "L"
+    np.testing.assert_array_equal(np.asarray(image), mask * np.uint8(255))
+
+
+@given(softs)
+def test_soft_labels_come_back_to_16_bits(soft):
+    image = opened(encode_soft(soft))
+    assert image.mode == "I;16"
+    values = np.asarray(image)
+    np.testing.assert_array_equal(values, np.rint(soft.astype(np.float64) * 65535))
+    assert np.abs(values / 65535 - soft).max() <= 0.5 / 65535 + 1e-12
+
+
+@given(arrays.arrays(np.uint16, arrays.array_shapes(min_dims=2, max_dims=2, max_side=9)))
+def test_instance_numbers_come_back(instances):
+    np.testing.assert_array_equal(np.asarray(opened(encode_instances(instances))), instances)
+
+
+def test_our_files_are_told_from_others(tmp_path):
+    mask = np.zeros((40, 50), bool)
+    (tmp_path / "ours.png").write_bytes(encode_mask(mask))
+    Image.fromarray(mask).save(tmp_path / "theirs.png")
+    assert is_ours(str(tmp_path / "ours.png"))
+    assert not is_ours(str(tmp_path / "theirs.png"))
+    assert not is_ours(str(tmp_path / "missing.png"))
+
+
+# Manifest
+
+texts = st.text(max_size=12)
+records = st.fixed_dictionaries(
+    {
+        "id": texts,
+        "status": st.sampled_from(["ok", "error"]),
+        "warnings": st.lists(texts, max_size=2),
+        "ms": st.floats(0, 1e6),
+        "targets": st.lists(
+            st.fixed_dictionaries({"x": st.floats(-1, 1e5), "flags": st.lists(texts, max_size=2)}), max_size=3
+        ),
+    }
+)
+
+
+@given(records)
+def test_lines_come_back(record):
+    line = encode_record(record)
+    assert line.count(b"\n") == 1
+    assert decode_record(line) == record
+
+
+def test_names_that_are_no_unicode_come_back():
+    record = {"id": os.fsdecode(b"caf\xe9"), "status": "ok"}
+    assert decode_record(encode_record(record)) == record
+
+
+@given(records, st.data())
+def test_a_torn_line_is_no_record(record, data):
+    line = encode_record(record)
+    assert decode_record(line[: data.draw(st.integers(0, len(line) - 1))]) is None
+
+
+def test_the_last_line_of_an_image_counts(tmp_path):
+    path = str(tmp_path / "manifest.jsonl")
+    writer = ManifestWriter(path)
+    for name, status in (("a", "error"), ("b", "ok"), ("a", "ok")):
+        writer.append(encode_record({"id": name, "status": status}))
+    writer.append(b'{"id":"c","sta')
+    writer.close()
+    kept = [{"id": "b", "status": "ok"}, {"id": "a", "status": "ok"}]
+    assert list(read_manifest(path)) == kept
+    tidy_manifest(path)
+    with open(path, encoding="utf-8") as file:
+        assert [json.loads(line) for line in file] == kept
+
+
+def test_a_tidy_manifest_is_not_written_again(tmp_path):
+    path = tmp_path / "manifest.jsonl"
+    path.write_bytes(encode_record({"id": "a", "status": "ok"}))
+    before = path.stat().st_ino
+    tidy_manifest(str(path))
+    assert path.stat().st_ino == before
+
+
+def test_a_manifest_that_cannot_be_opened(tmp_path):
+    (tmp_path / "manifest.jsonl").mkdir()
+    with pytest.raises(OutputError, match=r"cannot write .*manifest\.jsonl"):
+        ManifestWriter(str(tmp_path / "manifest.jsonl"))
