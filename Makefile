@@ -50,7 +50,7 @@ docs: | $(filter .venv/%,$(PYTHON))  ## the documentation into site/, strict
 
 bench: | $(filter .venv/%,$(PYTHON))  ## every benchmark that needs no more than what is here
 	$(call need,dev$(comma)train)
-	@set -e; for script in benchmarks/bench_*.py; do echo "== $$script"; $(PYTHON) $$script; done
+	@set -e; for script in $(sort $(wildcard benchmarks/bench_*.py)); do echo "== $$script"; $(PYTHON) $$script; done
 
 clean:  ## remove what the chores made, but for .venv
 	rm -rf site demo-out build .pytest_cache .mypy_cache .ruff_cache .hypothesis

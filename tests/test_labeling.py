@@ -7,8 +7,9 @@ import itertools
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from pointlabel import METHODS, InputError, PointLabelError, annotate, get_method
+from pointlabel import METHODS, ImageLabels, InputError, PointLabelError, annotate, get_method
 from pointlabel._checks import pixel_of
 from pointlabel.errors import UnknownMethodError
 from pointlabel.synthetic import draw_scene
@@ -16,13 +17,14 @@ from pointlabel.synthetic import draw_scene
 EVERY = pytest.mark.parametrize("method", METHODS)
 
 
-def iou(a, b) -> float:
+def iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
     return float((a & b).sum() / (a | b).sum())
 
 
-def in_image(labels, index):
+def in_image(labels: ImageLabels, index: np.integer | int) -> NDArray[np.bool_]:
     out = np.zeros(labels.shape, bool)
-    out[labels.targets[index].window] = labels.targets[index].mask
+    target = labels.targets[int(index)]
+    out[target.window] = target.mask
     return out
 
 
