@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from ._conductance_kernels import (
     COUNT_LOGS,
+    SCALE,
     conductance_kernel,
     entropy_kernel,
     gradient_kernel,
@@ -44,6 +45,11 @@ def local_entropy(units: NDArray[np.int32], *, n_bins: int = 32) -> NDArray[np.f
     out = np.empty(units.shape, np.float32)
     entropy_kernel(units, n_bins, COUNT_LOGS, out)
     return out
+
+
+def grey_entropy(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Shannon entropy of the 5 x 5 pixels around each pixel in bits over 8, each grey level a bin of its own."""
+    return local_entropy(grey.astype(np.int32) * (SCALE // 256), n_bins=256) * np.float32(np.log2(25) / 8)
 
 
 def gradient_length(units: NDArray[np.int32]) -> NDArray[np.float32]:

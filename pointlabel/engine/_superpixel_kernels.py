@@ -1,0 +1,238 @@
+"""Compiled core of the superpixels: SLIC on one window, the cell of a point, its local maxima.
+
+Means come from integer sums, positions are counted from the window's centre, and a pixel as near to two
+clusters as to one belongs to both, so that flips and transposition of the window carry over bit for bit.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True)
+def _assign(levels, rows, columns, cluster, bit, level, row, column, best, owners, labels):
+    """Let one cluster claim the pixels that it is nearest to; ties own a pixel together."""
+    for q in range(levels.size):
+        a, b, c = levels[q] - level, rows[q] - row, columns[q] - column
+        d = a * a + (b * b + c * c)
+        old, held = best[q], owners[q]
+        nearer = d < old
+        best[q] = d if nearer else old
+        owners[q] = bit if nearer else (held | bit if d == old else held)
+        labels[q] = cluster if nearer else labels[q]
+
+
+@njit(cache=True)
+def slic_kernel(units, scale, n_rows, n_columns, row, column, with_point, compactness, n_iter, owners_out):
+    """Cluster a window by intensity and position; return the number of iterations.
+
+    The clusters start on `n_rows` x `n_columns` equal rectangles, with one more at the pixel (row, column)
+    where `with_point`. `owners_out` (h, w) int32 gets a bit for each cluster that owns the pixel.
+    Distance^2 = (I - mean)^2 + (compactness / S)^2 (squared distance in pixels), S = sqrt(h w / clusters on the grid).
+    """
+    height, width = units.shape
+    n = height * width
+    n_grid = n_rows * n_columns
+    n_clusters = n_grid + (1 if with_point else 0)
+    # positions are whole numbers of half pixels from the window's centre
+    pull = np.float32(0.5 * compactness / math.sqrt(n / n_grid))
+    gain = np.float32(1.0 / scale)
+    levels = np.empty(n, np.float32)
+    rows = np.empty(n, np.float32)
+    columns = np.empty(n, np.float32)
+    for i in range(height):
+        for j in range(width):
+            q = i * width + j
+            levels[q] = gain * np.float32(units[i, j])
+            rows[q] = pull * np.float32(2 * i - (height - 1))
+            columns[q] = pull * np.float32(2 * j - (width - 1))
+
+    centre = np.empty((n_clusters, 3), np.float32)
+    for a in range(n_rows):
+        top, bottom = a * height // n_rows, ((a + 1) * height + n_rows - 1) // n_rows
+        for b in range(n_columns):
+            left, right = b * width // n_columns, ((b + 1) * width + n_columns - 1) // n_columns
+            total = np.int64(0)
+            for i in range(top, bottom):
+                for j in range(left, right):
+                    total += units[i, j]
+            k = a * n_columns + b
+            centre[k, 0] = total / (scale * ((bottom - top) * (right - left)))
+            centre[k, 1] = pull * np.float32((2 * a + 1 - n_rows) * (height / n_rows))
+            centre[k, 2] = pull * np.float32((2 * b + 1 - n_columns) * (width / n_columns))
+    if with_point:
+        q = row * width + column
+        centre[n_grid, 0], centre[n_grid, 1], centre[n_grid, 2] = levels[q], rows[q], columns[q]
+
+    best = np.empty(n, np.float32)
+    owners = np.zeros(n, np.int32)
+    before = np.zeros(n, np.int32)
+    labels = np.zeros(n, np.int32)
+    sums = np.empty((n_clusters, 4), np.int64)
+    done = 0
+    for _ in range(n_iter):
+        for q in range(n):
+            best[q] = np.inf
+            before[q] = owners[q]
+            owners[q] = 0
+        for k in range(n_clusters):
+            bit = np.int32(1) << np.int32(k)
+            _assign(
+                levels, rows, columns, np.int32(k), np.int32(bit), centre[k, 0], centre[k, 1], centre[k, 2],
+                best, owners, labels,
+            )  # fmt: skip
+        done += 1
+        changed = 0
+        for q in range(n):
+            changed += owners[q] != before[q]
+        if changed == 0 or done == n_iter:
+            break
+        for k in range(n_clusters):
+            for m in range(4):
+                sums[k, m] = 0
+        for i in range(height):
+            y = 2 * i - (height - 1)
+            for j in range(width):
+                x = 2 * j - (width - 1)
+                owner = owners[i * width + j]
+                if owner & (owner - 1) == 0:
+                    first, last = labels[i * width + j], labels[i * width + j] + 1
+                else:
+                    first, last = 0, n_clusters
+                for k in range(first, last):
+                    if owner >> k & 1:
+                        sums[k, 0] += 1
+                        sums[k, 1] += units[i, j]
+                        sums[k, 2] += y
+                        sums[k, 3] += x
+        for k in range(n_clusters):
+            if sums[k, 0] > 0:
+                centre[k, 0] = sums[k, 1] / (scale * sums[k, 0])
+                centre[k, 1] = pull * np.float32(sums[k, 2] / sums[k, 0])
+                centre[k, 2] = pull * np.float32(sums[k, 3] / sums[k, 0])
+    for i in range(height):
+        for j in range(width):
+            owners_out[i, j] = owners[i * width + j]
+    return done
+
+
+@njit(cache=True)
+def connected_kernel(member, row, column, out):
+    """Write the 8-connected part of `member` that holds (row, column) into `out`; return its size."""
+    height, width = member.shape
+    for i in range(height):
+        for j in range(width):
+            out[i, j] = False
+    if not member[row, column]:
+        return 0
+    stack = np.empty(height * width, np.int32)
+    stack[0] = row * width + column
+    out[row, column] = True
+    n, size = 1, 1
+    while n > 0:
+        n -= 1
+        i, j = stack[n] // width, stack[n] % width
+        for y in range(max(i - 1, 0), min(i + 2, height)):
+            for x in range(max(j - 1, 0), min(j + 2, width)):
+                if member[y, x] and not out[y, x]:
+                    out[y, x] = True
+                    stack[n] = y * width + x
+                    n += 1
+                    size += 1
+    return size
+
+
+@njit(cache=True)
+def source_kernel(units, cell, row, column, n_sources, n_std, half, out):
+    """Put one unit of heat on the point and on up to `n_sources` local maxima of its cell.
+
+    A maximum is no less than any pixel of the (2 half + 1)^2 around it and lies above the cell's mean plus
+    `n_std` deviations. The brightest ones are taken; those that tie for the last place are all taken.
+    Returns the number of maxima.
+    """
+    height, width = units.shape
+    n, total, squares = 0, 0.0, 0.0
+    sum_units, sum_squares = np.int64(0), np.int64(0)
+    for i in range(height):
+        for j in range(width):
+            out[i, j] = 0.0
+            if cell[i, j]:
+                value = np.int64(units[i, j])
+                n += 1
+                sum_units += value
+                sum_squares += value * value
+    out[row, column] = 1.0
+    if n == 0 or n_sources == 0:
+        return 0
+    total, squares = sum_units / n, sum_squares / n
+    least = total + n_std * math.sqrt(max(squares - total * total, 0.0))
+    maxima = np.zeros(n, np.int32)
+    places = np.zeros(n, np.int32)
+    found = 0
+    for i in range(height):
+        for j in range(width):
+            value = units[i, j]
+            if not cell[i, j] or value <= least:
+                continue
+            highest = True
+            for y in range(max(i - half, 0), min(i + half + 1, height)):
+                for x in range(max(j - half, 0), min(j + half + 1, width)):
+                    if units[y, x] > value:
+                        highest = False
+            if highest:
+                maxima[found], places[found] = value, i * width + j
+                found += 1
+    taken = 0
+    for k in range(found):
+        brighter = 0
+        for other in range(found):
+            brighter += maxima[other] > maxima[k]
+        if brighter < n_sources:
+            out[places[k] // width, places[k] % width] = 1.0
+            taken += 1
+    return taken
+
+
+@njit(cache=True)
+def outline_kernel(soft, units, finite, row, column, level, mask, sums):
+    """Cut `soft` at `level`: write the 8-connected part of the point into `mask`, sums over it into `sums`.
+
+    Pixels that are not finite never join. The mask is never empty: at least the pixel of the point, which does
+    not need to reach the level. `sums` (10,) int64: pixels of the mask; soft label in parts of 2^-20 inside and
+    outside; intensity inside, outside, and its square outside in whole units >> 8; whether the mask touches the
+    window's first row, last row, first column, last column.
+    """
+    height, width = soft.shape
+    member = np.empty((height, width), np.bool_)
+    for i in range(height):
+        for j in range(width):
+            member[i, j] = soft[i, j] >= level and finite[i, j]
+    member[row, column] = True
+    connected_kernel(member, row, column, mask)
+    for k in range(10):
+        sums[k] = 0
+    for i in range(height):
+        for j in range(width):
+            if not finite[i, j]:
+                mask[i, j] = False
+                continue
+            share = np.int64(math.floor(soft[i, j] * 1048576.0 + 0.5))
+            value = np.int64(units[i, j] >> 8)
+            if mask[i, j]:
+                sums[0] += 1
+                sums[1] += share
+                sums[3] += value
+            else:
+                sums[2] += share
+                sums[4] += value
+                sums[5] += value * value
+    if sums[0] == 0:
+        mask[row, column] = True
+        sums[0] = 1
+    for j in range(width):
+        sums[6] += mask[0, j]
+        sums[7] += mask[height - 1, j]
+    for i in range(height):
+        sums[8] += mask[i, 0]
+        sums[9] += mask[i, width - 1]
