@@ -7,8 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from pointlabel.synthetic import Scene, draw_scene
+
+# The same examples in every run, so that a change passes or fails for what it changes; no clock on a shared machine.
+settings.register_profile("pointlabel", derandomize=True, deadline=None)
+settings.load_profile("pointlabel")
 
 
 @pytest.fixture

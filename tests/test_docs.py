@@ -7,6 +7,8 @@ import io
 import itertools
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -137,3 +139,20 @@ def test_make_targets_in_the_documentation_exist():
     }
     assert {word for _, word in asked} >= {"demo", "test"}
     assert not {pair for pair in asked if pair[1] not in targets}
+
+
+def test_the_demo_runs_and_runs_again(tmp_path):
+    folder = tmp_path / "demo"
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, ROOT / "benchmarks/demo.py", folder, "-n", "3"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+    assert re.search(r"\biou\b", done.stdout, re.IGNORECASE)
+    drawn = {path.name for path in (folder / "images").iterdir()}
+    assert len(drawn) == 3
+    assert {path.name for path in (folder / "labels/masks").iterdir()} == drawn
+    assert drawn < {path.name for path in (folder / "labels/overlay").iterdir()}

@@ -12,7 +12,7 @@ from pointlabel.errors import InputError
 from pointlabel.synthetic import BACKGROUNDS, MASK_LEVEL, SHAPES, draw_scene
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 10_000),
     shape=st.tuples(st.integers(60, 130), st.integers(60, 130)),

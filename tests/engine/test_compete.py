@@ -52,7 +52,7 @@ def _key(label: TargetLabel) -> tuple:
     return label.point, label.flags, full.tobytes()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(given_targets=targets(apart=True), data=st.data())
 def test_masks_are_disjoint_non_empty_and_independent_of_order(given_targets, data):
     before = [(t.mask.copy(), t.soft.copy()) for t in given_targets]
@@ -72,7 +72,7 @@ def test_masks_are_disjoint_non_empty_and_independent_of_order(given_targets, da
         np.testing.assert_array_equal(label.soft, soft)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(given_targets=targets(apart=False))
 def test_only_points_in_one_pixel_share_it(given_targets):
     shared = share_out(given_targets, SHAPE)
