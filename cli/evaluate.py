@@ -48,7 +48,9 @@ _FILE = click.Path(dir_okay=False)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else on standard output.")
 @click.option("--csv", "csv_file", metavar="FILE", type=_FILE, help="Write a row for each image.")
 @click.option("--plot", metavar="FILE", type=_FILE, help="Draw the Pd-Fa curve of soft predictions.")
+@click.pass_context
 def evaluate(
+    ctx: click.Context,
     predicted: str,
     true: str,
     profile: str,
@@ -75,6 +77,7 @@ def evaluate(
 
     from .evaluate_tables import draw_curve, print_report
 
+    quiet = bool(ctx.find_root().params.get("quiet"))
     pairs = pair_masks(predicted, true)
     rivals = None if against is None else {pair.id: pair for pair in pair_masks(against, true).pairs}
     reader = _Reader(mask_threshold, soft_threshold, images)
@@ -83,7 +86,7 @@ def evaluate(
         _check_plot(plot, predicted, is_soft)
     evaluation = Evaluation(profile=profile, with_sweep=is_soft, seed=seed)
     rows = []
-    for pair in _with_progress(pairs.pairs):
+    for pair in _with_progress(pairs.pairs, quiet):
         truth = reader.truth(pair.true)
         mask, soft = reader.prediction(pair, truth, is_soft)
         rival = None if rivals is None else reader.rival(rivals[pair.id], truth)
@@ -101,7 +104,8 @@ def evaluate(
     if rivals is not None:
         report["against"]["pred"] = against
         report["against"]["missing"] = [pair.id for pair in rivals.values() if pair.predicted is None]
-    _tell(reader.notes(report))
+    for note in () if quiet else reader.notes(report):
+        click.echo(f"note: {note}", err=True)
     if csv_file is not None:
         _write_csv(csv_file, rows)
     if plot is not None:
@@ -114,13 +118,13 @@ def evaluate(
         print_report(report)
 
 
-def _with_progress(pairs: tuple[MaskPair, ...]) -> Iterable[MaskPair]:
+def _with_progress(pairs: tuple[MaskPair, ...], quiet: bool) -> Iterable[MaskPair]:
     """A bar on standard error where that is a terminal."""
     from rich.console import Console
     from rich.progress import track
 
     console = Console(stderr=True)
-    return track(pairs, "Comparing", console=console, transient=True, disable=not console.is_terminal)
+    return track(pairs, "Comparing", console=console, transient=True, disable=quiet or not console.is_terminal)
 
 
 class _Reader:
@@ -241,11 +245,6 @@ def _check_size(path: str, array: NDArray, true_path: str, truth: NDArray) -> No
     if array.shape != truth.shape:
         sizes = [f"{shape[1]} x {shape[0]}" for shape in (array.shape, truth.shape)]
         raise InputError(f"{path} is {sizes[0]} px and {true_path} is {sizes[1]} px; they must be of one size")
-
-
-def _tell(notes: list[str]) -> None:
-    for note in notes:
-        click.echo(f"note: {note}", err=True)
 
 
 def _write_csv(path: str, rows: list[dict[str, Any]]) -> None:

@@ -31,7 +31,8 @@ import click
     show_default=True,
     help="Pixels above this grey level belong to a target; masks of 0 and 1 need 0.",
 )
-def points(masks: str, out: str, mode: str, seed: int, form: str, mask_threshold: float) -> None:
+@click.pass_context
+def points(ctx: click.Context, masks: str, out: str, mode: str, seed: int, form: str, mask_threshold: float) -> None:
     """Make point labels out of the masks in MASKS: one pixel in each 8-connected component.
 
     The points of a mask depend on its id and the seed only, not on the other masks.
@@ -79,7 +80,7 @@ def points(masks: str, out: str, mode: str, seed: int, form: str, mask_threshold
         (empty, "masks without a target"),
         (faint, "masks without a value above the threshold"),
     ):
-        if names:
+        if names and not ctx.find_root().params.get("quiet"):
             click.echo(f"note: {text}: {len(names)}; the first: {names[0]}", err=True)
     click.echo(f"points: {n_points}, masks: {len(found)}, written to {out}")
 

@@ -55,9 +55,8 @@ def paired_bootstrap(
     with_target = np.asarray(has_target, bool)
     n = len(with_target)
     if n == 0 or any(values.shape != (n, 2) for values in counts):
-        raise InputError(
-            f"a and b must have shape ({n}, 2) with N at least 1, got {counts[0].shape}, {counts[1].shape}"
-        )
+        shapes = " and ".join(str(values.shape) for values in counts)
+        raise InputError(f"a and b must have shape ({n}, 2), one row for each of one or more images, got {shapes}")
     if n_resamples < 1:
         raise InputError(f"n_resamples must be at least 1, got {n_resamples}")
     if not 0 < level < 1:
