@@ -13,8 +13,7 @@ note="$$($(PYTHON) -c "import sysconfig; print(sysconfig.get_path('purelib'))")/
 if ! grep -qs "^$$key:$(1)" "$$note"; then \
 	echo "installing pointlabel$(if $(1),[$(1)])"; \
 	$(PYTHON) -m pip install --quiet -c constraints.txt -e ".$(if $(1),[$(1)])" || exit 1; \
-	grep -qs "^$$key:" "$$note" || : > "$$note"; \
-	echo "$$key:$(1)" >> "$$note"; \
+	( grep -qs "^$$key:" "$$note" || : > "$$note"; echo "$$key:$(1)" >> "$$note" ) 2>/dev/null || true; \
 fi
 endef
 
