@@ -15,6 +15,8 @@ from pointlabel.errors import UnknownMethodError
 from pointlabel.synthetic import draw_scene
 
 EVERY = pytest.mark.parametrize("method", METHODS)
+# Published pipelines are kept as published; what they lack in symmetry is theirs.
+OURS = pytest.mark.parametrize("method", [name for name in METHODS if not name.startswith("d2d")])
 
 
 def iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
@@ -110,6 +112,31 @@ def test_the_dtype_carries_no_meaning(scene, method, dtype):
     base = annotate(scene.image.astype(np.int64), scene.points, method=method)
     cast = annotate(scene.image.astype(dtype), scene.points, method=method)
     np.testing.assert_array_equal(cast.instances(), base.instances())
+
+
+@OURS
+@pytest.mark.parametrize(("scale", "offset"), [(0.5, 0.0), (1.0, -1024.0), (256.0, 64.0)])
+def test_scale_and_offset_carry_no_meaning(scene, method, scale, offset):
+    """Powers of two, so that the scaled image holds the same information to the last bit."""
+    base = annotate(scene.image, scene.points, method=method)
+    moved = annotate(scene.image * scale + offset, scene.points, method=method)
+    np.testing.assert_array_equal(moved.instances(), base.instances())
+
+
+@OURS
+@pytest.mark.parametrize("turn", ["rows", "columns", "transpose"])
+def test_flips_and_transposition(method, turn):
+    scene = draw_scene(6, (90, 75), n_targets=3, background="cloud", contrast=8.0)
+    points = pixel_of(scene.points, scene.image.shape)  # whole numbers: halves go down, which no flip can keep
+    last = np.array(scene.image.shape) - 1
+    image, spots = {
+        "rows": (scene.image[::-1], points * (-1, 1) + (last[0], 0)),
+        "columns": (scene.image[:, ::-1], points * (1, -1) + (0, last[1])),
+        "transpose": (scene.image.T, points[:, ::-1]),
+    }[turn]
+    out = annotate(image, spots, method=method).instances()
+    back = {"rows": out[::-1], "columns": out[:, ::-1], "transpose": out.T}[turn]
+    np.testing.assert_array_equal(back, annotate(scene.image, points, method=method).instances())
 
 
 @EVERY
