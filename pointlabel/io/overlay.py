@@ -15,7 +15,7 @@ from ..types import ImageLabels, TargetLabel
 
 PANEL_PX = 720  # longest side of the picture of the whole image
 SMALLEST_WINDOW_PX, LARGEST_WINDOW_PX = 24, 128
-MAX_TILES = 100  # an overlay of more targets shows the lowest qualities only
+MAX_TILES = 60  # an overlay of more targets shows the lowest qualities only
 
 _FONT = ImageFont.load_default(size=13)
 _LINE_PX = 16
