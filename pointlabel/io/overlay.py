@@ -94,7 +94,7 @@ def draw_overlay(image: NDArray, labels: ImageLabels) -> Image.Image:
         caption += f", windows of the {MAX_TILES} lowest qualities"
     panel = _draw_panel(image, labels.targets)
     size = 384 if n == 1 else 288 if n <= 4 else 216 if n <= 12 else 168
-    grid = _draw_grid(cut, size, columns=math.ceil(math.sqrt(1.2 * n)), with_id=False)
+    grid = _draw_grid(cut, size, columns=math.ceil(math.sqrt(1.2 * len(cut))), with_id=False)
     return _page([panel] if grid is None else [panel, grid], caption)
 
 
