@@ -19,10 +19,11 @@ def draw_curve(path: str, points: list[dict[str, Any]]) -> None:
 
     figure = Figure(figsize=(6, 4.5), layout="constrained")
     axes = figure.subplots()
-    known = sorted((point["fa"] * 1e6, point["pd"]) for point in points if point["pd"] is not None)
+    known = [(point["fa"] * 1e6, point["pd"]) for point in points if point["pd"] is not None]
     axes.plot([fa for fa, _ in known], [pd for _, pd in known], marker=".", label="thresholds")
     axes.axvline(FA_LIMIT * 1e6, color="0.6", linestyle=":", label="limit of the area")
     axes.set_xscale("symlog", linthresh=1.0)
+    axes.set_xlim(0, max([FA_LIMIT * 2e6, *(fa * 1.2 for fa, _ in known)]))
     axes.set(xlabel="Fa, false pixels per million", ylabel="Pd, share of targets found", ylim=(-0.02, 1.02))
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")
