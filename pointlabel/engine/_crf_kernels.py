@@ -8,8 +8,9 @@ from numba import njit
 
 @njit(cache=True)
 def pair_sum_kernel(grey, by_distance, by_step, values, out):
-    """out_i = sum over all j (i itself too) of k_ij values_j, with k_ij = by_distance[|dy|] by_distance[|dx|] by_step[|dI|].
+    """out_i = sum over all j, i itself too, of k_ij values_j.
 
+    k_ij = by_distance[|dy|] by_distance[|dx|] by_step[|dI|].
     `grey` (h, w) int64 in 0 .. 255; the tables hold Gaussians of the distance and of the step in grey levels.
     """
     height, width = grey.shape

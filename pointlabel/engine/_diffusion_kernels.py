@@ -125,3 +125,26 @@ def steady_kernel(source, east, south, leak, largest, n_iter, out):
         momentum, pull = np.float32(new * rho), np.float32(2.0 * new / largest)
         rho = new
     _copy_back(here, out)
+
+
+@njit(cache=True)
+def fuse_kernel(heat, prior, rho, heat_first, out):
+    """Write rho heat + (1 - rho) prior over its largest value; `heat_first` divides the heat by its own before."""
+    height, width = heat.shape
+    none, one = np.float32(0.0), np.float32(1.0)
+    largest = none
+    if heat_first:
+        for i in range(height):
+            for j in range(width):
+                largest = max(largest, heat[i, j])
+    gain = np.float32(rho) / largest if largest > none else np.float32(rho)
+    rest = one - np.float32(rho)
+    largest = none
+    for i in range(height):
+        for j in range(width):
+            out[i, j] = gain * heat[i, j] + rest * prior[i, j]
+            largest = max(largest, out[i, j])
+    if largest > none:
+        for i in range(height):
+            for j in range(width):
+                out[i, j] /= largest

@@ -16,8 +16,8 @@ def equalise(grey: NDArray[np.uint8], *, clip: float = 1.0, n_tiles: int = 4) ->
     Parameters
     ----------
     grey : (h, w) uint8.
-    clip : a grey level counts at most ``max(1, floor(clip * pixels of the tile / 256))`` times; what is cut off is shared
-        out evenly among all levels.
+    clip : a grey level counts at most ``max(1, floor(clip * pixels of the tile / 256))`` times; what is cut off is
+        shared out evenly among all levels.
     n_tiles : tiles on each axis.
 
     Returns

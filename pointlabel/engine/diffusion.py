@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ._diffusion_kernels import diffuse_kernel, largest_outflow_kernel, steady_kernel
+from ._diffusion_kernels import diffuse_kernel, fuse_kernel, largest_outflow_kernel, steady_kernel
 
 
 def largest_outflow(east: NDArray[np.float32], south: NDArray[np.float32]) -> float:
@@ -95,10 +95,6 @@ def fuse(heat: NDArray[np.float32], prior: NDArray, rho: float, *, heat_first: b
     `prior` is the superpixel or any soft field in [0, 1]. With `heat_first` the heat is divided by its own largest
     value before the two are added, as the published code does; eq. (4) divides the sum alone.
     """
-    share = np.float32(rho)
-    if heat_first:
-        peak = heat.max()
-        heat = heat / peak if peak > 0 else heat
-    soft = share * heat + (np.float32(1) - share) * np.asarray(prior, np.float32)
-    peak = soft.max()
-    return soft / peak if peak > 0 else soft
+    out = np.empty(heat.shape, np.float32)
+    fuse_kernel(heat, np.ascontiguousarray(prior, np.float32), rho, heat_first, out)
+    return out

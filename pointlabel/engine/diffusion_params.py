@@ -17,21 +17,21 @@ class DiffusionParams:
     size_prior: str = "none"  # "none": window_px; "fixed": the published spot window; "oracle": by the true area
     clahe: bool = False  # equalise the window's contrast first
     d0: float = 3.2  # D0 of eq. (2), > 0; cancels where tau follows the largest outflow
-    beta: float = 6.0  # how fast texture stops the heat, in [0, 100]
-    alpha: float = 0.6  # share of the gradient against the entropy, in [0, 1]
+    beta: float = 12.0  # how fast texture stops the heat, in [0, 100]
+    alpha: float = 0.9  # share of the gradient against the entropy, in [0, 1]
     n_bins: int = 32  # bins of the entropy's histogram, in [2, 256]
     solver: str = "explicit"  # "explicit": n_steps of eq. (3); "steady": one implicit step of the same length
     n_steps: int = 100  # steps of eq. (3), in [0, 100000]
     tau_share: float = 0.9  # length of a step as a share of 1 / max L_ii, in (0, 1]
-    rho: float = 0.84  # share of the heat against the superpixel in eq. (4), in [0, 1]
+    rho: float = 0.65  # share of the heat against the superpixel in eq. (4), in [0, 1]
     heat_first: bool = True  # divide the heat by its maximum before the fusion; eq. (4) does so after it only
     n_segments: int = 16  # superpixels of the window, in [1, 25]
     compactness: float = 0.32  # their compactness, in [0, 100]
-    n_slic_iter: int = 10  # most iterations of the superpixels, in [1, 100]
-    point_seed: bool = False  # one more superpixel that starts at the point
-    n_maxima: int = 5  # more sources at so many local maxima of the point's superpixel, in [0, 100]
+    n_slic_iter: int = 4  # most iterations of the superpixels, in [1, 100]
+    point_seed: bool = True  # one more superpixel that starts at the point
+    n_maxima: int = 0  # more sources at so many local maxima of the point's superpixel, in [0, 100]
     boundary: str = "level"  # "level": at `level`; "otsu": Otsu's threshold of the window's soft map
-    level: float = 0.30  # border at this share of the soft map's maximum, in (0, 1)
+    level: float = 0.25  # border at this share of the soft map's maximum at tightness 0.5, in [0.05, 0.6]
 
     def __post_init__(self) -> None:
         check_range(self, "window_px", 5, 257)
@@ -49,7 +49,7 @@ class DiffusionParams:
         check_range(self, "n_slic_iter", 1, 100)
         check_range(self, "n_maxima", 0, 100)
         check_choice(self, "boundary", ("level", "otsu"))
-        check_range(self, "level", 0.01, 0.99)
+        check_range(self, "level", 0.05, 0.6)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,12 @@ REACH = {"Point": (3, 5), "Spot": (10, 11), "Extended": (15, 25)}
 #: Pixels that the published windows are grown by before the heat spreads in them.
 MARGIN = 4
 
+#: Levels at tightness 0 and 1.
+LOOSEST, TIGHTEST = 0.05, 0.6
+
+#: The soft label's unit in the sums of `outline_kernel`.
+UNIT = 1 << 20
+
 Bounds = tuple[int, int, int, int]
 
 
@@ -35,8 +41,9 @@ def label_diffusion(request: LabelRequest, params: DiffusionParams) -> list[Targ
     (rho = 0); `d2d-paper` takes the published values. Windows are cut off at the border of the image, no heat
     leaves them. Each target is treated alone.
 
-    Quality is sum(soft inside) / (area + sum(soft outside)), the IoU that is expected when the soft label is
-    read as a probability; it is not fitted to any data.
+    Quality is the product of sum(soft inside) / (area + sum(soft outside)), the IoU that is expected when the soft
+    label is read as a probability, and of c / (c + s), c the contrast of the mask against the rest of the window and s
+    the standard deviation of that rest. It is not fitted to any data.
 
     Raises
     ------
@@ -92,8 +99,10 @@ def soft_label(units: NDArray[np.int32], pixel: tuple[int, int], params: Diffusi
 
 
 def level_at(tightness: float, level: float) -> float:
-    """Level of the soft map for a tightness: `level` at 0.5, a sixth of it at 0, twice as far from 1 ... at 1."""
-    return level ** (2.0 * (1.0 - tightness))
+    """Level of the soft map for a tightness: 0.05 at 0, `level` at 0.5, 0.6 at 1, geometric in between."""
+    if tightness <= 0.5:
+        return LOOSEST * (level / LOOSEST) ** (2.0 * tightness)
+    return level * (TIGHTEST / level) ** (2.0 * tightness - 1.0)
 
 
 def otsu_level(soft: NDArray[np.float32]) -> float:
@@ -127,29 +136,42 @@ def finish(
     sums = np.empty(10, np.int64)
     outline_kernel(soft, units, finite, pixel[0], pixel[1], level, mask, sums)
     area, inside, outside, grey_in, grey_out, square_out, *edges = sums.tolist()
-    n_bad = 0 if finite.all() else finite.size - int(finite.sum())
-    flags = []
+    n_bad = 0 if finite.all() else finite.size - int(np.count_nonzero(finite))
     n_out = finite.size - n_bad - area
-    at_border = (bounds[0] == 0, bounds[1] == shape[0], bounds[2] == 0, bounds[3] == shape[1])
-    if area == 1 or soft[pixel] < level:
-        flags.append("empty")
+    contrast, spread = 0.0, 0.0
     if n_out > 0:
         mean = grey_out / n_out
-        if grey_in / area - mean <= math.sqrt(max(square_out / n_out - mean * mean, 0.0)):
-            flags.append("low_contrast")
-    if any(edge and border for edge, border in zip(edges, at_border, strict=True)):
+        spread = math.sqrt(max(square_out / n_out - mean * mean, 0.0))
+        contrast = max(grey_in / area - mean, 0.0)
+    first_row, last_row, first_column, last_column = edges
+    top, bottom, left, right = bounds
+    flags = []
+    if (
+        (first_row and top == 0)
+        or (last_row and bottom == shape[0])
+        or (first_column and left == 0)
+        or (last_column and right == shape[1])
+    ):
         flags.append("clipped")
-    if any(edge and not border for edge, border in zip(edges, at_border, strict=True)):
-        flags.append("touches_window")
+    if area == 1:
+        flags.append("empty")
+    if contrast <= spread:
+        flags.append("low_contrast")
     if n_bad:
         flags.append("nan")
+    if (
+        (first_row and top > 0)
+        or (last_row and bottom < shape[0])
+        or (first_column and left > 0)
+        or (last_column and right < shape[1])
+    ):
+        flags.append("touches_window")
+    if n_bad:
         soft = np.where(finite, soft, np.float32(0))
-    one = 1 << 20
-    quality = min(inside / (area * one + outside), 1.0)
+    agreement = inside / (area * UNIT + outside)
+    quality = min(agreement, 1.0) * (contrast / (contrast + spread) if contrast > 0 else 0.0)
     spent = (perf_counter() - start) * 1000
-    return TargetLabel(
-        (point[0], point[1]), (bounds[0], bounds[2]), soft, mask, quality, tuple(sorted(flags)), "bright", spent
-    )
+    return TargetLabel((point[0], point[1]), (top, left), soft, mask, quality, tuple(flags), "bright", spent)
 
 
 def windows_of(request: LabelRequest, size_prior: str, window_px: int) -> list[Bounds]:

@@ -41,8 +41,8 @@ def label_particles(request: LabelRequest, params: ParticleParams) -> list[Targe
     The draws of a target depend on `request.rng` and its pixel alone. Quality is sum(soft inside) / (area + sum(soft
     outside)) within the window.
 
-    Every image is first mapped on 0 .. 255 by its own smallest and largest value; the published code takes 8-bit images
-    as they are.
+    Images of whole numbers in 0 .. 255 are taken as they are, as the published code does, so their gain and offset
+    matter here; other images are first mapped on 0 .. 255 by their own smallest and largest value.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def particle_label(
     n_particles, n_steps, dt = WALKS[size_class]
     heat = np.zeros(grey.shape, np.float64)
     for row, column in (pixel, *_first_maxima(grey, cell, params.n_maxima)):
-        noise = rng.standard_normal((n_particles, n_steps, 2))
+        noise = rng.standard_normal((n_steps, n_particles, 2))
         walk_kernel(light, coefficient, row, column, noise, dt, heat)
     for axis in (0, 1):
         heat = ndimage.correlate1d(heat, [0.25, 0.5, 0.25], axis=axis, mode="mirror")
@@ -129,7 +129,13 @@ def _first_maxima(grey: NDArray[np.uint8], cell: NDArray[np.bool_], n_maxima: in
 
 
 def _as_grey(image: NDArray) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Image on 0 .. 255 by its own smallest and largest finite value, and which pixels are finite."""
+    """Image in grey levels of 8 bits, and which pixels are finite.
+
+    Whole numbers in 0 .. 255 stay as they are, as in the published code. Other images are mapped on 0 .. 255 by their
+    smallest and largest finite value, whatever their dtype.
+    """
+    if np.all((image >= 0) & (image <= 255)) and np.all(image == np.floor(image)):
+        return image.astype(np.uint8), np.ones(image.shape, np.bool_)
     units, finite = rescale_window(image)
     return ((units.astype(np.int64) * 255 + SCALE // 2) // SCALE).astype(np.uint8), finite
 
