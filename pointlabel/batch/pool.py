@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
+from multiprocessing import connection
+from multiprocessing.synchronize import Event
 
 from ..errors import PointLabelError
 from .work import Job, Outcome, RunContext, do_job
@@ -16,7 +20,9 @@ from .work import Job, Outcome, RunContext, do_job
 _LARGEST_CHUNK = 8  # images that a worker takes at a time: enough to hide what sending them costs
 _WAITING_CHUNKS = 3  # for each worker, so that memory does not grow with the number of images
 
-_context: RunContext | None = None  # of this worker process
+# Of this worker process.
+_context: RunContext | None = None
+_stop: Event | None = None
 
 
 def run_jobs(jobs: Sequence[Job], context: RunContext, n_workers: int) -> Generator[Outcome]:
@@ -39,7 +45,9 @@ def run_jobs(jobs: Sequence[Job], context: RunContext, n_workers: int) -> Genera
         return
     size = max(1, min(_LARGEST_CHUNK, len(jobs) // (2 * n_workers)))
     chunks = (jobs[start : start + size] for start in range(0, len(jobs), size))
-    executor = ProcessPoolExecutor(n_workers, _start_method(), _start_worker, (context,))
+    processes = _start_method()
+    stop = processes.Event()
+    executor = ProcessPoolExecutor(n_workers, processes, _start_worker, (context, stop))
     waiting: deque[Future[list[Outcome]]] = deque()
     try:
         while True:
@@ -51,6 +59,7 @@ def run_jobs(jobs: Sequence[Job], context: RunContext, n_workers: int) -> Genera
             waiting.popleft()
             yield from outcomes
     except KeyboardInterrupt:
+        stop.set()
         for future in waiting:
             future.cancel()
         for future in waiting:
@@ -60,6 +69,7 @@ def run_jobs(jobs: Sequence[Job], context: RunContext, n_workers: int) -> Genera
     except BrokenProcessPool as error:
         raise PointLabelError("a worker process died, perhaps for want of memory; what is done stays") from error
     finally:
+        stop.set()
         executor.shutdown(wait=True, cancel_futures=True)
 
 
@@ -69,12 +79,27 @@ def _start_method() -> multiprocessing.context.BaseContext:
     return multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
 
 
-def _start_worker(context: RunContext) -> None:
-    global _context
+def _start_worker(context: RunContext, stop: Event) -> None:
+    global _context, _stop
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent decides
-    _context = context
+    _context, _stop = context, stop
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    # Workers hold both ends of their queue, so they would wait for ever for a parent that was killed.
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    connection.wait([parent.sentinel])
+    os._exit(1)
 
 
 def _do_chunk(jobs: Sequence[Job]) -> list[Outcome]:
     assert _context is not None
-    return [do_job(job, _context) for job in jobs]
+    assert _stop is not None
+    outcomes = []
+    for job in jobs:
+        if _stop.is_set():
+            break
+        outcomes.append(do_job(job, _context))
+    return outcomes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,14 +16,14 @@ from pointlabel.errors import InputError
 from pointlabel.io.decode import decode_image, read_image
 
 
-def encoded(array: np.ndarray, kind: str = "PNG", mode: str | None = None, **options) -> bytes:
+def encoded(array: np.ndarray, kind: str = "PNG", mode: str | None = None, **options: Any) -> bytes:
     buffer = io.BytesIO()
     image = Image.fromarray(array)
     (image if mode is None else image.convert(mode)).save(buffer, kind, **options)
     return buffer.getvalue()
 
 
-def tiff(array: np.ndarray, **options) -> bytes:
+def tiff(array: np.ndarray, **options: Any) -> bytes:
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, array, **options)
     return buffer.getvalue()
@@ -42,12 +43,12 @@ def deep_png(array: np.ndarray) -> bytes:
 
 
 @pytest.fixture
-def grey(rng) -> np.ndarray:
+def grey(rng: np.random.Generator) -> np.ndarray:
     return rng.integers(0, 256, (9, 13)).astype(np.uint8)
 
 
 @pytest.fixture
-def deep(rng) -> np.ndarray:
+def deep(rng: np.random.Generator) -> np.ndarray:
     return rng.integers(0, 65536, (9, 13)).astype(np.uint16)
 
 

@@ -7,6 +7,7 @@ import hashlib
 import io
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from pointlabel.io.points.readers import open_points
 from pointlabel.io.points.table import PointTable
 
 
-def write_table(folder, text: str, name: str = "points.csv", encoding: str = "utf-8") -> str:
+def write_table(folder: Path, text: str, name: str = "points.csv", encoding: str = "utf-8") -> str:
     path = folder / name
     path.write_bytes(text.encode(encoding))
     return str(path)
