@@ -61,11 +61,8 @@ def entropy_kernel(units, n_bins, count_logs, out):
     counts = np.empty(n_bins, np.int32)
     scale = 1.0 / (math.log(25.0) * (1 << 24))
     step = np.empty(25, np.int64)
-    logs = np.empty(26, np.float64)
     for c in range(25):
         step[c] = count_logs[c + 1] - count_logs[c]
-    for c in range(1, 26):
-        logs[c] = math.log(c) / math.log(25.0)
     for i in range(height):
         top, bottom = max(i - 2, 0), min(i + 3, height)
         for b in range(n_bins):
@@ -91,7 +88,7 @@ def entropy_kernel(units, n_bins, count_logs, out):
                     counts[b] -= 1
                     total -= step[counts[b]]
                 n -= bottom - top
-            out[i, j] = logs[n] - total * scale / n
+            out[i, j] = (count_logs[n] - total) * scale / n
 
 
 @njit(cache=True)

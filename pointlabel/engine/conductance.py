@@ -85,5 +85,6 @@ def window_conductance(
     """
     east = np.empty(units.shape, np.float32)
     south = np.empty(units.shape, np.float32)
-    conductance_kernel(gradient_length(units), local_entropy(units, n_bins=n_bins), d0, beta, alpha, east, south)
+    gradient, entropy = gradient_length(units), local_entropy(units, n_bins=n_bins)
+    conductance_kernel(gradient, entropy, float(d0), float(beta), float(alpha), east, south)
     return east, south

@@ -50,7 +50,7 @@ def diffuse(
     elif not 0 <= tau * largest <= 1:
         raise InputError(f"tau must lie in [0, 1 / max L_ii = {1 / largest:.6g}], got {tau:g}")
     out = np.empty(source.shape, np.float32)
-    diffuse_kernel(source, east, south, tau, n_steps, out)
+    diffuse_kernel(source, east, south, float(tau), n_steps, out)
     return out
 
 
@@ -85,7 +85,7 @@ def solve_steady(
         return source.astype(np.float32)
     n_iter = math.ceil(math.acosh(1 / tolerance) / math.acosh(1 + leak / largest))
     out = np.empty(source.shape, np.float32)
-    steady_kernel(source, east, south, leak, largest, n_iter, out)
+    steady_kernel(source, east, south, float(leak), largest, n_iter, out)
     return out
 
 
@@ -96,5 +96,5 @@ def fuse(heat: NDArray[np.float32], prior: NDArray, rho: float, *, heat_first: b
     value before the two are added, as the published code does; eq. (4) divides the sum alone.
     """
     out = np.empty(heat.shape, np.float32)
-    fuse_kernel(heat, np.ascontiguousarray(prior, np.float32), rho, heat_first, out)
+    fuse_kernel(heat, np.ascontiguousarray(prior, np.float32), float(rho), heat_first, out)
     return out

@@ -5,8 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .._checks import check_choice, check_range
+from ..errors import InputError
 
 SIZE_PRIORS = ("none", "fixed", "oracle")
+
+
+def _check_odd(owner: object, name: str) -> None:
+    value = getattr(owner, name)
+    if value % 2 == 0:
+        raise InputError(f"{type(owner).__name__}.{name} must be odd, got {value!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,7 @@ class DiffusionParams:
 
     def __post_init__(self) -> None:
         check_range(self, "window_px", 5, 257)
+        _check_odd(self, "window_px")
         check_choice(self, "size_prior", SIZE_PRIORS)
         check_range(self, "d0", 1e-6, 1e6)
         check_range(self, "beta", 0, 100)
@@ -60,6 +68,7 @@ class PointParams:
 
     def __post_init__(self) -> None:
         check_range(self, "side_px", 1, 33)
+        _check_odd(self, "side_px")
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ def grow_superpixels(
     if n_rows * n_columns + 1 > MAX_CLUSTERS:  # rounding on both axes of an oblong window
         n_rows, n_columns = max(math.floor(height / side), 1), max(math.floor(width / side), 1)
     owners = np.empty(units.shape, np.int32)
-    slic_kernel(units, SCALE, n_rows, n_columns, pixel[0], pixel[1], point_seed, compactness, n_iter, owners)
+    slic_kernel(units, SCALE, n_rows, n_columns, pixel[0], pixel[1], point_seed, float(compactness), n_iter, owners)
     return owners
 
 
@@ -88,5 +88,5 @@ def place_sources(
     half_px : a maximum is the largest of the (2 half_px + 1)^2 pixels around it.
     """
     source = np.empty(units.shape, np.float32)
-    source_kernel(units, cell, pixel[0], pixel[1], n_maxima, n_std, half_px, source)
+    source_kernel(units, cell, pixel[0], pixel[1], n_maxima, float(n_std), half_px, source)
     return source

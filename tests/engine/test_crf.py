@@ -1,0 +1,59 @@
+"""The dense CRF against the matrix of all pairs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pointlabel import InputError
+from pointlabel.engine.crf import refine_crf
+from tests.reference import diffusion as twin
+
+
+def scene(rng, shape):
+    grey = rng.normal(60, 6, shape)
+    grey[shape[0] // 3 : 2 * shape[0] // 3 + 1, shape[1] // 3 : 2 * shape[1] // 3 + 1] += 90
+    return np.clip(np.round(grey), 0, 255).astype(np.uint8), rng.random(shape)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 6), (5, 1), (9, 12), (16, 15)])
+@pytest.mark.parametrize("n_iter", [0, 1, 5])
+@pytest.mark.parametrize(("spatial_px", "intensity", "compatibility"), [(8, 10, 110), (2, 40, 3), (3, 5, 0)])
+def test_mean_field_equals_its_twin(rng, shape, n_iter, spatial_px, intensity, compatibility):
+    grey, probability = scene(rng, shape)
+    ours = refine_crf(
+        probability, grey, n_iter=n_iter, spatial_px=spatial_px, intensity=intensity, compatibility=compatibility
+    )
+    exact = twin.crf(probability, grey, n_iter, spatial_px, intensity, compatibility)
+    np.testing.assert_allclose(ours, exact, atol=1e-7)
+
+
+def test_certain_guesses_equal_their_twin(rng):
+    grey, probability = scene(rng, (12, 12))
+    guess = (probability > 0.5).astype(float)
+    np.testing.assert_allclose(refine_crf(guess, grey), twin.crf(guess, grey, 5, 8.0, 10.0, 110.0), atol=1e-7)
+
+
+def test_holes_and_specks_follow_their_grey_level(rng):
+    grey = np.full((15, 15), 50, np.uint8)
+    grey[4:11, 4:11] = 200
+    truth = grey == 200
+    guess = truth.copy()
+    guess[7, 7] = guess[4, 4] = False
+    guess[1, 1] = guess[13, 2] = True
+    np.testing.assert_array_equal(refine_crf(guess, grey) > 0.5, truth)
+
+
+@pytest.mark.parametrize("move", [np.fliplr, np.flipud, np.transpose])
+def test_flips_and_transposition_carry_over(rng, move):
+    grey, probability = scene(rng, (14, 10))
+    there = refine_crf(move(probability), move(grey))
+    np.testing.assert_allclose(there, move(refine_crf(probability, grey)), atol=1e-9)
+
+
+def test_bad_arguments():
+    grey = np.zeros((3, 4), np.uint8)
+    with pytest.raises(InputError, match=r"probability must have the shape of grey, \(3, 4\), got \(4, 3\)"):
+        refine_crf(np.zeros((4, 3)), grey)
+    with pytest.raises(InputError, match="spatial_px and intensity must be positive, got 0 and 10"):
+        refine_crf(np.zeros((3, 4)), grey, spatial_px=0)
