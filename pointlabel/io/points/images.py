@@ -59,8 +59,10 @@ class ImageFolder:
 
 def _rows_of(data: bytes, name: str) -> tuple[tuple[PointRow, ...], tuple[int, int]]:
     pixels, _ = decode_channels(data, name)
-    marked = pixels != 0  # much faster to search than grey levels
-    rows, columns = np.nonzero(marked if marked.ndim == 2 else marked.any(axis=-1))
+    marked = pixels != 0
+    # A flat search of booleans is much faster than np.nonzero on the rows and columns of grey levels.
+    flat = np.flatnonzero(marked if marked.ndim == 2 else marked.any(axis=-1))
+    rows, columns = np.divmod(flat, pixels.shape[1])
     points = tuple(PointRow(float(row), float(column)) for row, column in zip(rows, columns, strict=True))
     return points, (pixels.shape[0], pixels.shape[1])
 
