@@ -281,7 +281,7 @@ def _place(rng: np.random.Generator, shape: tuple[int, int], n: int, margin: int
     """Centres (N, 2) at least `spacing` apart, found by trial; a crowded image is refused."""
     low = np.minimum(margin, (np.asarray(shape) - 1) // 2)
     centres = np.zeros((0, 2), np.int64)
-    for _ in range(1000 * n):
+    for _ in range(200 * n):
         if len(centres) == n:
             break
         trial = rng.integers(low, np.asarray(shape) - low)

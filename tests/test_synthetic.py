@@ -113,9 +113,9 @@ def test_small_images():
         ({"contrast": (5.0, 2.0)}, r"ordered \(low, high\), got \(5.0, 2.0\)"),
         ({"dtype": bool}, "dtype must be one of integers or floats, got bool"),
         ({"n_targets": -1}, "n_targets 0 or more"),
-        ({"n_targets": 500}, "500 targets 18 px apart found no room in 256 x 256"),
+        ({"n_targets": 90, "shape": (90, 99)}, "90 targets 18 px apart found no room in 90 x 99"),
     ],
 )
 def test_bad_arguments(options, message):
     with pytest.raises(InputError, match=message):
-        draw_scene(0, **options)
+        draw_scene(**options)
