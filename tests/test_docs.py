@@ -84,7 +84,7 @@ def test_documented_commands_parse(line):
     [
         ("pointlabel annotat images -p points -o out", "No such command"),
         ("pointlabel annotate images -p points -o out --overlays", "No such option"),
-        ("pointlabel annotate images -o out", "Missing option"),
+        ("pointlabel annotate images -o out", "Missing parameter: points"),
         ("pointlabel annotate images -p points -o out --polarity black", "is not one of"),
         ("pointlabel annotate IMAGES -p POINTS [--tight F]", "No such option"),
         ("pointlabel --loud annotate images -p points -o out", "No such option"),
