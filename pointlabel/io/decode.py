@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import struct
 import warnings
 import zlib
@@ -76,16 +77,27 @@ def decode_channels(data: bytes, name: str) -> tuple[NDArray, tuple[Note, ...]]:
 
 @contextmanager
 def _one_sentence(name: str) -> Iterator[None]:
+    """Whatever a decoder raises becomes one sentence; what it warns and logs of damaged files is left out."""
+    log = logging.getLogger("tifffile")
+    was_disabled, log.disabled = log.disabled, True
     try:
-        yield
+        with warnings.catch_warnings():
+            # Pillow warns of large images, among others: frames of 10,000 x 10,000 pixels are real. Its error, at
+            # twice the size, stays in force.
+            warnings.simplefilter("ignore")
+            yield
     except InputError:
         raise
     except UnidentifiedImageError as error:
         raise InputError(f"{name}: not a PNG, TIFF, BMP or JPEG image, or its first bytes are damaged") from error
     except Image.DecompressionBombError as error:
         raise InputError(f"{name}: {error}") from error
+    except MemoryError as error:
+        raise InputError(f"{name}: not enough memory for the pixels that the file claims to hold") from error
     except _DAMAGED as error:
         raise InputError(f"{name}: the file is cut short or damaged ({str(error) or type(error).__name__})") from error
+    finally:
+        log.disabled = was_disabled
 
 
 def _merge(colour: NDArray, name: str) -> tuple[NDArray, tuple[Note, ...]]:
@@ -106,10 +118,7 @@ def _merge(colour: NDArray, name: str) -> tuple[NDArray, tuple[Note, ...]]:
 
 
 def _open(data: bytes) -> Image.Image:
-    with warnings.catch_warnings():
-        # Frames of 10,000 x 10,000 pixels are real; Pillow's error above twice its limit stays in force.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        return Image.open(io.BytesIO(data), formats=_FORMATS)
+    return Image.open(io.BytesIO(data), formats=_FORMATS)
 
 
 def _decode_pillow(data: bytes) -> NDArray:
@@ -156,6 +165,9 @@ def _decode_tiff(data: bytes, name: str) -> tuple[NDArray, tuple[Note, ...]]:
         photometric = int(page.photometric)
         if photometric > 2:  # neither grey nor RGB: a palette, YCbCr, CMYK
             return _decode_pillow(data), notes
+        limit = Image.MAX_IMAGE_PIXELS
+        if limit is not None and page.imagewidth * page.imagelength * page.imagedepth > 2 * limit:
+            raise InputError(f"{name}: {page.imagewidth} x {page.imagelength} pixels are more than can be read")
         try:
             array = page.asarray()
         except ValueError as error:

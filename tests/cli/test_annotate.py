@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -194,6 +198,26 @@ def test_quiet_says_errors_only(run, folder):
     assert result.stderr == "error: b: images/b.png: the file is empty (0 bytes)\n"
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_terminal_gets_a_progress_bar(folder, wanted):
+    controller, terminal = os.openpty()
+    command = [sys.executable, "-m", "pointlabel", "annotate", "images", "-p", "points", "-o", "out"]
+    command += ["--method", "threshold", *([] if wanted else ["--no-progress"])]
+    with open(controller, "rb", buffering=0) as reader:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=terminal)
+        output, _ = process.communicate(timeout=60)
+        os.close(terminal)
+        said = b""
+        with contextlib.suppress(OSError):  # the end of a terminal
+            while part := reader.read(65536):
+                said += part
+    assert process.returncode == 0
+    assert output == b""
+    assert (b"3/3" in said) == wanted
+    assert (b"images/s" in said) == wanted
+    assert b"targets per second" in said
+
+
 def test_verbose_shows_where_an_error_came_from(folder):
     words = ["-v", "annotate", "images", "-p", "nowhere", "-o", "out", "--method", "threshold"]
     result = CliRunner().invoke(main, words)
@@ -203,8 +227,6 @@ def test_verbose_shows_where_an_error_came_from(folder):
 
 
 def test_kernels_that_have_to_be_compiled_are_announced(run, monkeypatch):
-    import sys
-
     from pointlabel.engine import cache
 
     sentence = "compiling kernels once for this installation"

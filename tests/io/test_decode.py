@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import logging
 import struct
 import zlib
 from typing import Any
@@ -194,3 +196,26 @@ def test_reading_says_what_is_wrong_with_the_file(tmp_path, content, sentence):
         path.write_bytes(content)
     with pytest.raises(InputError, match=rf"a\.png: {sentence}"):
         read_image(str(path))
+
+
+def test_a_header_that_claims_too_many_pixels(grey):
+    data = bytearray(tiff(grey))
+    with tifffile.TiffFile(io.BytesIO(bytes(data))) as file:
+        tags = file.pages.first.tags
+        for name in ("ImageWidth", "ImageLength"):
+            data[tags[name].valueoffset : tags[name].valueoffset + 2] = b"\xff\xff"
+    with pytest.raises(InputError, match=r"huge\.tif: 65535 x 65535 pixels are more than can be read"):
+        decode_image(bytes(data), "huge.tif")
+
+
+def test_damaged_files_say_nothing_else(rng, grey, caplog, recwarn):
+    whole = tiff(grey, metadata=None)
+    with pytest.raises(InputError, match=r"cut\.tif: the file is cut short or damaged"):
+        decode_image(whole[:150], "cut.tif")
+    packed = encoded(grey, "TIFF", compression="tiff_lzw")
+    with contextlib.suppress(InputError):
+        decode_image(packed[:-3], "cut.tif")
+    assert caplog.records == []
+    assert len(recwarn) == 0
+    logging.getLogger("tifffile").warning("still on")
+    assert [record.message for record in caplog.records] == ["still on"]
