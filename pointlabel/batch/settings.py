@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -13,7 +12,6 @@ from ..errors import InputError
 from ..methods import Method, get_method
 
 POLARITIES = ("bright", "dark", "auto")
-SIZE_PRIORS = ("none", "fixed", "oracle")
 #: What can be written for each image: its folder in the output.
 OUTPUTS = ("masks", "soft", "instances", "overlay")
 
@@ -114,9 +112,3 @@ def _typed(method: Method, key: str, value: Any, default: Any) -> Any:
     if rule:
         raise InputError(f"parameter {key} of method {method.name} must be {rule}, got {value!r}")
     return value
-
-
-def nearest(name: str, known: list[str]) -> str:
-    """A hint for a name that is not known: the nearest one, else all of them."""
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"

@@ -11,8 +11,6 @@ from ..errors import OutputError
 from .files import make_folder, write_whole
 
 MANIFEST_NAME = "manifest.jsonl"
-#: Keys whose values differ from run to run.
-TIMING_KEYS = ("ms",)
 
 
 def encode_record(record: dict[str, Any]) -> bytes:
