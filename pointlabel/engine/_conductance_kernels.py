@@ -47,48 +47,67 @@ def rescale_kernel(window, units, finite):
 
 
 @njit(cache=True)
+def _enter(bins, top, bottom, column, counts, step):
+    """Add a column of bins to a histogram; return what that adds to the sum of c ln c."""
+    gain = np.int64(0)
+    for r in range(top, bottom):
+        b = bins[r, column]
+        gain += step[counts[b]]
+        counts[b] += 1
+    return gain
+
+
+@njit(cache=True)
+def _leave(bins, top, bottom, column, counts, step):
+    """Take a column of bins out of a histogram; return what that takes off the sum of c ln c."""
+    loss = np.int64(0)
+    for r in range(top, bottom):
+        b = bins[r, column]
+        counts[b] -= 1
+        loss += step[counts[b]]
+    return loss
+
+
+@njit(cache=True)
 def entropy_kernel(units, n_bins, count_logs, out):
     """Shannon entropy of the 5 x 5 pixels around each pixel, divided by ln 25: 0 to 1.
 
     `units` 0 .. SCALE fall into `n_bins` equal bins; at the border the window holds what there is.
-    One histogram slides along each row: 10 updates a pixel.
+    A histogram slides along each row, 10 updates a pixel, on two rows at once: each update waits for the one before,
+    so that two that do not depend on each other take hardly longer than one.
     """
     height, width = units.shape
-    bins = np.empty((height, width), np.int32)
+    bins = np.empty((height, width), np.uint8)  # unsigned, here and below: indices that need no test for negative ones
     for i in range(height):
         for j in range(width):
             bins[i, j] = min(units[i, j] * n_bins // SCALE, n_bins - 1)
-    counts = np.empty(n_bins, np.int32)
+    first, second = np.empty(n_bins, np.uint32), np.empty(n_bins, np.uint32)
     scale = 1.0 / (math.log(25.0) * (1 << 24))
     step = np.empty(25, np.int64)
     for c in range(25):
         step[c] = count_logs[c + 1] - count_logs[c]
-    for i in range(height):
-        top, bottom = max(i - 2, 0), min(i + 3, height)
+    half = (height + 1) // 2
+    for i in range(half):
+        k = min(i + half, height - 1)  # of an odd number of rows the last one is done twice
+        top, bottom, top2, bottom2 = max(i - 2, 0), min(i + 3, height), max(k - 2, 0), min(k + 3, height)
         for b in range(n_bins):
-            counts[b] = 0
-        total = np.int64(0)
-        n = 0
+            first[b] = 0
+            second[b] = 0
+        total, total2 = np.int64(0), np.int64(0)
         for j in range(min(2, width)):
-            for r in range(top, bottom):
-                b = bins[r, j]
-                total += step[counts[b]]
-                counts[b] += 1
-            n += bottom - top
+            total += _enter(bins, top, bottom, j, first, step)
+            total2 += _enter(bins, top2, bottom2, j, second, step)
         for j in range(width):
             if j + 2 < width:
-                for r in range(top, bottom):
-                    b = bins[r, j + 2]
-                    total += step[counts[b]]
-                    counts[b] += 1
-                n += bottom - top
+                total += _enter(bins, top, bottom, j + 2, first, step)
+                total2 += _enter(bins, top2, bottom2, j + 2, second, step)
             if j >= 3:
-                for r in range(top, bottom):
-                    b = bins[r, j - 3]
-                    counts[b] -= 1
-                    total -= step[counts[b]]
-                n -= bottom - top
+                total -= _leave(bins, top, bottom, j - 3, first, step)
+                total2 -= _leave(bins, top2, bottom2, j - 3, second, step)
+            columns = min(j + 3, width) - max(j - 2, 0)
+            n, n2 = columns * (bottom - top), columns * (bottom2 - top2)
             out[i, j] = (count_logs[n] - total) * scale / n
+            out[k, j] = (count_logs[n2] - total2) * scale / n2
 
 
 @njit(cache=True)

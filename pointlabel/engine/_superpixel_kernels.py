@@ -9,18 +9,38 @@ import math
 import numpy as np
 from numba import njit
 
+#: Times a power of two, its upper five of 32 bits tell which power: every pattern of five bits occurs once.
+DE_BRUIJN = np.uint32(0x077CB531)
+
 
 @njit(cache=True)
-def _assign(levels, rows, columns, cluster, bit, level, row, column, best, owners, labels):
-    """Let one cluster claim the pixels that it is nearest to; ties own a pixel together."""
+def _claim(d, bit, best, owners):
+    """Smallest distance and owners after one more cluster; ties own a pixel together."""
+    nearer = d < best
+    return (d if nearer else best), (bit if nearer else (owners | bit if d == best else owners))
+
+
+@njit(cache=True)
+def _assign(levels, rows, columns, bit, c, best, owners):
+    """Let four clusters, rows of `c`, claim the pixels that they are nearest to.
+
+    Four at a time, so that what a pixel has reached stays in registers.
+    """
+    l0, y0, x0, l1, y1, x1 = c[0, 0], c[0, 1], c[0, 2], c[1, 0], c[1, 1], c[1, 2]
+    l2, y2, x2, l3, y3, x3 = c[2, 0], c[2, 1], c[2, 2], c[3, 0], c[3, 1], c[3, 2]
+    bit0, bit1, bit2, bit3 = bit, np.int32(bit * 2), np.int32(bit * 4), np.int32(bit * 8)
     for q in range(levels.size):
-        a, b, c = levels[q] - level, rows[q] - row, columns[q] - column
-        d = a * a + (b * b + c * c)
-        old, held = best[q], owners[q]
-        nearer = d < old
-        best[q] = d if nearer else old
-        owners[q] = bit if nearer else (held | bit if d == old else held)
-        labels[q] = cluster if nearer else labels[q]
+        level, y, x = levels[q], rows[q], columns[q]
+        d0 = (level - l0) * (level - l0) + ((y - y0) * (y - y0) + (x - x0) * (x - x0))
+        d1 = (level - l1) * (level - l1) + ((y - y1) * (y - y1) + (x - x1) * (x - x1))
+        d2 = (level - l2) * (level - l2) + ((y - y2) * (y - y2) + (x - x2) * (x - x2))
+        d3 = (level - l3) * (level - l3) + ((y - y3) * (y - y3) + (x - x3) * (x - x3))
+        nearest, mine = _claim(d0, bit0, best[q], owners[q])
+        nearest, mine = _claim(d1, bit1, nearest, mine)
+        nearest, mine = _claim(d2, bit2, nearest, mine)
+        nearest, mine = _claim(d3, bit3, nearest, mine)
+        best[q] = nearest
+        owners[q] = mine
 
 
 @njit(cache=True)
@@ -48,7 +68,11 @@ def slic_kernel(units, scale, n_rows, n_columns, row, column, with_point, compac
             rows[q] = pull * np.float32(2 * i - (height - 1))
             columns[q] = pull * np.float32(2 * j - (width - 1))
 
-    centre = np.empty((n_clusters, 3), np.float32)
+    n_slots = (n_clusters + 3) // 4 * 4
+    centre = np.empty((n_slots, 3), np.float32)
+    for k in range(n_slots):
+        for m in range(3):
+            centre[k, m] = 1e9  # slots without a cluster are near to nothing
     for a in range(n_rows):
         top, bottom = a * height // n_rows, ((a + 1) * height + n_rows - 1) // n_rows
         for b in range(n_columns):
@@ -68,7 +92,9 @@ def slic_kernel(units, scale, n_rows, n_columns, row, column, with_point, compac
     best = np.empty(n, np.float32)
     owners = np.zeros(n, np.int32)
     before = np.zeros(n, np.int32)
-    labels = np.zeros(n, np.int32)
+    places = np.empty(32, np.uint8)  # of a bit, by its product with a de Bruijn sequence
+    for k in range(32):
+        places[(np.uint32(1 << k) * DE_BRUIJN) >> np.uint32(27) & np.uint32(31)] = k
     sums = np.empty((n_clusters, 4), np.int64)
     done = 0
     for _ in range(n_iter):
@@ -76,12 +102,8 @@ def slic_kernel(units, scale, n_rows, n_columns, row, column, with_point, compac
             best[q] = np.inf
             before[q] = owners[q]
             owners[q] = 0
-        for k in range(n_clusters):
-            bit = np.int32(1) << np.int32(k)
-            _assign(
-                levels, rows, columns, np.int32(k), np.int32(bit), centre[k, 0], centre[k, 1], centre[k, 2],
-                best, owners, labels,
-            )  # fmt: skip
+        for k in range(0, n_slots, 4):
+            _assign(levels, rows, columns, np.int32(1 << k), centre[k : k + 4], best, owners)
         done += 1
         changed = 0
         for q in range(n):
@@ -96,16 +118,19 @@ def slic_kernel(units, scale, n_rows, n_columns, row, column, with_point, compac
             for j in range(width):
                 x = 2 * j - (width - 1)
                 owner = owners[i * width + j]
-                if owner & (owner - 1) == 0:
-                    first, last = labels[i * width + j], labels[i * width + j] + 1
+                if owner & (owner - 1) == 0:  # one owner only: the place of its bit
+                    k = places[(np.uint32(owner) * DE_BRUIJN) >> np.uint32(27) & np.uint32(31)]
+                    sums[k, 0] += 1
+                    sums[k, 1] += units[i, j]
+                    sums[k, 2] += y
+                    sums[k, 3] += x
                 else:
-                    first, last = 0, n_clusters
-                for k in range(first, last):
-                    if owner >> k & 1:
-                        sums[k, 0] += 1
-                        sums[k, 1] += units[i, j]
-                        sums[k, 2] += y
-                        sums[k, 3] += x
+                    for k in range(n_clusters):
+                        if owner >> k & 1:
+                            sums[k, 0] += 1
+                            sums[k, 1] += units[i, j]
+                            sums[k, 2] += y
+                            sums[k, 3] += x
         for k in range(n_clusters):
             if sums[k, 0] > 0:
                 centre[k, 0] = sums[k, 1] / (scale * sums[k, 0])

@@ -8,7 +8,6 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from .._checks import pixel_of
 from ..errors import InputError
 from ..types import LabelRequest, TargetLabel
 from ._superpixel_kernels import outline_kernel
@@ -54,7 +53,7 @@ def label_diffusion(request: LabelRequest, params: DiffusionParams) -> list[Targ
         _label_one(request.image, point, pixel, bounds, tight, params)
         for point, pixel, bounds, tight in zip(
             request.points.tolist(),
-            pixel_of(request.points, request.image.shape).tolist(),
+            pixels_of(request),
             windows_of(request, params.size_prior, params.window_px),
             request.tightness.tolist(),
             strict=True,
@@ -63,7 +62,7 @@ def label_diffusion(request: LabelRequest, params: DiffusionParams) -> list[Targ
 
 
 def _label_one(
-    image: NDArray, point: list[float], pixel: list[int], bounds: Bounds, tight: float, params: DiffusionParams
+    image: NDArray, point: list[float], pixel: tuple[int, int], bounds: Bounds, tight: float, params: DiffusionParams
 ) -> TargetLabel:
     start = perf_counter()
     top, bottom, left, right = bounds
@@ -77,18 +76,22 @@ def _label_one(
 
 def soft_label(units: NDArray[np.int32], pixel: tuple[int, int], params: DiffusionParams) -> NDArray[np.float32]:
     """Soft label of the target at `pixel` of a rescaled window, (h, w) float32 in [0, 1]."""
-    owners = grow_superpixels(
-        units,
-        pixel,
-        n_segments=params.n_segments,
-        compactness=params.compactness,
-        n_iter=params.n_slic_iter,
-        point_seed=params.point_seed,
-    )
-    cell = cell_of(owners, pixel)
-    if params.rho == 0:
-        return cell.astype(np.float32)
-    source = place_sources(units, cell, pixel, n_maxima=params.n_maxima)
+    if params.rho == 1 and params.n_maxima == 0:  # nothing asks for the superpixel
+        source, cell = np.zeros(units.shape, np.float32), np.zeros(units.shape, np.bool_)
+        source[pixel] = 1
+    else:
+        owners = grow_superpixels(
+            units,
+            pixel,
+            n_segments=params.n_segments,
+            compactness=params.compactness,
+            n_iter=params.n_slic_iter,
+            point_seed=params.point_seed,
+        )
+        cell = cell_of(owners, pixel)
+        if params.rho == 0:
+            return cell.astype(np.float32)
+        source = place_sources(units, cell, pixel, n_maxima=params.n_maxima)
     east, south = window_conductance(units, d0=params.d0, beta=params.beta, alpha=params.alpha, n_bins=params.n_bins)
     if params.solver == "explicit":
         heat = diffuse(source, east, south, n_steps=params.n_steps, tau_share=params.tau_share)
@@ -174,12 +177,21 @@ def finish(
     return TargetLabel((point[0], point[1]), (top, left), soft, mask, quality, tuple(flags), "bright", spent)
 
 
+def pixels_of(request: LabelRequest) -> list[tuple[int, int]]:
+    """Pixel of each point as `pixel_of` gives it; for a point or two plain numbers are quicker than arrays."""
+    height, width = request.image.shape
+    return [
+        (min(max(math.ceil(row - 0.5), 0), height - 1), min(max(math.ceil(column - 0.5), 0), width - 1))
+        for row, column in request.points.tolist()
+    ]
+
+
 def windows_of(request: LabelRequest, size_prior: str, window_px: int) -> list[Bounds]:
     """Window of each point as (top, bottom, left, right), the ends exclusive, cut off at the image."""
     shape: tuple[int, int] = request.image.shape
     if size_prior == "none":
-        pixels = pixel_of(request.points, shape).tolist()
-        return [grown((row, row + 1, column, column + 1), window_px // 2, shape) for row, column in pixels]
+        half = window_px // 2
+        return [grown((row, row + 1, column, column + 1), half, shape) for row, column in pixels_of(request)]
     return [grown(bounds, MARGIN, shape) for bounds in published_windows(request, size_prior)]
 
 
@@ -211,8 +223,7 @@ def published_windows(request: LabelRequest, size_prior: str) -> list[Bounds]:
     """
     height, width = request.image.shape
     out = []
-    pixels = pixel_of(request.points, (height, width)).tolist()
-    for (row, column), name in zip(pixels, size_classes(request, size_prior), strict=True):
+    for (row, column), name in zip(pixels_of(request), size_classes(request, size_prior), strict=True):
         low, high = REACH[name]
         up, down, left, right = child_rng(request.rng, row, column).integers(low, high + 1, 4).tolist()
         out.append(
@@ -234,9 +245,7 @@ def label_point(request: LabelRequest, params: PointParams) -> list[TargetLabel]
     height, width = request.image.shape
     out = []
     half = params.side_px // 2
-    for point, (row, column) in zip(
-        request.points.tolist(), pixel_of(request.points, (height, width)).tolist(), strict=True
-    ):
+    for point, (row, column) in zip(request.points.tolist(), pixels_of(request), strict=True):
         start = perf_counter()
         top, left = max(row - half, 0), max(column - half, 0)
         finite = np.isfinite(request.image[top : row + half + 1, left : column + half + 1])

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .._checks import pixel_of
 from ..types import LabelRequest, TargetLabel
 from ._conductance_kernels import SCALE
 from ._particle_kernels import walk_kernel
@@ -17,7 +16,7 @@ from .conductance import grey_entropy, rescale_window
 from .contrast import equalise
 from .crf import refine_crf
 from .diffusion_params import ParticleParams
-from .paper import MARGIN, Bounds, child_rng, grown, otsu_level, published_windows, size_classes
+from .paper import MARGIN, Bounds, child_rng, grown, otsu_level, pixels_of, published_windows, size_classes
 from .superpixels import cell_of, grow_superpixels
 
 #: Particles of each source, steps, and length of a step, by published size class.
@@ -49,7 +48,7 @@ def label_particles(request: LabelRequest, params: ParticleParams) -> list[Targe
     InputError
         Where ``size_prior="oracle"`` and the request has no true areas.
     """
-    pixels = pixel_of(request.points, request.image.shape).tolist()
+    pixels = pixels_of(request)
     classes = size_classes(request, params.size_prior)
     inner = published_windows(request, params.size_prior)
     if not pixels:
@@ -146,7 +145,7 @@ def _describe(
     finite: NDArray[np.bool_],
     grey: NDArray[np.uint8],
     point: list[float],
-    pixel: list[int],
+    pixel: tuple[int, int],
     outer: Bounds,
     inner: Bounds,
 ) -> TargetLabel:
