@@ -98,12 +98,12 @@ def entropy_kernel(units, n_bins, count_logs, out):
             total += _enter(bins, top, bottom, j, first, step)
             total2 += _enter(bins, top2, bottom2, j, second, step)
         for j in range(width):
-            if j + 2 < width:
-                total += _enter(bins, top, bottom, j + 2, first, step)
-                total2 += _enter(bins, top2, bottom2, j + 2, second, step)
             if j >= 3:
                 total -= _leave(bins, top, bottom, j - 3, first, step)
                 total2 -= _leave(bins, top2, bottom2, j - 3, second, step)
+            if j + 2 < width:
+                total += _enter(bins, top, bottom, j + 2, first, step)
+                total2 += _enter(bins, top2, bottom2, j + 2, second, step)
             columns = min(j + 3, width) - max(j - 2, 0)
             n, n2 = columns * (bottom - top), columns * (bottom2 - top2)
             out[i, j] = (count_logs[n] - total) * scale / n

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 #: Times a power of two, its upper five of 32 bits tell which power: every pattern of five bits occurs once.
-DE_BRUIJN = np.uint32(0x077CB531)
+DE_BRUIJN = 0x077CB531
 
 
 @njit(cache=True)
@@ -94,7 +94,7 @@ def slic_kernel(units, scale, n_rows, n_columns, row, column, with_point, compac
     before = np.zeros(n, np.int32)
     places = np.empty(32, np.uint8)  # of a bit, by its product with a de Bruijn sequence
     for k in range(32):
-        places[(np.uint32(1 << k) * DE_BRUIJN) >> np.uint32(27) & np.uint32(31)] = k
+        places[(np.int64(1 << k) * DE_BRUIJN) >> 27 & 31] = k
     sums = np.empty((n_clusters, 4), np.int64)
     done = 0
     for _ in range(n_iter):
@@ -119,7 +119,7 @@ def slic_kernel(units, scale, n_rows, n_columns, row, column, with_point, compac
                 x = 2 * j - (width - 1)
                 owner = owners[i * width + j]
                 if owner & (owner - 1) == 0:  # one owner only: the place of its bit
-                    k = places[(np.uint32(owner) * DE_BRUIJN) >> np.uint32(27) & np.uint32(31)]
+                    k = places[(np.int64(owner) * DE_BRUIJN) >> 27 & 31]
                     sums[k, 0] += 1
                     sums[k, 1] += units[i, j]
                     sums[k, 2] += y

@@ -11,8 +11,8 @@ from ..errors import InputError
 from ._conductance_kernels import SCALE
 from ._superpixel_kernels import connected_kernel, slic_kernel, source_kernel
 
-#: Clusters are kept as bits of an int32.
-MAX_CLUSTERS = 30
+#: Clusters are kept as bits of an int32, which come in fours.
+MAX_CLUSTERS = 28
 
 
 def grow_superpixels(
@@ -48,8 +48,8 @@ def grow_superpixels(
     side = math.sqrt(height * width / n_segments)
     n_rows = min(max(round(height / side), 1), height)
     n_columns = min(max(round(width / side), 1), width)
-    if n_rows * n_columns + 1 > MAX_CLUSTERS:  # rounding on both axes of an oblong window
-        n_rows, n_columns = max(math.floor(height / side), 1), max(math.floor(width / side), 1)
+    most = (MAX_CLUSTERS - 1) // min(n_rows, n_columns)
+    n_rows, n_columns = min(n_rows, most), min(n_columns, most)  # fewer along the longer side of an oblong window
     owners = np.empty(units.shape, np.int32)
     slic_kernel(units, SCALE, n_rows, n_columns, pixel[0], pixel[1], point_seed, float(compactness), n_iter, owners)
     return owners
