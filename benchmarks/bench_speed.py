@@ -132,8 +132,8 @@ def main() -> None:
         asked = [f"<= {pair.most_ms} ms: {'met' if row['fast_enough'] else 'MISSED'}"] if pair.most_ms else []
         if "ahead_enough" in row:
             asked.append(f">= {pair.least_ratio:g} x: {'met' if row['ahead_enough'] else 'MISSED'}")
-        times = row["ours"]["median_ms"], row["ours"]["p90_ms"], row["annotate"]["median_ms"]
-        print("{:<12}{:8.3f}{:8.3f}{:10.3f}{:<30}  {}".format(pair.name, *times, twin, ", ".join(asked)))
+        median, p90, checked = row["ours"]["median_ms"], row["ours"]["p90_ms"], row["annotate"]["median_ms"]
+        print(f"{pair.name:<12}{median:8.3f}{p90:8.3f}{checked:10.3f}{twin:<30}  {', '.join(asked)}")
     finish({"images": source, "n_images": len(images), "methods": rows}, args.out)
 
 
