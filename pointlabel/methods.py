@@ -70,6 +70,13 @@ METHODS: dict[str, Method] = {
     method.name: method
     for method in (
         _method(
+            "default",
+            "vote over regions of many scales, spread by heat, sharpened at the border",
+            "engine.params:DefaultParams",
+            "engine.default:label_default",
+            has_tightness=True,
+        ),
+        _method(
             "threshold",
             "component of the point above a share of the local contrast (the plain rule)",
             "engine.params:ThresholdParams",

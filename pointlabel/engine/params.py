@@ -19,3 +19,29 @@ class ThresholdParams:
         check_range(self, "background_px", 3, 61)
         check_range(self, "level", 0.01, 0.99)
         check_range(self, "window_px", 9, 65)
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultParams:
+    """Parameters of `label_default`; each step can be switched off."""
+
+    snap: bool = True  # move the point to the brightest pixel within 2 px
+    n_scales: int = 4  # scales of local background that vote, 1 (21 px alone) to 4 (13, 21, 35 and 57 px)
+    temperature: float = 0.5  # of the vote's softmax, in [0.01, 10]
+    n_steps: int = 6  # explicit steps of heat that the vote spreads by, 0 for none, up to 1000
+    rho: float = 0.3  # weight of the heat beside the vote in eq. (4), in [0, 1]
+    d0: float = 3.2  # conductivity of a flat medium, in [0.01, 100]
+    beta: float = 6.0  # how fast it falls with texture, in [0, 100]
+    alpha: float = 0.6  # weight of the gradient beside the entropy in the texture, in [0, 1]
+    refine: bool = True  # sharpen the border by the pixel perceptron
+    enlarge: bool = True  # take a window of 129 or 257 px where 65 px do not hold the target
+    share_heat: bool = True  # where masks meet, heat from each peak shares out the soft labels
+
+    def __post_init__(self) -> None:
+        check_range(self, "n_scales", 1, 4)
+        check_range(self, "temperature", 0.01, 10)
+        check_range(self, "n_steps", 0, 1000)
+        check_range(self, "rho", 0, 1)
+        check_range(self, "d0", 0.01, 100)
+        check_range(self, "beta", 0, 100)
+        check_range(self, "alpha", 0, 1)

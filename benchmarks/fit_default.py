@@ -1,0 +1,276 @@
+"""Fit the numbers of the default method, or report how they hold on targets they were not fitted on.
+
+    python benchmarks/fit_default.py --data DIR            writes pointlabel/engine/weights/default.json
+    python benchmarks/fit_default.py --data DIR --report   judges on targets that were held out; writes nothing
+
+Both kinds of point of every data set are used together. Folds go by a hash of the image's name, so that no image
+is on both sides. Needs the extra [train].
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from fitting import Candidates, Pixels, fit_quality, fit_refine, fit_score
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+from common import DATASETS, POINTS, circumstances, finish, load, need_data, parser
+from pointlabel._checks import pixel_of
+from pointlabel.engine.default import finish as cut
+from pointlabel.engine.params import DefaultParams
+from pointlabel.engine.quality import quality, quality_inputs
+from pointlabel.engine.refine import pixel_inputs, refine
+from pointlabel.engine.regions import Regions, grow_regions
+from pointlabel.engine.spread import heat_vote
+from pointlabel.engine.vote import Vote, cast_vote
+from pointlabel.engine.weights import Weights, parse_weights
+from pointlabel.engine.window import HALF, Window, cut_window, find_peak
+from pointlabel.evaluation.targets import true_targets
+
+WEIGHTS = Path(__file__).parent.parent / "pointlabel" / "engine" / "weights" / "default.json"
+N_FOLDS = 5
+NO_QUALITY = {"centre": [0.0] * 6, "deviation": [1.0] * 6, "coefficients": [0.0] * 6, "bias": 0.5}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One target: its window, candidates and truth (within the window, and its whole area)."""
+
+    group: int
+    kind: int
+    image: str
+    window: Window
+    regions: Regions
+    truth: NDArray[np.bool_]
+    true_area: int
+
+
+def gather(data: Path, every: int) -> tuple[list[Case], str]:
+    """Every target of every data set with both kinds of point, and a hash of what was read."""
+    cases = []
+    digest = hashlib.sha256()
+    for group, name in enumerate(DATASETS):
+        for kind, points in enumerate(POINTS):
+            for sample in load(data, name, points, every=every):
+                digest.update(sample.image.tobytes() + sample.mask.tobytes() + sample.points.tobytes())
+                labels, owners = true_targets(sample.mask, sample.points)
+                for pixel, owner in zip(pixel_of(sample.points, sample.mask.shape), owners, strict=True):
+                    if owner == 0:
+                        continue
+                    peak = find_peak(sample.image, pixel)
+                    window = cut_window(sample.image, peak)
+                    true = labels == owner
+                    padded = np.pad(true, HALF)[peak[0] : peak[0] + 2 * HALF + 1, peak[1] : peak[1] + 2 * HALF + 1]
+                    regions = grow_regions(window)
+                    cases.append(Case(group, kind, sample.id, window, regions, padded, int(true.sum())))
+    return cases, digest.hexdigest()[:16]
+
+
+def candidates_of(cases: list[Case]) -> Candidates:
+    """Features of every candidate with its intersection and union with the truth, which need no pixel later."""
+    features, inter, union = [], [], []
+    for case in cases:
+        _, n_levels, n_features = case.regions.features.shape
+        hits = np.stack(
+            [np.bincount(level[case.truth], minlength=n_levels + 1)[:n_levels] for level in case.regions.level_of]
+        ).cumsum(axis=1)
+        area = np.stack(
+            [np.bincount(level.ravel(), minlength=n_levels + 1)[:n_levels] for level in case.regions.level_of]
+        ).cumsum(axis=1)
+        features.append(case.regions.features.reshape(-1, n_features))
+        inter.append(hits.ravel())
+        union.append((area + case.true_area - hits).ravel())
+    bad = np.stack([case.regions.bad.ravel() for case in cases])
+    return Candidates(np.stack(features), np.stack(inter).astype(float), np.stack(union).astype(float), bad)
+
+
+def votes_of(cases: list[Case], weights: Weights, params: DefaultParams) -> list[tuple[Vote, NDArray[np.float32]]]:
+    """Vote and heated vote of every case."""
+    votes = [cast_vote(case.regions, weights.score, params.temperature) for case in cases]
+    return [(vote, heat_vote(case.window, vote.field, params)) for case, vote in zip(cases, votes, strict=True)]
+
+
+def pixels_of(cases: list[Case], votes: list[tuple[Vote, NDArray[np.float32]]]) -> Pixels:
+    """What the refinement sees of every case."""
+    seen = [
+        pixel_inputs(case.window, case.regions, vote, field) for case, (vote, field) in zip(cases, votes, strict=True)
+    ]
+    side = 2 * HALF + 1
+    return Pixels(
+        owner=np.repeat(np.arange(len(cases)), [len(s.rows) for s in seen]),
+        inputs=np.concatenate([s.inputs for s in seen]),
+        votes=np.concatenate([s.votes for s in seen]),
+        truth=np.concatenate([case.truth[s.rows, s.columns] for case, s in zip(cases, seen, strict=True)]),
+        place=np.concatenate([s.rows * side + s.columns for s in seen]),
+        extra=np.stack([s.extra for s in seen]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Per target: intersection, union, inputs of the quality."""
+
+    inter: NDArray[np.float64]
+    union: NDArray[np.float64]
+    inputs: NDArray[np.float64]
+
+    @property
+    def iou(self) -> NDArray[np.float64]:
+        """IoU of each target."""
+        return self.inter / self.union
+
+
+def label_cases(
+    cases: list[Case], votes: list[tuple[Vote, NDArray[np.float32]]], weights: Weights, params: DefaultParams
+) -> Outcome:
+    """Masks of every case by the engine itself, against the truth."""
+    rows, inputs = [], []
+    for case, (vote, field) in zip(cases, votes, strict=True):
+        soft = refine(case.window, case.regions, vote, field, weights.refine) if params.refine else field
+        soft = np.where(case.window.inside, soft, np.float32(0.0))
+        view = cut(case.window, case.regions, vote, soft, 0.5)
+        hits = int((view.mask & case.truth).sum())
+        rows.append((hits, int(view.mask.sum()) + case.true_area - hits))
+        inputs.append(quality_inputs(view.soft, view.mask, vote))
+    table = np.array(rows, float)
+    return Outcome(table[:, 0], table[:, 1], np.stack(inputs))
+
+
+def fit(
+    cases: list[Case], candidates: Candidates, train: NDArray[np.bool_], seed: int, params: DefaultParams
+) -> tuple[dict[str, Any], Outcome]:
+    """Fit every part in turn on the targets of `train`; return the numbers and the outcome on all targets."""
+    groups = np.array([case.group for case in cases])
+    area = np.array([case.true_area for case in cases], float)
+    stored: dict[str, Any] = {"quality": NO_QUALITY, "provenance": {}}
+    stored["score"] = fit_score(candidates, groups, train, seed=seed)
+    stored["refine"] = {"centre": [], "deviation": [], "layers": []}
+    votes = votes_of(cases, parse_weights(stored), params)
+    if params.refine:
+        stored["refine"] = fit_refine(pixels_of(cases, votes), area, groups, train, seed=seed)
+    outcome = label_cases(cases, votes, parse_weights(stored), params)
+    stored["quality"] = fit_quality(outcome.inputs, outcome.iou, groups, train)
+    return stored, outcome
+
+
+def summary(cases: list[Case], outcome: Outcome, rates: NDArray[np.float64]) -> list[dict[str, Any]]:
+    """Pooled IoU, mean IoU, and how the quality ranks the targets, for each data set and kind of point."""
+    rows = []
+    for kind, points in enumerate(POINTS):
+        for group, name in enumerate(DATASETS):
+            at = np.array([case.group == group and case.kind == kind for case in cases])
+            if not at.any():
+                continue
+            low = outcome.iou[at] < 0.5
+            fifth = rates[at] <= np.quantile(rates[at], 0.2)
+            rows.append(
+                {
+                    "data": name,
+                    "points": points,
+                    "targets": int(at.sum()),
+                    "iou": float(outcome.inter[at].sum() / outcome.union[at].sum()),
+                    "mean_iou": float(outcome.iou[at].mean()),
+                    "quality_spearman": float(spearmanr(rates[at], outcome.iou[at]).statistic),
+                    "poor_in_lowest_fifth": float((low & fifth).sum() / max(low.sum(), 1)),
+                    "quality_gap": _gap(rates[at], outcome.iou[at]),
+                }
+            )
+    return rows
+
+
+def _gap(rates: NDArray[np.float64], iou: NDArray[np.float64]) -> float:
+    """Weighted mean absolute gap between predicted and true IoU in 10 bins of equal count."""
+    order = np.array_split(np.argsort(rates, kind="stable"), 10)
+    return float(np.mean([abs(rates[b].mean() - iou[b].mean()) for b in order if len(b)]))
+
+
+def held_out(
+    cases: list[Case], candidates: Candidates, parts: NDArray[np.int64], seed: int, params: DefaultParams
+) -> tuple[Outcome, NDArray[np.float64]]:
+    """Each part judged by numbers fitted on the others."""
+    inter, union = np.zeros(len(cases)), np.ones(len(cases))
+    inputs: NDArray[np.float64] | None = None
+    rates = np.zeros(len(cases))
+    for part in np.unique(parts):
+        stored, outcome = fit(cases, candidates, parts != part, seed, params)
+        here = parts == part
+        weights = parse_weights(stored).quality
+        inter[here], union[here] = outcome.inter[here], outcome.union[here]
+        inputs = outcome.inputs.copy() if inputs is None else inputs
+        inputs[here] = outcome.inputs[here]
+        rates[here] = [quality(row, weights) for row in outcome.inputs[here]]
+    assert inputs is not None
+    return Outcome(inter, union, inputs), rates
+
+
+def show(title: str, rows: list[dict[str, Any]]) -> None:
+    """Print one line a data set."""
+    print(f"\n{title}\n{'':24}{'IoU':>7}{'mean':>7}{'rank':>7}{'poor':>7}{'gap':>7}")
+    for row in rows:
+        values = (row[k] for k in ("iou", "mean_iou", "quality_spearman", "poor_in_lowest_fifth", "quality_gap"))
+        print(f"{row['data']:<13}{row['points']:<11}" + "".join(f"{v:7.3f}" for v in values), flush=True)
+
+
+def main() -> None:
+    """Run the fit or the report."""
+    options = parser(__doc__)
+    options.add_argument("--report", action="store_true", help="judge on held-out targets instead of writing weights")
+    options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--weights", type=Path, default=WEIGHTS, help="file to write")
+    for name in ("n-scales", "n-steps"):
+        options.add_argument(f"--{name}", type=int, help="an ablation: refit with this parameter of the method")
+    options.add_argument("--no-refine", action="store_true", help="an ablation: refit without the refinement")
+    args = options.parse_args()
+    changes = {k: v for k in ("n_scales", "n_steps") if (v := getattr(args, k)) is not None}
+    params = replace(DefaultParams(), refine=not args.no_refine, **changes)
+    cases, digest = gather(need_data(args), 10 if args.quick else 1)
+    if params.n_scales < 4:
+        from pointlabel.engine.default import _SCALES
+
+        cases = [replace(c, regions=grow_regions(c.window, _SCALES[params.n_scales])) for c in cases]
+    candidates = candidates_of(cases)
+    everything = np.ones(len(cases), bool)
+    stored, outcome = fit(cases, candidates, everything, args.seed, params)
+    weights = parse_weights(stored).quality
+    result = {"fitted": summary(cases, outcome, np.array([quality(row, weights) for row in outcome.inputs]))}
+    show(f"{len(cases)} targets, scored on what was fitted", result["fitted"])
+    if args.report:
+        folds = np.array([zlib.crc32(case.image.encode()) % N_FOLDS for case in cases])
+        sets = np.array([case.group for case in cases])
+        for key, title, parts in (
+            ("cross_validated", f"cross-validated, {N_FOLDS} folds of images", folds),
+            ("left_out", "one data set left out", sets),
+        ):
+            result[key] = summary(cases, *held_out(cases, candidates, parts, args.seed, params))
+            show(title, result[key])
+    else:
+        stored["provenance"] = {
+            **circumstances(),
+            "command": "python benchmarks/fit_default.py --data DIR" + (f" --seed {args.seed}" if args.seed else ""),
+            "data_sets": list(DATASETS),
+            "data_sha256": digest,
+            "targets": len(cases),
+            "seed": args.seed,
+        }
+        stored["provenance"].pop("machine")
+        args.weights.parent.mkdir(parents=True, exist_ok=True)
+        args.weights.write_text(_rounded(stored) + "\n", encoding="utf-8")
+        print(f"\nwritten to {args.weights}")
+    finish(result, args.out)
+
+
+def _rounded(stored: dict[str, Any]) -> str:
+    """JSON with 7 significant digits, more than float32 can tell apart."""
+    text = json.dumps(stored, indent=None, separators=(",", ":"))
+    return json.dumps(json.loads(text, parse_float=lambda s: float(f"{float(s):.7g}")), separators=(",", ":"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""Torch side of the fit: loss over candidates, over pixels, and the quality's least squares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from pointlabel.engine._feature_kernels import FEATURES
+from pointlabel.engine._refine_kernels import N_INPUTS
+from pointlabel.engine.refine import EXTRA
+
+LEVEL, LOG_AREA = FEATURES.index("level"), FEATURES.index("log_area")
+FIT_TEMPERATURE = 0.25  # sharper than in use (0.5): the fit should tell candidates apart, the vote should blend them
+HIDDEN = (24, 12)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """All candidates of all targets: (N, C, F) features, (N, C) intersection, union with the truth, and bad ones."""
+
+    features: NDArray[np.float64]
+    intersection: NDArray[np.float64]
+    union: NDArray[np.float64]
+    bad: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Pixels:
+    """All pixels that the refinement sees: owner of each (sorted), inputs, vote, truth, place in the window."""
+
+    owner: NDArray[np.int64]
+    inputs: NDArray[np.float32]
+    votes: NDArray[np.float32]
+    truth: NDArray[np.bool_]
+    place: NDArray[np.int64]
+    extra: NDArray[np.float32]
+
+
+def _overlap_loss(weight: torch.Tensor, inter: torch.Tensor, union: torch.Tensor) -> torch.Tensor:
+    """Minus half the pooled and half the mean soft IoU."""
+    i, u = (weight * inter).sum(1), (weight * union).sum(1)
+    return -0.5 * i.sum() / u.sum() - 0.5 * (weight * inter / union).sum(1).mean()
+
+
+def _one_cycle(parameters: list[nn.Parameter], rate: float, decay: float, n_steps: int):
+    optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=decay)
+    return optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=n_steps)
+
+
+def fit_score(
+    candidates: Candidates, groups: NDArray[np.int64], train: NDArray[np.bool_], *, seed: int = 0, n_steps: int = 600
+) -> dict[str, list]:
+    """Fit the candidates' score on the targets of `train`; every data set (`groups`) weighs the same."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    good = candidates.features[train][~candidates.bad[train]]
+    centre, deviation = good.mean(0), good.std(0) + 1e-9
+    z = torch.tensor(np.clip((candidates.features - centre) / deviation, -4, 4), dtype=torch.float32)
+    level = torch.tensor((candidates.features[..., LEVEL] - 0.35) / 0.25, dtype=torch.float32)
+    size = torch.tensor((candidates.features[..., LOG_AREA] - 3.0) / 1.3, dtype=torch.float32)
+    inter = torch.tensor(candidates.intersection, dtype=torch.float32)
+    union = torch.tensor(candidates.union, dtype=torch.float32)
+    bad = torch.tensor(candidates.bad)
+    coefficients = nn.Parameter(torch.zeros(z.shape[-1], 3))
+    optimizer, schedule = _one_cycle([coefficients], 0.03, 1e-3, n_steps)
+    pools = [np.flatnonzero(train & (groups == g)) for g in np.unique(groups[train])]
+    for _ in range(n_steps):
+        loss = torch.zeros(())
+        for pool in pools:
+            b = rng.choice(pool, 160)
+            parts = z[b] @ coefficients
+            score = parts[..., 0] + parts[..., 1] * level[b] + parts[..., 2] * size[b]
+            weight = torch.softmax((score / FIT_TEMPERATURE).masked_fill(bad[b], -1e4), 1)
+            loss = loss + _overlap_loss(weight, inter[b], union[b])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    return {
+        "features": list(FEATURES),
+        "centre": centre.tolist(),
+        "deviation": deviation.tolist(),
+        "coefficients": coefficients.detach().numpy().tolist(),
+    }
+
+
+class Perceptron(nn.Module):
+    """The refinement: two hidden layers with SiLU; the last layer starts at zero, so that it starts from the vote."""
+
+    def __init__(self, n_inputs: int) -> None:
+        super().__init__()
+        self.first = nn.Linear(n_inputs, HIDDEN[0])
+        self.second = nn.Linear(HIDDEN[0], HIDDEN[1])
+        self.third = nn.Linear(HIDDEN[1], 1)
+        nn.init.zeros_(self.third.weight)
+        nn.init.zeros_(self.third.bias)
+
+    def forward(self, x: torch.Tensor, vote: torch.Tensor) -> torch.Tensor:
+        hidden = torch.nn.functional.silu(self.second(torch.nn.functional.silu(self.first(x))))
+        return self.third(hidden)[..., 0] + 6 * (vote - 0.5)
+
+
+def fit_refine(
+    pixels: Pixels,
+    true_area: NDArray[np.float64],
+    groups: NDArray[np.int64],
+    train: NDArray[np.bool_],
+    *,
+    seed: int = 0,
+    n_steps: int = 250,
+) -> dict[str, list]:
+    """Fit the refinement on the targets of `train` by pooled and mean soft IoU."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    x = np.concatenate([pixels.inputs, pixels.extra[pixels.owner]], axis=1)
+    chosen = x[train[pixels.owner]]
+    centre, deviation = chosen.mean(0), chosen.std(0) + 1e-6
+    inputs = torch.tensor(np.clip((x - centre) / deviation, -5, 5))
+    votes, truth = torch.tensor(pixels.votes), torch.tensor(pixels.truth.astype(np.float32))
+    area = torch.tensor(true_area, dtype=torch.float32)
+    net = Perceptron(N_INPUTS + len(EXTRA))
+    optimizer, schedule = _one_cycle(list(net.parameters()), 0.01, 1e-3, n_steps)
+    start = np.searchsorted(pixels.owner, np.arange(len(groups) + 1))
+    seen = train & (np.diff(start) > 0)
+    pools = [np.flatnonzero(seen & (groups == g)) for g in np.unique(groups[train])]
+    for _ in range(n_steps):
+        loss = torch.zeros(())
+        for pool in pools:
+            batch = rng.choice(pool, 60)
+            at = torch.tensor(np.concatenate([np.arange(start[n], start[n + 1]) for n in batch]))
+            owner = torch.tensor(np.repeat(np.arange(len(batch)), [start[n + 1] - start[n] for n in batch]))
+            p = torch.sigmoid(net(inputs[at], votes[at]))
+            inter = torch.zeros(len(batch)).index_add(0, owner, p * truth[at])
+            union = torch.zeros(len(batch)).index_add(0, owner, p) + area[batch] - inter
+            loss = loss - 0.5 * inter.sum() / union.sum() - 0.5 * (inter / union).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    return {
+        "centre": centre.tolist(),
+        "deviation": deviation.tolist(),
+        "layers": [
+            {"weight": layer.weight.detach().numpy().T.tolist(), "bias": layer.bias.detach().numpy().tolist()}
+            for layer in (net.first, net.second, net.third)
+        ],
+    }
+
+
+def fit_quality(
+    inputs: NDArray[np.float64], iou: NDArray[np.float64], groups: NDArray[np.int64], train: NDArray[np.bool_]
+) -> dict[str, object]:
+    """Ridge regression of the IoU on the standardised inputs; every data set weighs the same."""
+    x, y, g = inputs[train], iou[train], groups[train]
+    centre, deviation = x.mean(0), x.std(0) + 1e-9
+    z = np.concatenate([np.clip((x - centre) / deviation, -4, 4), np.ones((len(x), 1))], axis=1)
+    weight = 1.0 / np.bincount(g)[g]
+    penalty = np.diag([1e-2] * inputs.shape[1] + [0.0])
+    solved = np.linalg.solve((z * weight[:, None]).T @ z + penalty, (z * weight[:, None]).T @ y)
+    return {
+        "centre": centre.tolist(),
+        "deviation": deviation.tolist(),
+        "coefficients": solved[:-1].tolist(),
+        "bias": float(solved[-1]),
+    }

@@ -1,0 +1,137 @@
+"""Flood from the peak through the levels, and sums over every nested region, in one pass each."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+N_SUMS = 13
+
+
+@njit(cache=True)
+def flood_kernel(rest, inside, row, column, thresholds, level_of, queue, box):
+    """Lowest index a such that a pixel is 8-connected to the peak through pixels >= thresholds[a].
+
+    `thresholds` (L,) falls; `level_of` (S, S) uint8 gets a, or L where the pixel is never reached, `box` the
+    (top, bottom, left, right) of what is reached. Pixels wait in one list a level; each is entered once, when
+    the flood first touches it, so the cost is linear in the largest region. `queue` (L, S * S) int32 is scratch.
+    """
+    n_levels = thresholds.shape[0]
+    side = rest.shape[0]
+    untouched = n_levels + 1
+    counts = np.zeros(n_levels, np.int64)
+    level_of[:] = untouched
+    level_of[row, column] = 0
+    queue[0, 0] = row * side + column
+    counts[0] = 1
+    box[0] = box[1] = row
+    box[2] = box[3] = column
+    for level in range(n_levels):
+        k = 0
+        while k < counts[level]:
+            y = queue[level, k] // side
+            x = queue[level, k] % side
+            k += 1
+            box[0] = min(box[0], y)
+            box[1] = max(box[1], y)
+            box[2] = min(box[2], x)
+            box[3] = max(box[3], x)
+            for v in range(max(y - 1, 0), min(y + 2, side)):
+                for u in range(max(x - 1, 0), min(x + 2, side)):
+                    if level_of[v, u] != untouched or not inside[v, u]:
+                        continue
+                    value = rest[v, u]
+                    own = level
+                    while own < n_levels and value < thresholds[own]:
+                        own += 1
+                    level_of[v, u] = own
+                    if own < n_levels:
+                        queue[own, counts[own]] = v * side + u
+                        counts[own] += 1
+    for y in range(side):
+        for x in range(side):
+            if level_of[y, x] == untouched:
+                level_of[y, x] = n_levels
+
+
+@njit(cache=True)
+def _lower_3x3(source, top, bottom, left, right, out):
+    """Minimum over the 3 x 3 block (clipped): dilates every nested region by one pixel at once."""
+    side = source.shape[0]
+    for y in range(top, bottom):
+        for x in range(left, right):
+            least = source[y, x]
+            for v in range(max(y - 1, 0), min(y + 2, side)):
+                for u in range(max(x - 1, 0), min(x + 2, side)):
+                    least = min(least, source[v, u])
+            out[y, x] = least
+
+
+@njit(cache=True)
+def region_sums_kernel(rest, level_of, box, n_levels, weak_step, row, column, sums):
+    """Sums over each nested region, its border and its ring, `sums` (L, N_SUMS) float64.
+
+    Columns: 0 area, 1 sum, 2 sum of squares, 3 largest value, 4 sum of row offsets, 5 of column offsets,
+    6 border edges (4-neighbours), 7 sum of inward steps, 8 edges with a step below `weak_step`,
+    9 ring area, 10 ring sum, 11 ring sum of squares, 12 pixels on the window's border.
+    The ring lies 2 to 3 px outside. All sums are of whole numbers, hence exact in any order.
+    """
+    side = rest.shape[0]
+    sums[:] = 0.0
+    sums[:, 3] = -1e9
+    top, bottom = max(box[0] - 3, 0), min(box[1] + 4, side)
+    left, right = max(box[2] - 3, 0), min(box[3] + 4, side)
+    one = np.full_like(level_of, n_levels)
+    two = np.full_like(level_of, n_levels)
+    three = np.full_like(level_of, n_levels)
+    _lower_3x3(level_of, top, bottom, left, right, one)
+    _lower_3x3(one, top, bottom, left, right, two)
+    _lower_3x3(two, top, bottom, left, right, three)
+    for y in range(top, bottom):
+        for x in range(left, right):
+            if three[y, x] >= n_levels:
+                continue
+            value = float(rest[y, x])
+            a = level_of[y, x]
+            if a < n_levels:
+                sums[a, 0] += 1
+                sums[a, 1] += value
+                sums[a, 2] += value * value
+                sums[a, 3] = max(sums[a, 3], value)
+                sums[a, 4] += y - row
+                sums[a, 5] += x - column
+                if y == 0 or x == 0 or y == side - 1 or x == side - 1:
+                    sums[a, 12] += 1
+            for turn in range(2):
+                v = y + turn
+                u = x + 1 - turn
+                if v >= side or u >= side:
+                    continue
+                b = level_of[v, u]
+                step = value - rest[v, u] if a < b else rest[v, u] - value
+                for level in range(min(a, b), max(a, b)):
+                    sums[level, 6] += 1
+                    sums[level, 7] += step
+                    if step < weak_step:
+                        sums[level, 8] += 1
+            for level in range(three[y, x], min(one[y, x], n_levels)):
+                sums[level, 9] += 1
+                sums[level, 10] += value
+                sums[level, 11] += value * value
+    for level in range(1, n_levels):
+        for k in (0, 1, 2, 4, 5, 12):
+            sums[level, k] += sums[level - 1, k]
+        sums[level, 3] = max(sums[level, 3], sums[level - 1, 3])
+
+
+@njit(cache=True)
+def shared_area_kernel(level_a, level_b, box, n_levels, out):
+    """Pixels that two families of nested regions share at each level, `out` (L,) float64."""
+    out[:] = 0.0
+    for y in range(box[0], box[1] + 1):
+        for x in range(box[2], box[3] + 1):
+            deeper = max(level_a[y, x], level_b[y, x])
+            if deeper < n_levels:
+                out[deeper] += 1
+    for level in range(1, n_levels):
+        out[level] += out[level - 1]

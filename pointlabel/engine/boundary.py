@@ -1,0 +1,36 @@
+"""Where the border lies: one field whose level sets are nested over `tightness`."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+LOOSEST, TIGHTEST = 0.05, 0.60  # shares of the local contrast at tightness 0 and 1
+
+
+def border_field(
+    soft: NDArray[np.float32], relief: NDArray[np.float32], tightness: float, least: float
+) -> NDArray[np.float32]:
+    """Field whose non-negative part is the mask at `tightness`, same shape as `soft`.
+
+    At 0.5 that is ``soft >= 0.5``. Towards 0 it grows to the union with ``relief >= 0.05``, towards 1 it shrinks to the
+    intersection with ``relief >= 0.6``. Between, the two are blended linearly; each pixel changes side at most
+    once, so the masks are nested.
+
+    Parameters
+    ----------
+    soft : probability of the target.
+    relief : height over the local background as a share of the peak's.
+    tightness : in [0, 1].
+    least : relief below which nothing is told from noise; no pixel joins there by its relief.
+    """
+    inner = soft - np.float32(0.5)
+    weight = np.float32(abs(2 * tightness - 1))
+    if weight == 0:
+        return inner
+    if tightness < 0.5:
+        outer = np.where(relief >= least, relief - np.float32(LOOSEST), np.float32(-1.0))
+        extreme = np.maximum(outer, inner)
+    else:
+        extreme = np.minimum(relief - np.float32(TIGHTEST), inner)
+    return (1 - weight) * inner + weight * extreme

@@ -1,0 +1,70 @@
+"""Refinement: a small perceptron looks at every pixel near the vote and sharpens the border."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._refine_kernels import N_INPUTS, input_kernel, near_vote_kernel, perceptron_kernel, relative_kernel
+from .regions import LEVELS, Regions
+from .vote import SUMMARY, Vote
+from .weights import RefineWeights
+from .window import Window
+
+#: Numbers of the vote that the perceptron reads beside the pixel's own.
+EXTRA = ("log_area", "log_area_deviation", "level", "best_score", "log_noise", "log_spread")
+_EXTRA_AT = np.array([SUMMARY.index(name) for name in EXTRA])
+_N_PIXELS = 65 * 65
+
+
+@dataclass(frozen=True, slots=True)
+class PixelInputs:
+    """What the perceptron reads: pixels of the window and their inputs (n, N_INPUTS), and numbers they share."""
+
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    inputs: NDArray[np.float32]
+    votes: NDArray[np.float32]
+    extra: NDArray[np.float32]
+
+
+def pixel_inputs(window: Window, regions: Regions, vote: Vote, field: NDArray[np.float32]) -> PixelInputs:
+    """Describe every pixel within 2 px of the vote; `field` is the vote, or the vote after the heat."""
+    rows, columns = np.empty(_N_PIXELS, np.int64), np.empty(_N_PIXELS, np.int64)
+    ring = np.empty(field.shape, np.bool_)
+    n = near_vote_kernel(field, window.inside, rows, columns, ring)
+    relative = np.empty(field.shape, np.float32)
+    relative_kernel(field, window.core, ring, relative)
+    rows, columns = rows[:n], columns[:n]
+    inputs = np.empty((n, N_INPUTS), np.float32)
+    input_kernel(
+        field,
+        relative,
+        regions.level_of,
+        regions.rest,
+        regions.contrast,
+        LEVELS,
+        vote.summary[0],
+        rows,
+        columns,
+        n,
+        inputs,
+    )
+    return PixelInputs(rows, columns, inputs, field[rows, columns], vote.summary[_EXTRA_AT].astype(np.float32))
+
+
+def refine(
+    window: Window, regions: Regions, vote: Vote, field: NDArray[np.float32], weights: RefineWeights
+) -> NDArray[np.float32]:
+    """Probability that each pixel of the window belongs to the target, (65, 65) float32; 0 away from the vote."""
+    pixels = pixel_inputs(window, regions, vote, field)
+    out = np.empty(len(pixels.rows), np.float32)
+    (w1, b1), (w2, b2), (w3, b3) = weights.layers
+    perceptron_kernel(
+        pixels.inputs, pixels.votes, pixels.extra, weights.centre, weights.deviation, w1, b1, w2, b2, w3, b3, out
+    )
+    soft = np.zeros(field.shape, np.float32)
+    soft[pixels.rows, pixels.columns] = out
+    return soft

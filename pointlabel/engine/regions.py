@@ -1,0 +1,75 @@
+"""Candidates: every connected region that holds the peak, over scales of background and levels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._background_kernels import median_rest_kernel
+from ._feature_kernels import N_FEATURES, feature_kernel
+from ._region_kernels import N_SUMS, flood_kernel, region_sums_kernel, shared_area_kernel
+from .window import HALF, Window
+
+#: Sides of the running medians that are taken as background, in window pixels ...
+SCALES = (13, 21, 35, 57)
+#: ... and for each how far samples reach, how far apart they lie, and the pitch of the grid it is evaluated on.
+SAMPLING = {13: (6, 2, 2), 21: (10, 2, 4), 35: (16, 4, 4), 57: (28, 4, 8)}
+#: Levels at which regions are cut, as shares of the peak's contrast.
+LEVELS = np.array([0.90, 0.82, 0.75, 0.68, 0.61, 0.55, 0.49, 0.43, 0.38, 0.33, 0.28, 0.23, 0.18, 0.14, 0.10, 0.06])
+SIDE = 2 * HALF + 1
+FLOOR_NOISES = 0.7  # no region is cut lower than this many mean deviations of the finest detail
+LEAST_CONTRAST = 0.15  # a scale whose contrast is below this share of the largest has no candidates
+WEAK_STEP = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Regions:
+    """The candidates of one window; K scales, L levels.
+
+    Attributes
+    ----------
+    rest : (K, 65, 65) float32, the units less each background.
+    level_of : (K, 65, 65) uint8, index of the highest level whose region holds the pixel, L where none does.
+    contrast : (K,) the peak's height over each background, in units.
+    features : (K, L, N_FEATURES) float64.
+    bad : (K, L) bool, candidates that touch the window's border or whose scale has hardly any contrast.
+    """
+
+    rest: NDArray[np.float32]
+    level_of: NDArray[np.uint8]
+    contrast: NDArray[np.float64]
+    features: NDArray[np.float64]
+    bad: NDArray[np.bool_]
+
+
+def grow_regions(window: Window, scales: tuple[int, ...] = SCALES) -> Regions:
+    """Grow the nested regions of each background scale from the window's peak."""
+    n_scales, n_levels = len(scales), len(LEVELS)
+    rest = np.empty((n_scales, SIDE, SIDE), np.float32)
+    level_of = np.empty((n_scales, SIDE, SIDE), np.uint8)
+    sums = np.empty((n_scales, n_levels, N_SUMS))
+    boxes = np.empty((n_scales, 4), np.int64)
+    queue = np.empty((n_levels, SIDE * SIDE), np.int32)
+    contrast = np.empty(n_scales)
+    for k, scale in enumerate(scales):
+        median_rest_kernel(window.units, HALF, *SAMPLING[scale], rest[k])
+        peak = float(rest[k, HALF, HALF])
+        contrast[k] = peak
+        # two units of slack: a tie in the image's own grey levels stays a tie
+        thresholds = np.minimum(np.maximum(LEVELS * peak - 2, FLOOR_NOISES * window.floor), peak)
+        flood_kernel(rest[k], window.inside, HALF, HALF, thresholds, level_of[k], queue, boxes[k])
+        region_sums_kernel(rest[k], level_of[k], boxes[k], n_levels, WEAK_STEP * peak, HALF, HALF, sums[k])
+    shared = np.empty((max(n_scales - 1, 1), n_levels))
+    for k in range(n_scales - 1):
+        shared_area_kernel(level_of[k], level_of[k + 1], boxes[k], n_levels, shared[k])
+    if n_scales == 1:  # a lone scale agrees with itself
+        sums, shared = np.concatenate([sums, sums]), sums[:, :, 0].copy()
+    features = np.empty((len(sums), n_levels, N_FEATURES))
+    sides = np.array(scales if n_scales > 1 else scales * 2, np.float64)
+    doubled = contrast if n_scales > 1 else np.repeat(contrast, 2)
+    feature_kernel(sums, shared, doubled, sides, LEVELS, window.noise, window.spread, features)
+    flat = (contrast < LEAST_CONTRAST * contrast.max()) | (contrast <= 0)
+    bad = (sums[:n_scales, :, 12] > 0) | flat[:, None]
+    return Regions(rest, level_of, contrast, features[:n_scales], bad)

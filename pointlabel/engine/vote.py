@@ -1,0 +1,73 @@
+"""The superpixel prior of eq. (4) as a vote over the candidates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._feature_kernels import score_kernel
+from ._vote_kernels import relief_kernel, summary_kernel, vote_kernel
+from .regions import LEVELS, Regions
+from .weights import ScoreWeights
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """The candidates' vote.
+
+    Attributes
+    ----------
+    share : (K, L) each candidate's share, they sum to 1; all 0 where every candidate is bad.
+    field : (65, 65) float32 in [0, 1] in steps of 2^-16, the expected region; 1 at the peak.
+    relief : (65, 65) float32, expected height over the background as a share of the peak's.
+    summary : expectations under the vote: ln area, its deviation, level, best score, ln contrast over noise,
+        ln contrast over spread, stability, entropy of the vote, step of the border.
+    """
+
+    share: NDArray[np.float64]
+    field: NDArray[np.float32]
+    relief: NDArray[np.float32]
+    summary: NDArray[np.float64]
+
+
+#: Names of `Vote.summary`.
+SUMMARY = (
+    "log_area",
+    "log_area_deviation",
+    "level",
+    "best_score",
+    "log_noise",
+    "log_spread",
+    "stability",
+    "entropy",
+    "step",
+)
+
+
+def cast_vote(regions: Regions, weights: ScoreWeights, temperature: float) -> Vote:
+    """Score the candidates and let them vote."""
+    share = np.empty(regions.bad.shape)
+    best = score_kernel(
+        regions.features,
+        weights.centre,
+        weights.deviation,
+        weights.coefficients,
+        regions.bad,
+        temperature,
+        len(LEVELS),
+        share,
+    )
+    return vote_of(regions, share, best)
+
+
+def vote_of(regions: Regions, share: NDArray[np.float64], best: float) -> Vote:
+    """Sum up the vote for given shares."""
+    field = np.empty(regions.level_of.shape[1:], np.float32)
+    relief = np.empty_like(field)
+    summary = np.empty(len(SUMMARY))
+    vote_kernel(regions.level_of, share, field)
+    relief_kernel(regions.rest, regions.contrast, share, relief)
+    summary_kernel(regions.features, share, best if np.isfinite(best) else 0.0, summary)
+    return Vote(share, field, relief, summary)

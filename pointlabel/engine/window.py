@@ -1,0 +1,110 @@
+"""The window around a target: cut out, freed of gain and offset, moved to the target's peak."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._window_kernels import noise_kernel, peak_kernel, rank_kernel, whole_units_kernel
+
+HALF = 32  # the window is 65 x 65 window pixels
+REACH = 28  # backgrounds look this much farther out
+MARGIN = HALF + REACH
+SNAP_PX = 2
+STRIDES = (1, 2, 4)  # image pixels per window pixel: windows of 65, 129 and 257 px
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What the engine sees of the image around one target.
+
+    Attributes
+    ----------
+    units : (2 MARGIN + 1)^2 int32, 0 .. 65535 over the window's own range; mirrored beyond the image.
+    inside : (2 HALF + 1)^2 bool, pixels of the image that are finite.
+    peak : (row, column) of the window's centre in the image.
+    stride : image pixels per window pixel.
+    noise : robust deviation of the window's finest detail, in units, at least 50.
+    floor : mean deviation of the same.
+    spread : 5th to 95th percentile of the window, in units.
+    """
+
+    units: NDArray[np.int32]
+    inside: NDArray[np.bool_]
+    peak: tuple[int, int]
+    stride: int
+    noise: float
+    floor: float
+    spread: float
+
+    @property
+    def core(self) -> NDArray[np.int32]:
+        """The units of the window proper, (2 HALF + 1)^2."""
+        return self.units[REACH : REACH + 2 * HALF + 1, REACH : REACH + 2 * HALF + 1]
+
+
+def _mirrored(centre: int, reach: int, size: int) -> tuple[slice | NDArray[np.int64], int, int]:
+    """Indices of centre - reach .. centre + reach mirrored at the border, and where they lie inside."""
+    low, high = centre - reach, centre + reach + 1
+    first, last = max(-low, 0), 2 * reach + 1 - max(high - size, 0)
+    if low >= 0 and high <= size:
+        return slice(low, high), first, last
+    index = np.arange(low, high) % (2 * size)
+    return np.where(index < size, index, 2 * size - 1 - index), first, last
+
+
+def _cut(image: NDArray, peak: tuple[int, int], reach: int) -> tuple[NDArray, tuple[int, int, int, int]]:
+    rows, top, bottom = _mirrored(peak[0], reach, image.shape[0])
+    columns, left, right = _mirrored(peak[1], reach, image.shape[1])
+    return image[rows][:, columns], (top, bottom, left, right)
+
+
+def find_peak(image: NDArray, pixel: NDArray[np.int64]) -> tuple[int, int]:
+    """Brightest pixel within 2 px of `pixel` on each axis; of equal ones the nearest, then the brightest 3 x 3.
+
+    Where several are still equal the point stays: no choice between them would survive a flip of the image.
+    """
+    row, column = int(pixel[0]), int(pixel[1])
+    top, left = max(row - SNAP_PX - 1, 0), max(column - SNAP_PX - 1, 0)
+    block = np.ascontiguousarray(image[top : row + SNAP_PX + 2, left : column + SNAP_PX + 2], np.float64)
+    dy, dx = peak_kernel(block, row - top, column - left, SNAP_PX)
+    return top + dy, left + dx
+
+
+def cut_window(image: NDArray, peak: tuple[int, int], stride: int = 1) -> Window:
+    """Cut the window of a stride out of the image, smoothed by a binomial filter for strides of 2 and 4."""
+    reach, doublings = MARGIN * stride, stride.bit_length() - 1
+    reach += stride - 1
+    block, (top, bottom, left, right) = _cut(image, peak, reach)
+    values = np.ascontiguousarray(block, np.float64)
+    holes = image.dtype.kind == "f" and not np.isfinite(values).all()
+    finite = np.isfinite(values) if holes else None
+    if finite is not None:
+        values = np.where(finite, values, np.median(values[finite]) if finite.any() else 0.0)
+    for _ in range(doublings):
+        values = 0.25 * (values[:-2:2] + values[2::2]) + 0.5 * values[1:-1:2]
+        values = 0.25 * (values[:, :-2:2] + values[:, 2::2]) + 0.5 * values[:, 1:-1:2]
+    units = np.empty(values.shape, np.int32)
+    whole_units_kernel(np.ascontiguousarray(values), units)
+    inside = np.zeros((2 * HALF + 1, 2 * HALF + 1), np.bool_)
+    # the centres of window pixels within the image
+    near = reach - HALF * stride
+    rows = np.arange(near, near + 2 * HALF * stride + 1, stride)
+    inside[(rows >= top) & (rows < bottom)] = True
+    inside[:, ~((rows >= left) & (rows < right))] = False
+    if finite is not None:
+        inside &= finite[np.ix_(rows, rows)]
+    median_noise, mean_noise = noise_kernel(units, HALF)
+    core = units[REACH : REACH + 2 * HALF + 1, REACH : REACH + 2 * HALF + 1]
+    spread = rank_kernel(core, 0.95) - rank_kernel(core, 0.05)
+    return Window(
+        units=units,
+        inside=inside,
+        peak=peak,
+        stride=stride,
+        noise=max(median_noise, 0.8 * mean_noise, 50.0),
+        floor=mean_noise,
+        spread=max(float(spread), 1.0),
+    )
