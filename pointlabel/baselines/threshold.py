@@ -86,7 +86,7 @@ def _label_one(
     needed = mask | (soft > 0)
     rows, columns = np.flatnonzero(needed.any(axis=1)), np.flatnonzero(needed.any(axis=0))
     part = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-    filled = np.argwhere(mask) + (top, left)
+    filled = np.argwhere(mask) + np.array([top, left])
     if (filled == 0).any() or (filled == np.array(image.shape) - 1).any():
         flags.add("clipped")
     point = request.points[index]

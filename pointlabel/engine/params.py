@@ -14,7 +14,7 @@ class ThresholdParams:
 
     background_px: int = 21  # side of the running median that is subtracted, odd, in [3, 57]
     level: float = 0.30  # border at this share of the peak's height at tightness 0.5, in [0.01, 0.99]
-    window_px: int = 41  # side of the window that holds the mask, odd, in [9, 65]
+    window_px: int = 33  # side of the window that holds the mask, odd, in [9, 65]
 
     def __post_init__(self) -> None:
         check_range(self, "background_px", 3, 57)
