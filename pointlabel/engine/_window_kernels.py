@@ -15,47 +15,54 @@ def whole_units_kernel(values, units):
     Gain and offset cancel; rounding to whole numbers keeps the round-off of an affine map from flipping ties,
     and makes every sum over a window exact, hence equal whatever its order.
     """
-    low = values[0, 0]
-    high = values[0, 0]
-    for y in range(values.shape[0]):
-        for x in range(values.shape[1]):
-            low = min(low, values[y, x])
-            high = max(high, values[y, x])
+    flat, out = values.ravel(), units.ravel()
+    low = flat[0]
+    high = flat[0]
+    for i in range(flat.size):  # comparisons, not min and max: these would carry a NaN test along
+        low = flat[i] if flat[i] < low else low
+        high = flat[i] if flat[i] > high else high
     span = high - low
-    for y in range(values.shape[0]):
-        for x in range(values.shape[1]):
-            units[y, x] = np.int32(np.rint((values[y, x] - low) / span * UNITS)) if span > 0 else 0
+    if not span > 0:
+        out[:] = 0
+        return
+    for i in range(flat.size):
+        out[i] = np.int32(np.rint((flat[i] - low) / span * UNITS))
 
 
 @njit(cache=True)
-def rank_of(values, n, rank):
-    """The `rank`-th smallest (from 1) of n whole numbers by bisection on their value.
+def rank_of(values, rank):
+    """The `rank`-th smallest (from 1) of the int32 `values` by bisection on their value.
 
     Counting how many lie below a pivot is one branch-free pass that the compiler turns into vector
-    instructions; some 16 passes over a hundred values beat any selection that moves them.
+    instructions; some 16 passes beat any selection that moves them.
     """
     low = values[0]
     high = values[0]
-    for i in range(n):
+    for i in range(values.shape[0]):
         low = min(low, values[i])
         high = max(high, values[i])
     while low < high:
-        middle = (low + high) >> 1
-        count = 0
-        for i in range(n):
-            count += values[i] <= middle
+        middle = np.int32((low + high) >> 1)
+        count = np.int32(0)  # narrow on purpose: a wider sum would widen the comparisons too
+        for i in range(values.shape[0]):
+            count = np.int32(count + np.int32(values[i] <= middle))
         if count >= rank:
             high = middle
         else:
-            low = middle + 1
+            low = np.int32(middle + 1)
     return low
 
 
 @njit(cache=True)
-def rank_kernel(units, share):
-    """Value below which `share` of the whole numbers `units` lie."""
-    flat = units.copy().ravel()
-    return rank_of(flat, flat.size, max(int(np.ceil(share * flat.size)), 1))
+def spread_kernel(units, first, side):
+    """5th to 95th percentile of the `side` x `side` whole numbers that start at (first, first)."""
+    values = np.empty(side * side, np.int32)
+    for y in range(side):
+        for x in range(side):
+            values[y * side + x] = units[first + y, first + x]
+    low = max(int(np.ceil(0.05 * values.size)), 1)
+    high = max(int(np.ceil(0.95 * values.size)), 1)
+    return rank_of(values, high) - rank_of(values, low)
 
 
 @njit(cache=True)
@@ -64,20 +71,23 @@ def noise_kernel(units, half):
 
     Returns (1.4826 median, mean) of the absolute values: the median is 0 where most of a window is flat.
     """
-    centre = units.shape[0] // 2
+    first = units.shape[0] // 2 - half
     side = 2 * half + 1
     values = np.empty(side * side, np.int32)
+    columns = np.empty(side + 2, np.int32)  # sums of three pixels in a column
     total = 0
-    k = 0
-    for y in range(centre - half, centre + half + 1):
-        for x in range(centre - half, centre + half + 1):
-            above = units[y - 1, x - 1] + units[y - 1, x] + units[y - 1, x + 1]
-            beside = units[y, x - 1] + units[y, x] + units[y, x + 1]
-            below = units[y + 1, x - 1] + units[y + 1, x] + units[y + 1, x + 1]
-            values[k] = abs(9 * units[y, x] - (above + beside + below))
-            total += values[k]
-            k += 1
-    return 1.4826 * rank_of(values, k, (k + 1) // 2) / 9.0, total / (9.0 * k)
+    for y in range(side):
+        v = first + y
+        for x in range(side + 2):
+            u = first + x - 1
+            columns[x] = np.int32(units[v - 1, u] + units[v, u] + units[v + 1, u])
+        row = values[y * side : (y + 1) * side]
+        for x in range(side):
+            around = np.int32(columns[x] + columns[x + 1] + columns[x + 2])
+            row[x] = abs(np.int32(9 * units[v, first + x] - around))
+        for x in range(side):
+            total += row[x]
+    return 1.4826 * rank_of(values, (values.size + 1) // 2) / 9.0, total / (9.0 * values.size)
 
 
 @njit(cache=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ._window_kernels import noise_kernel, peak_kernel, rank_kernel, whole_units_kernel
+from ._window_kernels import noise_kernel, peak_kernel, spread_kernel, whole_units_kernel
 
 HALF = 32  # the window is 65 x 65 window pixels
 REACH = 28  # backgrounds look this much farther out
@@ -97,8 +97,6 @@ def cut_window(image: NDArray, peak: tuple[int, int], stride: int = 1) -> Window
     if finite is not None:
         inside &= finite[np.ix_(rows, rows)]
     median_noise, mean_noise = noise_kernel(units, HALF)
-    core = units[REACH : REACH + 2 * HALF + 1, REACH : REACH + 2 * HALF + 1]
-    spread = rank_kernel(core, 0.95) - rank_kernel(core, 0.05)
     return Window(
         units=units,
         inside=inside,
@@ -106,5 +104,5 @@ def cut_window(image: NDArray, peak: tuple[int, int], stride: int = 1) -> Window
         stride=stride,
         noise=max(median_noise, 0.8 * mean_noise, 50.0),
         floor=mean_noise,
-        spread=max(float(spread), 1.0),
+        spread=max(float(spread_kernel(units, REACH, 2 * HALF + 1)), 1.0),
     )
