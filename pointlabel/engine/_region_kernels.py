@@ -55,16 +55,20 @@ def flood_kernel(rest, inside, row, column, thresholds, level_of, queue, box):
 
 
 @njit(cache=True)
-def _lower_3x3(source, top, bottom, left, right, out):
-    """Minimum over the 3 x 3 block (clipped): dilates every nested region by one pixel at once."""
-    side = source.shape[0]
-    for y in range(top, bottom):
-        for x in range(left, right):
-            least = source[y, x]
-            for v in range(max(y - 1, 0), min(y + 2, side)):
-                for u in range(max(x - 1, 0), min(x + 2, side)):
-                    least = min(least, source[v, u])
-            out[y, x] = least
+def _lower_3x3(source, scratch, out):
+    """Minimum over the 3 x 3 block (clipped), rows then columns: dilates every nested region by one pixel at once."""
+    height, width = source.shape
+    for y in range(height):
+        for x in range(width):
+            scratch[y, x] = source[y, x]
+        for x in range(width - 1):
+            scratch[y, x] = min(scratch[y, x], source[y, x + 1])
+        for x in range(1, width):
+            scratch[y, x] = min(scratch[y, x], source[y, x - 1])
+    for y in range(height):
+        above, below = scratch[max(y - 1, 0)], scratch[min(y + 1, height - 1)]
+        for x in range(width):
+            out[y, x] = min(min(above[x], below[x]), scratch[y, x])
 
 
 @njit(cache=True)
@@ -81,15 +85,15 @@ def region_sums_kernel(rest, level_of, box, n_levels, weak_step, row, column, su
     sums[:, 3] = -1e9
     top, bottom = max(box[0] - 3, 0), min(box[1] + 4, side)
     left, right = max(box[2] - 3, 0), min(box[3] + 4, side)
-    one = np.full_like(level_of, n_levels)
-    two = np.full_like(level_of, n_levels)
-    three = np.full_like(level_of, n_levels)
-    _lower_3x3(level_of, top, bottom, left, right, one)
-    _lower_3x3(one, top, bottom, left, right, two)
-    _lower_3x3(two, top, bottom, left, right, three)
+    scratch = np.empty((bottom - top, right - left), np.uint8)
+    one, two, three = np.empty_like(scratch), np.empty_like(scratch), np.empty_like(scratch)
+    _lower_3x3(level_of[top:bottom, left:right], scratch, one)
+    _lower_3x3(one, scratch, two)
+    _lower_3x3(two, scratch, three)
     for y in range(top, bottom):
         for x in range(left, right):
-            if three[y, x] >= n_levels:
+            far = three[y - top, x - left]
+            if far >= n_levels:
                 continue
             value = float(rest[y, x])
             a = level_of[y, x]
@@ -114,7 +118,7 @@ def region_sums_kernel(rest, level_of, box, n_levels, weak_step, row, column, su
                     sums[level, 7] += step
                     if step < weak_step:
                         sums[level, 8] += 1
-            for level in range(three[y, x], min(one[y, x], n_levels)):
+            for level in range(far, min(one[y - top, x - left], n_levels)):
                 sums[level, 9] += 1
                 sums[level, 10] += value
                 sums[level, 11] += value * value

@@ -9,24 +9,19 @@ UNITS = 65535
 
 
 @njit(cache=True)
-def whole_units_kernel(values, units):
-    """Map `values` on whole numbers 0 .. UNITS by their own range.
+def whole_units_kernel(values, low, high, units):
+    """Map `values` on whole numbers 0 .. UNITS by their own range, from `low` to `high`.
 
     Gain and offset cancel; rounding to whole numbers keeps the round-off of an affine map from flipping ties,
     and makes every sum over a window exact, hence equal whatever its order.
     """
-    flat, out = values.ravel(), units.ravel()
-    low = flat[0]
-    high = flat[0]
-    for i in range(flat.size):  # comparisons, not min and max: these would carry a NaN test along
-        low = flat[i] if flat[i] < low else low
-        high = flat[i] if flat[i] > high else high
     span = high - low
     if not span > 0:
-        out[:] = 0
+        units[:] = 0
         return
-    for i in range(flat.size):
-        out[i] = np.int32(np.rint((flat[i] - low) / span * UNITS))
+    for y in range(units.shape[0]):
+        for x in range(units.shape[1]):
+            units[y, x] = np.int32(np.rint((values[y, x] - low) / span * UNITS))
 
 
 @njit(cache=True)

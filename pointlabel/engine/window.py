@@ -87,7 +87,7 @@ def cut_window(image: NDArray, peak: tuple[int, int], stride: int = 1) -> Window
         values = 0.25 * (values[:-2:2] + values[2::2]) + 0.5 * values[1:-1:2]
         values = 0.25 * (values[:, :-2:2] + values[:, 2::2]) + 0.5 * values[:, 1:-1:2]
     units = np.empty(values.shape, np.int32)
-    whole_units_kernel(np.ascontiguousarray(values), units)
+    whole_units_kernel(np.ascontiguousarray(values), float(values.min()), float(values.max()), units)
     inside = np.zeros((2 * HALF + 1, 2 * HALF + 1), np.bool_)
     # the centres of window pixels within the image
     near = reach - HALF * stride
