@@ -80,14 +80,18 @@ def annotate(
         chosen_points = np.flatnonzero(dark == is_dark)
         if chosen_points.size == 0:
             continue
+        of_all = chosen_points.size == n
         request = LabelRequest(
             image=invert(array) if is_dark else array,
-            points=spots[chosen_points],
-            tightness=tight[chosen_points],
-            true_area=None if areas is None else areas[chosen_points],
+            points=spots if of_all else spots[chosen_points],
+            tightness=tight if of_all else tight[chosen_points],
+            true_area=areas if of_all or areas is None else areas[chosen_points],
             rng=generator,
         )
         labels = chosen.function(request, arguments)
-        for index, target in zip(chosen_points, labels, strict=True):
+        for index, target in zip(chosen_points.tolist(), labels, strict=True):
             targets[index] = replace(target, polarity="dark") if is_dark else target
-    return ImageLabels(shape, tuple(share_out([target for target in targets if target is not None], shape)))
+    found = [target for target in targets if target is not None]
+    if n == 1 and found[0].mask.any():  # nothing to share out
+        return ImageLabels(shape, tuple(found))
+    return ImageLabels(shape, tuple(share_out(found, shape)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -41,6 +42,8 @@ class Method:
 
     def params(self, **changes: Any) -> Any:
         """Build the parameters: class defaults, then the method's own, then `changes`."""
+        if not changes:
+            return _default_params(self.name)
         cls = _load(self.params_path)
         known = {field.name for field in fields(cls)}
         for key in changes:
@@ -54,6 +57,12 @@ class Method:
     def function(self) -> LabelFunction:
         """The function that labels one image."""
         return _load(self.function_path)
+
+
+@cache
+def _default_params(name: str) -> Any:
+    """Parameters of a method without changes: frozen, so one object serves every image."""
+    return _load(METHODS[name].params_path)(**METHODS[name].overrides)
 
 
 def _load(path: str) -> Any:
