@@ -20,22 +20,31 @@ def near_vote_kernel(field, inside, rows, columns, ring):
     Returns how many pixels were listed.
     """
     side = field.shape[0]
-    reach = np.zeros((side, side), np.uint8)  # 1 within 3 px, 2 within 2 px
-    top, bottom, left, right = side, 0, side, 0
+    top, bottom, left, right = side, -1, side, -1
     for y in range(side):
         for x in range(side):
+            if field[y, x] >= NEAR_VOTE:
+                top, bottom, left, right = min(top, y), max(bottom, y), min(left, x), max(right, x)
+    ring[:] = False
+    if bottom < 0:
+        return 0
+    first_row, first_column = max(top - 3, 0), max(left - 3, 0)
+    reach = np.zeros((min(bottom + 4, side) - first_row, min(right + 4, side) - first_column), np.uint8)
+    for y in range(top, bottom + 1):
+        for x in range(left, right + 1):
             if field[y, x] < NEAR_VOTE:
                 continue
-            top, bottom, left, right = min(top, y), max(bottom, y), min(left, x), max(right, x)
             for v in range(max(y - 3, 0), min(y + 4, side)):
                 for u in range(max(x - 3, 0), min(x + 4, side)):
-                    near = abs(v - y) <= 2 and abs(u - x) <= 2
-                    reach[v, u] = max(reach[v, u], 2 if near else 1)
+                    near = abs(v - y) <= 2 and abs(u - x) <= 2  # 1 within 3 px, 2 within 2 px
+                    at = (v - first_row, u - first_column)
+                    reach[at] = max(reach[at], np.uint8(2 if near else 1))
     n = 0
-    for y in range(side):
-        for x in range(side):
-            ring[y, x] = reach[y, x] > 0 and field[y, x] < NEAR_VOTE and inside[y, x]
-            if reach[y, x] == 2 and inside[y, x]:
+    for i in range(reach.shape[0]):
+        for j in range(reach.shape[1]):
+            y, x = first_row + i, first_column + j
+            ring[y, x] = reach[i, j] > 0 and field[y, x] < NEAR_VOTE and inside[y, x]
+            if reach[i, j] == 2 and inside[y, x]:
                 rows[n] = y
                 columns[n] = x
                 n += 1
@@ -49,9 +58,10 @@ def relative_kernel(field, core, ring, out):
     side = field.shape[0]
     for y in range(side):
         for x in range(side):
-            whole = np.rint(field[y, x] * STEPS)
-            votes += whole
-            lit += whole * core[y, x]
+            if field[y, x] > 0:
+                whole = np.rint(field[y, x] * STEPS)
+                votes += whole
+                lit += whole * core[y, x]
             if ring[y, x]:
                 n += 1
                 dark += core[y, x]
@@ -59,7 +69,9 @@ def relative_kernel(field, core, ring, out):
     span = max(lit / max(votes, 1.0) - low, 1.0)
     for y in range(side):
         for x in range(side):
-            value = min(max((core[y, x] - low) / span, -1.0), 2.0)
+            value = (core[y, x] - low) / span
+            value = value if value > -1.0 else -1.0
+            value = value if value < 2.0 else 2.0
             out[y, x] = np.rint(value * STEPS) / STEPS
 
 

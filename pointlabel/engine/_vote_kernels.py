@@ -20,6 +20,12 @@ def vote_kernel(level_of, share, field):
             holds[k, a] = holds[k, a + 1] + share[k, a]
     for y in range(field.shape[0]):
         for x in range(field.shape[1]):
+            least = level_of[0, y, x]
+            for k in range(1, n_scales):
+                least = min(least, level_of[k, y, x])
+            field[y, x] = 0.0
+            if least == n_levels:  # no candidate came here: most of the window
+                continue
             total = 0.0
             for k in range(n_scales):
                 total += holds[k, level_of[k, y, x]]
@@ -34,12 +40,16 @@ def relief_kernel(rest, contrast, share, relief):
     for k in range(n_scales):
         if contrast[k] > 0:
             weight[k] = share[k].sum() / contrast[k]
+    relief[:] = 0.0
+    for k in range(n_scales):
+        for y in range(relief.shape[0]):
+            for x in range(relief.shape[1]):
+                relief[y, x] += weight[k] * rest[k, y, x]
     for y in range(relief.shape[0]):
         for x in range(relief.shape[1]):
-            total = np.float32(0.0)
-            for k in range(n_scales):
-                total += weight[k] * rest[k, y, x]
-            relief[y, x] = min(max(total, np.float32(-1.0)), np.float32(2.0))
+            value = relief[y, x]
+            value = value if value > np.float32(-1.0) else np.float32(-1.0)
+            relief[y, x] = value if value < np.float32(2.0) else np.float32(2.0)
 
 
 @njit(cache=True)
