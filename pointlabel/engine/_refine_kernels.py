@@ -14,24 +14,29 @@ NEAR_VOTE = 0.02
 
 
 @njit(cache=True)
+def box_kernel(field, least):
+    """First and last + 1 row and column of the pixels with field >= least; all 0 where there are none."""
+    top, bottom, left, right = field.shape[0], 0, field.shape[1], 0
+    for y in range(field.shape[0]):
+        for x in range(field.shape[1]):
+            if field[y, x] >= least:
+                top, bottom, left, right = min(top, y), max(bottom, y + 1), min(left, x), max(right, x + 1)
+    return (top, bottom, left, right) if bottom > 0 else (0, 0, 0, 0)
+
+
+@njit(cache=True)
 def near_vote_kernel(field, inside, rows, columns, ring):
     """List the pixels within 2 px of a vote >= NEAR_VOTE; mark as `ring` those within 3 px and below it.
 
     Returns how many pixels were listed.
     """
     side = field.shape[0]
-    top, bottom, left, right = side, -1, side, -1
-    for y in range(side):
-        for x in range(side):
-            if field[y, x] >= NEAR_VOTE:
-                top, bottom, left, right = min(top, y), max(bottom, y), min(left, x), max(right, x)
+    top, bottom, left, right = box_kernel(field, np.float32(NEAR_VOTE))
     ring[:] = False
-    if bottom < 0:
-        return 0
     first_row, first_column = max(top - 3, 0), max(left - 3, 0)
-    reach = np.zeros((min(bottom + 4, side) - first_row, min(right + 4, side) - first_column), np.uint8)
-    for y in range(top, bottom + 1):
-        for x in range(left, right + 1):
+    reach = np.zeros((min(bottom + 3, side) - first_row, min(right + 3, side) - first_column), np.uint8)
+    for y in range(top, bottom):
+        for x in range(left, right):
             if field[y, x] < NEAR_VOTE:
                 continue
             for v in range(max(y - 3, 0), min(y + 4, side)):
@@ -190,3 +195,17 @@ def component_kernel(field, threshold, row, column, mask):
                     stack[top] = v * width + u
                     top += 1
     return area, touches
+
+
+@njit(cache=True)
+def sharpness_kernel(soft, mask):
+    """Sums of the soft label inside and outside a mask, and the mask's area."""
+    inside, outside, area = 0.0, 0.0, 0
+    for y in range(soft.shape[0]):
+        for x in range(soft.shape[1]):
+            if mask[y, x]:
+                inside += soft[y, x]
+                area += 1
+            else:
+                outside += soft[y, x]
+    return inside, outside, area

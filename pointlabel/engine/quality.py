@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ._refine_kernels import sharpness_kernel
 from .vote import SUMMARY, Vote
 from .weights import QualityWeights
 
@@ -15,16 +16,17 @@ _AT = [SUMMARY.index(name) for name in INPUTS[1:]]
 
 def sharpness(soft: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
     """Expected intersection over expected union of the mask, were the soft label a probability; in [0, 1]."""
-    inside = float(soft[mask].sum())
-    return inside / max(float(mask.sum()) + float(soft.sum()) - inside, 1e-9)
+    inside, outside, area = sharpness_kernel(soft, mask)
+    return inside / max(area + outside, 1e-9)
 
 
 def quality_inputs(soft: NDArray[np.float32], mask: NDArray[np.bool_], vote: Vote) -> NDArray[np.float64]:
     """The numbers of `INPUTS` for one target."""
-    return np.concatenate([[sharpness(soft, mask)], vote.summary[_AT]])
+    summary = vote.summary.tolist()
+    return np.array([sharpness(soft, mask), *[summary[at] for at in _AT]])
 
 
 def quality(inputs: NDArray[np.float64], weights: QualityWeights) -> float:
     """Linear in the standardised inputs, cut to [0, 1]."""
-    z = np.clip((inputs - weights.centre) / weights.deviation, -4, 4)
+    z = np.minimum(np.maximum((inputs - weights.centre) / weights.deviation, -4), 4)
     return min(max(float(z @ weights.coefficients) + weights.bias, 0.0), 1.0)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ._refine_kernels import box_kernel
 from ._vote_kernels import STEPS
 from .conductance import window_conductance
 from .diffusion import diffuse, fuse, solve_steady
 from .params import DefaultParams
 from .window import Window
 
+_LEAST = np.float32(0.5 / STEPS)  # below the smallest vote
 _UNIT_BITS = 4  # window units have 16 bits, the medium's 20
 
 
@@ -18,10 +20,10 @@ def heat_vote(window: Window, field: NDArray[np.float32], params: DefaultParams)
     """Eqs. (3) and (4) with the vote as source and as prior: the heat starts from it and is fused with it."""
     if params.n_steps == 0 or params.rho == 0:
         return field
-    rows, columns = np.flatnonzero(field.any(axis=1)), np.flatnonzero(field.any(axis=0))
-    if rows.size == 0:
+    top, bottom, left, right = box_kernel(field, _LEAST)
+    if bottom == 0:
         return field
-    part = (slice(max(rows[0] - 4, 0), rows[-1] + 5), slice(max(columns[0] - 4, 0), columns[-1] + 5))
+    part = (slice(max(top - 4, 0), bottom + 4), slice(max(left - 4, 0), right + 4))
     source = np.ascontiguousarray(field[part])
     units = np.ascontiguousarray(window.core[part] << _UNIT_BITS)
     east, south = window_conductance(units, d0=params.d0, beta=params.beta, alpha=params.alpha)
