@@ -1,0 +1,185 @@
+"""Write the tables of README and docs out of the stored results, so that no figure is typed by hand.
+
+    python benchmarks/tables.py          rewrites what stands between the markers
+    python benchmarks/tables.py --check  ends with status 1 where a page is not what the results say
+
+A table stands between ``<!-- table: NAME -->`` and ``<!-- end of table -->``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+WEIGHTS = ROOT / "pointlabel" / "engine" / "weights" / "default.json"
+PAGES = (ROOT / "README.md", ROOT / "docs" / "methods" / "default.md", ROOT / "docs" / "methods" / "threshold.md")
+DATASETS = ("SIRST-v1", "NUDT-SIRST", "IRSTD-1k")
+POINTS = ("centroid", "coarse")
+MARKER = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+README_ROWS = ("point", "threshold", "diffusion", "d2d-code, size none", "d2d-code, size oracle")
+
+
+def stored(name: str) -> dict[str, Any]:
+    """Result `name` of the folder of results."""
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))["result"]
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Lines of a table, first column to the left, the others to the right."""
+    lines = [" | ".join(head), " | ".join(["---"] + ["---:"] * (len(head) - 1)), *(" | ".join(row) for row in rows)]
+    return "".join(f"| {line} |\n" for line in lines)
+
+
+def _both(cell: dict[str, float], mean: str = "niou") -> str:
+    return f"{cell['iou']:.3f} / {cell[mean]:.3f}"
+
+
+def _lines(name: str, part: str) -> list[dict[str, Any]]:
+    return [row for row in stored(name)["rows"] if row["part"] == part]
+
+
+def _table(lines: Sequence[dict[str, Any]]) -> str:
+    """IoU / nIoU of each line on every data set with both kinds of point."""
+    columns = [f"{dataset} {points}" for points in POINTS for dataset in DATASETS]
+    return markdown(["", *columns], [[line["name"], *(_both(line[c]) for c in columns)] for line in lines])
+
+
+def _default() -> dict[str, Any]:
+    return next(row for row in _lines("ablation", "methods") if row["name"] == "default")
+
+
+def accuracy() -> str:
+    """The default fitted, cross-validated and with one data set left out."""
+    report = stored("fit_report")
+    parts = ("cross_validated", "left_out", "fitted")
+    rows = []
+    for index, row in enumerate(report["fitted"]):
+        cells = [_both(report[part][index], "mean_iou") for part in parts]
+        rows.append([f"{row['data']}, {row['points']}", str(row["targets"]), *cells])
+    return markdown(["", "targets", "cross-validated", "data set left out", "on what was fitted"], rows)
+
+
+def methods() -> str:
+    """Every method with its default parameters."""
+    return _table(_lines("ablation", "methods"))
+
+
+def steps() -> str:
+    """The default with one step switched off, weights as they are."""
+    return _table([_default(), *_lines("ablation", "steps")])
+
+
+def style() -> str:
+    """The default at other values of tightness."""
+    return _table([{**_default(), "name": "tightness 0.5"}, *_lines("ablation", "style")])
+
+
+def refitted() -> str:
+    """The default fitted anew without a step, cross-validated."""
+    return _table(_lines("ablation_refit", "refitted"))
+
+
+def quality() -> str:
+    """How the quality ranks masks."""
+    rows = [
+        [
+            f"{row['data']}, {row['points']}",
+            str(row["targets"]),
+            f"{row['spearman']:.2f}",
+            str(row["poor"]),
+            f"{100 * row['poor_in_lowest_fifth']:.0f} %",
+            f"{row['mean_gap']:.3f}",
+        ]
+        for row in stored("quality")["rows"]
+    ]
+    head = ["", "targets", "Spearman", "masks with IoU < 0.5", "of them in the lowest fifth", "mean gap of ten bins"]
+    return markdown(head, rows)
+
+
+def weights() -> str:
+    """How many numbers were fitted, on what."""
+    held = json.loads(WEIGHTS.read_text(encoding="utf-8"))
+    origin = held["provenance"]
+    score = sum(len(row) for row in held["score"]["coefficients"])
+    layers = sum(len(row) for layer in held["refine"]["layers"] for row in layer["weight"])
+    biases = sum(len(layer["bias"]) for layer in held["refine"]["layers"])
+    rate = len(held["quality"]["coefficients"]) + 1
+    return markdown(
+        ["part", "fitted numbers", "by"],
+        [
+            ["score of the candidates", str(score), "pooled and mean IoU of the vote, AdamW"],
+            ["perceptron of the refinement", str(layers + biases), "pooled and mean IoU of the soft label, AdamW"],
+            ["quality", str(rate), "least squares on the IoU, a slight ridge"],
+            [f"all, on {origin['targets']} targets", str(score + layers + biases + rate), f"seed {origin['seed']}"],
+        ],
+    )
+
+
+def overview() -> str:
+    """README: centroid points, the default on held-out images beside the methods that are not fitted."""
+    report = [row for row in stored("fit_report")["cross_validated"] if row["points"] == "centroid"]
+    lines = {row["name"]: row for row in _lines("ablation", "methods")}
+    columns = [f"{dataset} centroid" for dataset in DATASETS]
+    rows = [["`default`, images it was not fitted on", *(_both(row, "mean_iou") for row in report)]]
+    rows += [["`default`, all images", *(_both(lines["default"][c]) for c in columns)]]
+    rows += [[_named(name), *(_both(lines[name][c]) for c in columns)] for name in README_ROWS]
+    return markdown(["pooled IoU / nIoU", *DATASETS], rows)
+
+
+def _named(name: str) -> str:
+    method, _, rest = name.partition(", ")
+    notes = {"size none": ", point alone", "size oracle": ", told each target's true area"}
+    return f"`{method}`" + notes.get(rest, "")
+
+
+def losses() -> str:
+    """Where another method or the default without a step is ahead of the default, both figures counted."""
+    own = _default()
+    columns = [f"{dataset} {points}" for points in POINTS for dataset in DATASETS]
+    out = []
+    for part, what in (("methods", "another method"), ("steps", "the default without a step")):
+        lines = [row for row in _lines("ablation", part) if row["name"] != "default"]
+        pairs = [(row, c, k) for row in lines for c in columns for k in ("iou", "niou")]
+        behind = [(row[c][k] - own[c][k], row["name"], c, k) for row, c, k in pairs if row[c][k] > own[c][k] + 5e-4]
+        text = f"- Of {len(pairs)} comparisons with {what}, the default is behind in {len(behind)} by more than 0.0005"
+        if behind:
+            gap, name, where, figure = max(behind)
+            label = {"iou": "IoU", "niou": "nIoU"}[figure]
+            text += f"; the widest gap is {gap:.3f} of {label}, `{name}` on {where} points"
+        out.append(text + ".\n")
+    return "".join(out)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    f.__name__: f for f in (accuracy, methods, steps, style, refitted, quality, weights, overview, losses)
+}
+
+
+def render(text: str) -> str:
+    """The page with every table written anew; an unknown name raises KeyError."""
+    return MARKER.sub(lambda match: f"{match[1]}\n{TABLES[match[2]]()}\n{match[3]}", text)
+
+
+def main() -> None:
+    """Rewrite the pages, or say which are stale."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; status 1 where a page is stale")
+    args = parser.parse_args()
+    stale = [page for page in PAGES if render(page.read_text(encoding="utf-8")) != page.read_text(encoding="utf-8")]
+    for page in stale:
+        print(f"{'stale' if args.check else 'written'}: {page.relative_to(ROOT)}")
+        if not args.check:
+            page.write_text(render(page.read_text(encoding="utf-8")), encoding="utf-8")
+    if args.check and stale:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
