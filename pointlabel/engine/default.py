@@ -88,9 +88,11 @@ def label_peak(
     image: NDArray, peak: tuple[int, int], tightness: float, params: DefaultParams, weights: Weights, flags: set[str]
 ) -> TargetLabel:
     """Label the target of one peak, in a larger window where the first does not hold it."""
-    view = look(image, peak, 1, tightness, params, weights)
+    view = look(image, peak, 1, params, weights)
     if params.enlarge and (not view.found or view.touches or view.contrast < LOW_CONTRAST):
-        view = look_farther(image, view, tightness, params, weights)
+        view = look_farther(image, view, params, weights)
+    if view.found and tightness != 0.5:
+        view = finish(view.window, view.regions, view.vote, view.soft, tightness)
     flags = flags | _flags_of(view, image)
     rate = quality(quality_inputs(view.soft, view.mask, view.vote), weights.quality)
     if not view.found:
@@ -102,17 +104,15 @@ def label_peak(
     return TargetLabel(point, (top, left), soft, mask, rate, tuple(sorted(flags)))
 
 
-def look(
-    image: NDArray, peak: tuple[int, int], stride: int, tightness: float, params: DefaultParams, weights: Weights
-) -> View:
-    """Run every step on the window of one stride."""
+def look(image: NDArray, peak: tuple[int, int], stride: int, params: DefaultParams, weights: Weights) -> View:
+    """Run every step on the window of one stride, cut at 0.5: masks would not be nested if `tightness` chose it."""
     window = cut_window(image, peak, stride)
     regions = grow_regions(window, _SCALES[params.n_scales])
     vote = cast_vote(regions, weights.score, params.temperature)
     field = heat_vote(window, vote.field, params)
     soft = refine(window, regions, vote, field, weights.refine) if params.refine else field
     soft = np.where(window.inside, soft, np.float32(0.0))
-    return finish(window, regions, vote, soft, tightness)
+    return finish(window, regions, vote, soft, 0.5)
 
 
 def finish(window: Window, regions: Regions, vote: Vote, soft: NDArray[np.float32], tightness: float) -> View:
@@ -132,10 +132,10 @@ def finish(window: Window, regions: Regions, vote: Vote, soft: NDArray[np.float3
     return View(window, regions, vote, soft, mask, found, bool(touches))
 
 
-def look_farther(image: NDArray, first: View, tightness: float, params: DefaultParams, weights: Weights) -> View:
+def look_farther(image: NDArray, first: View, params: DefaultParams, weights: Weights) -> View:
     """Try windows of 129 and 257 px; the first one stays unless a larger one holds a clear, large target."""
     for stride in STRIDES[1:]:
-        view = look(image, first.window.peak, stride, tightness, params, weights)
+        view = look(image, first.window.peak, stride, params, weights)
         area = int(view.mask.sum()) * stride * stride
         clear = view.contrast >= max(SURE_CONTRAST, 2 * first.contrast)
         if view.found and not view.touches and area >= LEAST_LARGE_AREA and (clear or first.touches):
