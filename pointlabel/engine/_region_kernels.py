@@ -95,7 +95,7 @@ def region_sums_kernel(rest, level_of, box, n_levels, weak_step, row, column, su
             far = three[y - top, x - left]
             if far >= n_levels:
                 continue
-            value = float(rest[y, x])
+            value = np.float64(rest[y, x])  # float() would keep the 32 bits, too few for squares
             a = level_of[y, x]
             if a < n_levels:
                 sums[a, 0] += 1

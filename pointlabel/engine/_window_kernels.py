@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 UNITS = 65535
+OFF_TIES = 0.0137  # taken off before rounding: of few grey levels many map on halves, where round-off would decide
 
 
 @njit(cache=True)
@@ -21,7 +22,7 @@ def whole_units_kernel(values, low, high, units):
         return
     for y in range(units.shape[0]):
         for x in range(units.shape[1]):
-            units[y, x] = np.int32(np.rint((values[y, x] - low) / span * UNITS))
+            units[y, x] = np.int32(np.rint((values[y, x] - low) / span * UNITS - OFF_TIES))
 
 
 @njit(cache=True)
@@ -110,14 +111,14 @@ def peak_kernel(block, row, column, reach):
         for x in range(max(column - reach, 0), min(column + reach + 1, width)):
             if not np.isfinite(block[y, x]):
                 continue
-            value = np.rint((block[y, x] - low) * scale)
+            value = np.rint((block[y, x] - low) * scale - OFF_TIES)
             near = -float((y - row) ** 2 + (x - column) ** 2)
             total = 0.0
             n = 0
             for v in range(max(y - 1, 0), min(y + 2, height)):
                 for u in range(max(x - 1, 0), min(x + 2, width)):
                     if np.isfinite(block[v, u]):
-                        total += np.rint((block[v, u] - low) * scale)
+                        total += np.rint((block[v, u] - low) * scale - OFF_TIES)
                         n += 1
             total /= n
             if value == best_value and near == best_near and total == best_sum:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -61,14 +62,15 @@ def label_default(request: LabelRequest, params: DefaultParams) -> list[TargetLa
     weights = load_weights()
     pixels = pixel_of(request.points, (request.image.shape[0], request.image.shape[1]))
     own = [(int(row), int(column)) for row, column in pixels]
-    peaks = [find_peak(request.image, pixel) for pixel in pixels] if params.snap else own
-    shared = [peak for peak in peaks if peaks.count(peak) > 1]
-    peaks = [start if peak in shared else peak for start, peak in zip(own, peaks, strict=True)]
+    found = [find_peak(request.image, pixel) for pixel in pixels] if params.snap else own
+    meet, same = Counter(found), Counter(own)
+    # points that would move to one peak stay where they are, so that each keeps a target of its own
+    peaks = [start if meet[peak] > 1 else peak for start, peak in zip(own, found, strict=True)]
     targets = []
     for index, peak in enumerate(peaks):
         start = perf_counter()
         flags = {"moved"} if peak != own[index] else set()
-        if own[index] in shared or find_twin(own, index) or peak in shared:
+        if meet[found[index]] > 1 or meet[own[index]] > 1 or same[own[index]] > 1:
             flags.add("duplicate")
         target = label_peak(request.image, peak, float(request.tightness[index]), params, weights, flags)
         point = request.points[index]
@@ -77,11 +79,6 @@ def label_default(request: LabelRequest, params: DefaultParams) -> list[TargetLa
     if params.share_heat and len(targets) > 1:
         targets = share_heat(request.image, targets, peaks, params)
     return targets
-
-
-def find_twin(pixels: Sequence[tuple[int, int]], index: int) -> bool:
-    """Whether another point lies in the same pixel."""
-    return pixels.count(pixels[index]) > 1
 
 
 def label_peak(
