@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import permutations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from pointlabel import InputError, annotate, get_method
 from pointlabel.engine.default import label_peak
@@ -14,7 +16,11 @@ from pointlabel.engine.weights import load_weights
 from pointlabel.engine.window import find_peak
 from pointlabel.synthetic import BACKGROUNDS, SHAPES, draw_scene
 
-FLIPS = {"left-right": np.fliplr, "up-down": np.flipud, "transpose": np.transpose}
+FLIPS: dict[str, Callable[[NDArray], NDArray]] = {
+    "left-right": np.fliplr,
+    "up-down": np.flipud,
+    "transpose": np.transpose,
+}
 DTYPES = ["uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64"]
 
 

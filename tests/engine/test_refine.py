@@ -79,7 +79,7 @@ def test_components_equal_those_of_scipy(rng, pixel):
     field = ndimage.gaussian_filter(rng.standard_normal((16, 20)), 1)
     for threshold in (-1.0, 0.0, 0.1, 9.0):
         mask = np.empty(field.shape, np.bool_)
-        area, touches = component_kernel(field, threshold, *pixel, mask)
+        area, touches = component_kernel(field, threshold, pixel[0], pixel[1], mask)
         above = field >= threshold
         above[pixel] = True
         parts, _ = ndimage.label(above, np.ones((3, 3)))

@@ -34,9 +34,7 @@ def test_shares_equal_a_softmax(rng, temperature, n_bad):
     weights = ScoreWeights(
         rng.normal(0, 1, N_FEATURES), rng.uniform(0.5, 2, N_FEATURES), rng.normal(0, 0.3, (N_FEATURES, 3))
     )
-    bad = np.zeros(4 * len(LEVELS), bool)
-    bad[rng.permutation(bad.size)[:n_bad]] = True
-    bad = bad.reshape(4, -1)
+    bad = rng.permutation(4 * len(LEVELS)).reshape(4, -1) < n_bad
     share = np.empty(bad.shape)
     best = score_kernel(
         features, weights.centre, weights.deviation, weights.coefficients, bad, temperature, len(LEVELS), share

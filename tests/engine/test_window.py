@@ -54,10 +54,10 @@ def test_peaks_equal_their_twin(rng, top):
         assert peak_kernel(block, row, column, 2) == twin.peak(block, row, column, 2)
 
 
-@pytest.mark.parametrize("pixel", [(0, 0), (0, 19), (11, 0), (11, 19), (5, 0), (6, 10)])
-def test_the_peak_is_found_at_the_border_too(rng, pixel):
+@pytest.mark.parametrize(("row", "column"), [(0, 0), (0, 19), (11, 0), (11, 19), (5, 0), (6, 10)])
+def test_the_peak_is_found_at_the_border_too(rng, row, column):
     image = rng.permutation(12 * 20).reshape(12, 20).astype(np.uint16)
-    assert find_peak(image, np.array(pixel)) == twin.peak(image, *pixel, 2)
+    assert find_peak(image, np.array([row, column])) == twin.peak(image, row, column, 2)
 
 
 def test_the_peak_is_never_a_pixel_without_a_value():
