@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from twins import default as default_twins
 from twins import diffusion as twins
 
 from common import finish, load, parser, spread
@@ -50,6 +51,7 @@ def ours(method: str) -> Label:
 
 
 PAIRS = [
+    Pair("default", ours("default"), default_twins.label_default, most_ms=0.5, least_ratio=20),
     Pair("diffusion", ours("diffusion"), twins.label_diffusion, most_ms=0.15, least_ratio=20),
     Pair("heat", ours("heat"), twins.label_heat),
     Pair("superpixel", ours("superpixel"), twins.label_superpixel),
