@@ -137,6 +137,19 @@ def input_kernel(field, relative, level_of, rest, contrast, levels, log_area, ro
 
 
 @njit(cache=True)
+def near_input_kernel(field, core, inside, level_of, rest, contrast, levels, log_area, rows, columns, inputs, votes):
+    """List the pixels near the vote and write their inputs and votes in one call; returns how many there are."""
+    ring = np.empty(field.shape, np.bool_)
+    relative = np.empty(field.shape, np.float32)
+    n = near_vote_kernel(field, inside, rows, columns, ring)
+    relative_kernel(field, core, ring, relative)
+    input_kernel(field, relative, level_of, rest, contrast, levels, log_area, rows, columns, n, inputs)
+    for i in range(n):
+        votes[i] = field[rows[i], columns[i]]
+    return n
+
+
+@njit(cache=True)
 def perceptron_kernel(inputs, votes, extra, centre, deviation, w1, b1, w2, b2, w3, b3, out):
     """sigmoid(net(inputs, extra) + 6 (vote - 0.5)) for every row, `out` (n,) float32.
 

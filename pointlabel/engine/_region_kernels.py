@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from ._background_kernels import median_rest_kernel
+
 N_SUMS = 13
 
 
@@ -139,3 +141,29 @@ def shared_area_kernel(level_a, level_b, box, n_levels, out):
                 out[deeper] += 1
     for level in range(1, n_levels):
         out[level] += out[level - 1]
+
+
+@njit(cache=True)
+def grow_kernel(units, inside, sampling, levels, least, weak_step, rest, level_of, contrast, sums, shared):
+    """Every scale's background, flood and sums in one call: what each call of its own costs adds up.
+
+    `sampling` (K, 3) holds reach, stride and step of `median_rest_kernel`; no region is cut below `least`;
+    `weak_step` is a share of the contrast. Writes `rest`, `level_of` (K, S, S), `contrast` (K,),
+    `sums` (K, L, N_SUMS) and `shared` (K - 1 or more, L).
+    """
+    n_scales, side = rest.shape[0], rest.shape[1]
+    half = side // 2
+    n_levels = levels.shape[0]
+    queue = np.empty((n_levels, side * side), np.int32)
+    boxes = np.empty((n_scales, 4), np.int64)
+    thresholds = np.empty(n_levels)
+    for k in range(n_scales):
+        median_rest_kernel(units, half, sampling[k, 0], sampling[k, 1], sampling[k, 2], rest[k])
+        peak = np.float64(rest[k, half, half])
+        contrast[k] = peak
+        for a in range(n_levels):  # two units of slack: a tie in the image's own grey levels stays a tie
+            thresholds[a] = min(max(levels[a] * peak - 2, least), peak)
+        flood_kernel(rest[k], inside, half, half, thresholds, level_of[k], queue, boxes[k])
+        region_sums_kernel(rest[k], level_of[k], boxes[k], n_levels, weak_step * peak, half, half, sums[k])
+    for k in range(n_scales - 1):
+        shared_area_kernel(level_of[k], level_of[k + 1], boxes[k], n_levels, shared[k])

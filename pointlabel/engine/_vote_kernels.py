@@ -73,3 +73,11 @@ def summary_kernel(features, share, best, out):
             out[8] += w * f[5]
     out[1] = math.sqrt(max(square - out[0] * out[0], 0.0))
     out[3] = best
+
+
+@njit(cache=True)
+def tally_kernel(level_of, rest, contrast, features, share, best, field, relief, summary):
+    """Field, relief and summary of a vote in one call."""
+    vote_kernel(level_of, share, field)
+    relief_kernel(rest, contrast, share, relief)
+    summary_kernel(features, share, best, summary)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .._checks import pixel_of
 from ..types import LabelRequest, TargetLabel
-from ._refine_kernels import component_kernel
+from ._refine_kernels import box_kernel, component_kernel
 from .boundary import border_field
 from .params import DefaultParams
 from .quality import quality, quality_inputs
@@ -28,6 +28,7 @@ LOW_CONTRAST = 3.0  # expected contrast in noises below which a target is flagge
 SURE_CONTRAST = 6.0  # ... and above which a larger window is believed
 LEAST_LARGE_AREA = 200  # pixels below which a target needs no larger window
 _CENTRE = (slice(HALF - 1, HALF + 2), slice(HALF - 1, HALF + 2))
+_LEAST_SOFT = np.float32(1 / 512)  # what is below is cut off with the crop
 _LOG_NOISE = SUMMARY.index("log_noise")
 _SCALES = {1: SCALES[1:2], 2: SCALES[1:3], 3: SCALES[:3], 4: SCALES}
 
@@ -169,11 +170,10 @@ def _in_image(view: View, shape: tuple[int, ...]) -> tuple[NDArray[np.float32], 
         between[np.arange(len(at)), low + 1] = at - low
         soft = (between @ soft @ between.T).astype(np.float32)
         mask = (between @ mask.astype(np.float32) @ between.T) >= 0.5
-    needed = mask | (soft >= 1 / 512)
-    rows, columns = np.flatnonzero(needed.any(axis=1)), np.flatnonzero(needed.any(axis=0))
+    top, bottom, left, right = box_kernel(np.maximum(soft, mask), _LEAST_SOFT)
     row, column = view.window.peak
-    top, bottom = max(int(rows[0]), reach - row), min(int(rows[-1]) + 1, reach - row + shape[0])
-    left, right = max(int(columns[0]), reach - column), min(int(columns[-1]) + 1, reach - column + shape[1])
+    top, bottom = max(top, reach - row), min(bottom, reach - row + shape[0])
+    left, right = max(left, reach - column), min(right, reach - column + shape[1])
     part = (slice(top, bottom), slice(left, right))
     return (
         np.ascontiguousarray(soft[part], np.float32),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ._refine_kernels import N_INPUTS, input_kernel, near_vote_kernel, perceptron_kernel, relative_kernel
+from ._refine_kernels import N_INPUTS, near_input_kernel, perceptron_kernel
 from .regions import LEVELS, Regions
 from .vote import SUMMARY, Vote
 from .weights import RefineWeights
@@ -33,26 +33,23 @@ class PixelInputs:
 def pixel_inputs(window: Window, regions: Regions, vote: Vote, field: NDArray[np.float32]) -> PixelInputs:
     """Describe every pixel within 2 px of the vote; `field` is the vote, or the vote after the heat."""
     rows, columns = np.empty(_N_PIXELS, np.int64), np.empty(_N_PIXELS, np.int64)
-    ring = np.empty(field.shape, np.bool_)
-    n = near_vote_kernel(field, window.inside, rows, columns, ring)
-    relative = np.empty(field.shape, np.float32)
-    relative_kernel(field, window.core, ring, relative)
-    rows, columns = rows[:n], columns[:n]
-    inputs = np.empty((n, N_INPUTS), np.float32)
-    input_kernel(
+    inputs, votes = np.empty((_N_PIXELS, N_INPUTS), np.float32), np.empty(_N_PIXELS, np.float32)
+    n = near_input_kernel(
         field,
-        relative,
+        window.core,
+        window.inside,
         regions.level_of,
         regions.rest,
         regions.contrast,
         LEVELS,
-        vote.summary[0],
+        float(vote.summary[0]),
         rows,
         columns,
-        n,
         inputs,
+        votes,
     )
-    return PixelInputs(rows, columns, inputs, field[rows, columns], vote.summary[_EXTRA_AT].astype(np.float32))
+    listed = (array[:n].copy() for array in (rows, columns, inputs, votes))  # lets go of the room for all pixels
+    return PixelInputs(*listed, vote.summary[_EXTRA_AT].astype(np.float32))
 
 
 def refine(

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ._background_kernels import median_rest_kernel
 from ._feature_kernels import N_FEATURES, feature_kernel
-from ._region_kernels import N_SUMS, flood_kernel, region_sums_kernel, shared_area_kernel
+from ._region_kernels import N_SUMS, grow_kernel
 from .window import HALF, Window
 
 #: Sides of the running medians that are taken as background, in window pixels ...
@@ -50,20 +49,11 @@ def grow_regions(window: Window, scales: tuple[int, ...] = SCALES) -> Regions:
     rest = np.empty((n_scales, SIDE, SIDE), np.float32)
     level_of = np.empty((n_scales, SIDE, SIDE), np.uint8)
     sums = np.empty((n_scales, n_levels, N_SUMS))
-    boxes = np.empty((n_scales, 4), np.int64)
-    queue = np.empty((n_levels, SIDE * SIDE), np.int32)
     contrast = np.empty(n_scales)
-    for k, scale in enumerate(scales):
-        median_rest_kernel(window.units, HALF, *SAMPLING[scale], rest[k])
-        peak = float(rest[k, HALF, HALF])
-        contrast[k] = peak
-        # two units of slack: a tie in the image's own grey levels stays a tie
-        thresholds = np.minimum(np.maximum(LEVELS * peak - 2, FLOOR_NOISES * window.floor), peak)
-        flood_kernel(rest[k], window.inside, HALF, HALF, thresholds, level_of[k], queue, boxes[k])
-        region_sums_kernel(rest[k], level_of[k], boxes[k], n_levels, WEAK_STEP * peak, HALF, HALF, sums[k])
     shared = np.empty((max(n_scales - 1, 1), n_levels))
-    for k in range(n_scales - 1):
-        shared_area_kernel(level_of[k], level_of[k + 1], boxes[k], n_levels, shared[k])
+    sampling = np.array([SAMPLING[scale] for scale in scales])
+    least = FLOOR_NOISES * window.floor
+    grow_kernel(window.units, window.inside, sampling, LEVELS, least, WEAK_STEP, rest, level_of, contrast, sums, shared)
     if n_scales == 1:  # a lone scale agrees with itself
         sums, shared = np.concatenate([sums, sums]), sums[:, :, 0].copy()
     features = np.empty((len(sums), n_levels, N_FEATURES))

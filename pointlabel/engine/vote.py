@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._feature_kernels import score_kernel
-from ._vote_kernels import relief_kernel, summary_kernel, vote_kernel
+from ._vote_kernels import tally_kernel
 from .regions import LEVELS, Regions
 from .weights import ScoreWeights
 
@@ -67,7 +68,15 @@ def vote_of(regions: Regions, share: NDArray[np.float64], best: float) -> Vote:
     field = np.empty(regions.level_of.shape[1:], np.float32)
     relief = np.empty_like(field)
     summary = np.empty(len(SUMMARY))
-    vote_kernel(regions.level_of, share, field)
-    relief_kernel(regions.rest, regions.contrast, share, relief)
-    summary_kernel(regions.features, share, best if np.isfinite(best) else 0.0, summary)
+    tally_kernel(
+        regions.level_of,
+        regions.rest,
+        regions.contrast,
+        regions.features,
+        share,
+        best if math.isfinite(best) else 0.0,
+        field,
+        relief,
+        summary,
+    )
     return Vote(share, field, relief, summary)

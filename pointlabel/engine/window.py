@@ -45,20 +45,24 @@ class Window:
         return self.units[REACH : REACH + 2 * HALF + 1, REACH : REACH + 2 * HALF + 1]
 
 
-def _mirrored(centre: int, reach: int, size: int) -> tuple[slice | NDArray[np.int64], int, int]:
-    """Indices of centre - reach .. centre + reach mirrored at the border, and where they lie inside."""
+def _mirrored(centre: int, reach: int, size: int) -> slice | NDArray[np.int64]:
+    """Indices of centre - reach .. centre + reach mirrored at the border."""
     low, high = centre - reach, centre + reach + 1
-    first, last = max(-low, 0), 2 * reach + 1 - max(high - size, 0)
     if low >= 0 and high <= size:
-        return slice(low, high), first, last
+        return slice(low, high)
     index = np.arange(low, high) % (2 * size)
-    return np.where(index < size, index, 2 * size - 1 - index), first, last
+    return np.where(index < size, index, 2 * size - 1 - index)
 
 
-def _cut(image: NDArray, peak: tuple[int, int], reach: int) -> tuple[NDArray, tuple[int, int, int, int]]:
-    rows, top, bottom = _mirrored(peak[0], reach, image.shape[0])
-    columns, left, right = _mirrored(peak[1], reach, image.shape[1])
-    return image[rows][:, columns], (top, bottom, left, right)
+def _within(centre: int, stride: int, size: int) -> slice:
+    """Window pixels whose centres lie in the image, along one axis."""
+    return slice(max(HALF - centre // stride, 0), min(HALF + (size - 1 - centre) // stride, 2 * HALF) + 1)
+
+
+def _cut(image: NDArray, peak: tuple[int, int], reach: int) -> NDArray:
+    rows, columns = (_mirrored(centre, reach, size) for centre, size in zip(peak, image.shape, strict=True))
+    cut: NDArray = image[rows][:, columns]
+    return cut
 
 
 def find_peak(image: NDArray, pixel: NDArray[np.int64]) -> tuple[int, int]:
@@ -77,8 +81,7 @@ def cut_window(image: NDArray, peak: tuple[int, int], stride: int = 1) -> Window
     """Cut the window of a stride out of the image, smoothed by a binomial filter for strides of 2 and 4."""
     reach, doublings = MARGIN * stride, stride.bit_length() - 1
     reach += stride - 1
-    block, (top, bottom, left, right) = _cut(image, peak, reach)
-    values = np.ascontiguousarray(block, np.float64)
+    values = np.ascontiguousarray(_cut(image, peak, reach), np.float64)
     holes = image.dtype.kind == "f" and not np.isfinite(values).all()
     finite = np.isfinite(values) if holes else None
     if finite is not None:
@@ -89,13 +92,11 @@ def cut_window(image: NDArray, peak: tuple[int, int], stride: int = 1) -> Window
     units = np.empty(values.shape, np.int32)
     whole_units_kernel(np.ascontiguousarray(values), float(values.min()), float(values.max()), units)
     inside = np.zeros((2 * HALF + 1, 2 * HALF + 1), np.bool_)
-    # the centres of window pixels within the image
-    near = reach - HALF * stride
-    rows = np.arange(near, near + 2 * HALF * stride + 1, stride)
-    inside[(rows >= top) & (rows < bottom)] = True
-    inside[:, ~((rows >= left) & (rows < right))] = False
+    rows, columns = (_within(centre, stride, size) for centre, size in zip(peak, image.shape, strict=True))
+    inside[rows, columns] = True
     if finite is not None:
-        inside &= finite[np.ix_(rows, rows)]
+        near = slice(reach - HALF * stride, reach + HALF * stride + 1, stride)
+        inside &= finite[near, near]
     median_noise, mean_noise = noise_kernel(units, HALF)
     return Window(
         units=units,
