@@ -2,9 +2,11 @@
 
 python benchmarks/ablation.py --out benchmarks/results/ablation.json
 python benchmarks/ablation.py --refit --out benchmarks/results/ablation_refit.json
+python benchmarks/ablation.py --sizes --out benchmarks/results/sizes.json
 
 The first switches steps off as they stand: the default's numbers were fitted on these images with every step on. With
 --refit everything that is fitted is fitted anew without the step and judged on images that were held out (minutes).
+--sizes counts how large the default's masks come out beside the true ones, by the true area.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ import numpy as np
 
 from common import DATASETS, POINTS, Sample, finish, load, need_data, parser
 from pointlabel import annotate, get_method
-from pointlabel.evaluation.targets import true_targets
+from pointlabel.evaluation.classes import SIZE_CLASSES, size_class
+from pointlabel.evaluation.targets import label_ious, true_targets
 
 N_WORKERS = 2
 
@@ -59,9 +62,8 @@ ROWS = [
     *(Row(f"tightness {t:g}", options={"tightness": t}, part="style") for t in (0.3, 0.4, 0.6, 0.7)),
 ]
 
-#: Changes of the parameters that `--refit` fits anew for.
+#: Changes of the parameters that `--refit` fits anew for; with every step on it is `fit_default.py --report`.
 REFITS: dict[str, dict[str, Any]] = {
-    "default": {},
     **{f"n_scales {n}": {"n_scales": n} for n in (1, 2, 3)},
     "without heat (n_steps 0)": {"n_steps": 0},
     "without refine": {"refine": False},
@@ -140,6 +142,31 @@ def refit(data: Path, quick: bool, seed: int, names: tuple[str, ...]) -> list[di
     return table
 
 
+def sizes(data: Path, quick: bool) -> list[dict[str, Any]]:
+    """Area of the default's masks over the true area (geometric mean) and mean IoU, by size; centroid points."""
+    table = []
+    for dataset in DATASETS:
+        found: dict[str, list[tuple[float, float]]] = {name: [] for name in SIZE_CLASSES}
+        for sample in load(data, dataset, every=10 if quick else 1):
+            labels = annotate(sample.image, sample.points)
+            ious = label_ious(sample.mask, labels)
+            for target, area, iou in zip(labels.targets, true_areas(sample), ious, strict=True):
+                if np.isfinite(iou):
+                    found[size_class(int(area))].append((target.area / area, float(iou)))
+        classes = {
+            name: {
+                "targets": len(pairs),
+                "area_ratio": float(np.exp(np.mean([np.log(ratio) for ratio, _ in pairs]))),
+                "iou": float(np.mean([iou for _, iou in pairs])),
+            }
+            for name, pairs in found.items()
+            if pairs
+        }
+        table.append({"data": dataset, "classes": classes})
+        print(f"{dataset:<12}" + "".join(f"{n:>8} {c['area_ratio']:.2f} {c['iou']:.2f}" for n, c in classes.items()))
+    return table
+
+
 def show(table: list[dict[str, Any]], *, head: bool = True, write: Callable[[str], None] = print) -> None:
     """Print IoU and nIoU of each data set, centroid points first."""
     columns = [f"{dataset} {points}" for points in POINTS for dataset in DATASETS]
@@ -156,12 +183,16 @@ def main() -> None:
     """Measure, print, store."""
     options = parser(__doc__)
     options.add_argument("--refit", action="store_true", help="fit anew without each step, judge on held-out images")
+    options.add_argument("--sizes", action="store_true", help="areas beside the true ones, by size")
     options.add_argument("--only", nargs="*", default=None, metavar="NAME", help="rows of the table, default all")
     options.add_argument("--seed", type=int, default=0)
     args = options.parse_args()
     data = need_data(args)
     names = tuple(args.only or (row.name for row in ROWS))
-    if args.refit:
+    if args.sizes:
+        table = sizes(data, args.quick)
+        note = "area of the mask over the true area, then mean IoU; in sample"
+    elif args.refit:
         table = refit(data, args.quick, args.seed, names)
         note = "refitted without the step, each image judged by numbers fitted on others; nIoU is a mean over targets"
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import itertools
 import re
@@ -10,6 +11,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import click
 import numpy as np
@@ -120,6 +122,55 @@ def test_the_table_of_methods_is_true():
     text = (ROOT / "docs/methods/index.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| \[?`([\w-]+)`.*\| (yes|no) \|$", text, re.MULTILINE)
     assert rows == [(name, "yes" if method.has_tightness else "no") for name, method in METHODS.items()]
+
+
+def tables() -> ModuleType:
+    """The script that writes the tables."""
+    spec = importlib.util.spec_from_file_location("tables", ROOT / "benchmarks/tables.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_tables_are_what_the_results_say():
+    script = tables()
+    marked = [page for page in PAGES if script.MARKER.search(page.read_text(encoding="utf-8"))]
+    assert set(marked) == set(script.PAGES)
+    for page in script.PAGES:
+        text = page.read_text(encoding="utf-8")
+        names = [match[2] for match in script.MARKER.finditer(text)]
+        assert text.count("<!-- table: ") == text.count("<!-- end of table -->") == len(names)
+        assert script.render(text) == text, f"{page.name} is stale; run python benchmarks/tables.py"
+
+
+def test_a_stale_table_would_be_found():
+    script = tables()
+    for page in script.PAGES:
+        text = page.read_text(encoding="utf-8")
+        figure = re.search(r"0\.\d{3}(?= /)", text)
+        assert figure is not None
+        changed = text[: figure.start()] + "0.999" + text[figure.end() :]
+        assert script.render(changed) == text
+    with pytest.raises(KeyError, match="no-such"):
+        script.render("<!-- table: no-such -->\n<!-- end of table -->")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_pictures_and_scripts_of_a_page_exist(page):
+    text = page.read_text(encoding="utf-8")
+    for name in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text):
+        assert (page.parent / name).is_file(), f"{page.name} shows {name}"
+    for name in re.findall(r"python (benchmarks/\w+\.py)", text):
+        assert (ROOT / name).is_file(), f"{page.name} names {name}"
+
+
+def test_every_benchmark_is_listed():
+    text = (ROOT / "benchmarks/README.md").read_text(encoding="utf-8")
+    cells = re.findall(r"^\| (`.*?) \|", text, re.MULTILINE)
+    listed = {name for cell in cells for name in re.findall(r"`(\w+\.py)`", cell)}
+    assert {path.name for path in (ROOT / "benchmarks").glob("*.py")} <= listed
 
 
 def test_every_page_is_in_the_navigation():
