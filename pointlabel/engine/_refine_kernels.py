@@ -158,7 +158,9 @@ def perceptron_kernel(inputs, votes, extra, centre, deviation, w1, b1, w2, b2, w
     """
     n, n_inputs = inputs.shape
     first, second = b1.shape[0], b2.shape[0]
-    shared = b1.copy()
+    shared = np.empty(first, np.float32)
+    for h in range(first):  # not shared[:] = b1: compiling the message of its error takes seconds
+        shared[h] = b1[h]
     for j in range(extra.shape[0]):
         z = (extra[j] - centre[n_inputs + j]) / deviation[n_inputs + j]
         z = min(max(z, np.float32(-5.0)), np.float32(5.0))
@@ -167,13 +169,15 @@ def perceptron_kernel(inputs, votes, extra, centre, deviation, w1, b1, w2, b2, w
     a = np.empty(first, np.float32)
     b = np.empty(second, np.float32)
     for i in range(n):
-        a[:] = shared
+        for h in range(first):
+            a[h] = shared[h]
         for j in range(n_inputs):
             z = (inputs[i, j] - centre[j]) / deviation[j]
             z = min(max(z, np.float32(-5.0)), np.float32(5.0))
             for h in range(first):
                 a[h] += z * w1[j, h]
-        b[:] = b2
+        for g in range(second):
+            b[g] = b2[g]
         for h in range(first):
             z = a[h] / (np.float32(1.0) + math.exp(-a[h]))
             for g in range(second):

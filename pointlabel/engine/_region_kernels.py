@@ -87,9 +87,13 @@ def region_sums_kernel(rest, level_of, box, n_levels, weak_step, row, column, su
     sums[:, 3] = -1e9
     top, bottom = max(box[0] - 3, 0), min(box[1] + 4, side)
     left, right = max(box[2] - 3, 0), min(box[3] + 4, side)
-    scratch = np.empty((bottom - top, right - left), np.uint8)
-    one, two, three = np.empty_like(scratch), np.empty_like(scratch), np.empty_like(scratch)
-    _lower_3x3(level_of[top:bottom, left:right], scratch, one)
+    shape = (bottom - top, right - left)
+    scratch, one = np.empty(shape, np.uint8), np.empty(shape, np.uint8)
+    two, three = np.empty(shape, np.uint8), np.empty(shape, np.uint8)
+    for y in range(top, bottom):
+        for x in range(left, right):
+            two[y - top, x - left] = level_of[y, x]
+    _lower_3x3(two, scratch, one)
     _lower_3x3(one, scratch, two)
     _lower_3x3(two, scratch, three)
     for y in range(top, bottom):

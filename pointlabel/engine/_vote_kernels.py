@@ -38,8 +38,11 @@ def relief_kernel(rest, contrast, share, relief):
     n_scales = share.shape[0]
     weight = np.zeros(n_scales, np.float32)
     for k in range(n_scales):
+        total = 0.0
+        for a in range(share.shape[1]):
+            total += share[k, a]
         if contrast[k] > 0:
-            weight[k] = share[k].sum() / contrast[k]
+            weight[k] = total / contrast[k]
     relief[:] = 0.0
     for k in range(n_scales):
         for y in range(relief.shape[0]):
