@@ -51,7 +51,7 @@ def ours(method: str) -> Label:
 
 
 PAIRS = [
-    Pair("default", ours("default"), default_twins.label_default, most_ms=0.5, least_ratio=20),
+    Pair("default", ours("default"), default_twins.label_default, most_ms=2.0, least_ratio=20),
     Pair("diffusion", ours("diffusion"), twins.label_diffusion, most_ms=0.15, least_ratio=20),
     Pair("heat", ours("heat"), twins.label_heat),
     Pair("superpixel", ours("superpixel"), twins.label_superpixel),

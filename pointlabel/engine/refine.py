@@ -48,8 +48,9 @@ def pixel_inputs(window: Window, regions: Regions, vote: Vote, field: NDArray[np
         inputs,
         votes,
     )
-    listed = (array[:n].copy() for array in (rows, columns, inputs, votes))  # lets go of the room for all pixels
-    return PixelInputs(*listed, vote.summary[_EXTRA_AT].astype(np.float32))
+    # copies let go of the room for all pixels of the window
+    shared = vote.summary[_EXTRA_AT].astype(np.float32)
+    return PixelInputs(rows[:n].copy(), columns[:n].copy(), inputs[:n].copy(), votes[:n].copy(), shared)
 
 
 def refine(
