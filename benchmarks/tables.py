@@ -16,6 +16,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 WEIGHTS = ROOT / "pointlabel" / "engine" / "weights" / "default.json"
@@ -133,13 +135,13 @@ def weights() -> str:
     score = sum(len(row) for row in held["score"]["coefficients"])
     layers = sum(len(row) for layer in held["refine"]["layers"] for row in layer["weight"])
     biases = sum(len(layer["bias"]) for layer in held["refine"]["layers"])
-    rate = len(held["quality"]["coefficients"]) + 1
+    rate = sum(np.size(values) for name, values in held["quality"].items() if name not in ("centre", "deviation"))
     return markdown(
         ["part", "fitted numbers", "by"],
         [
             ["score of the candidates", str(score), "pooled and mean IoU of the vote, AdamW"],
             ["perceptron of the refinement", str(layers + biases), "pooled and mean IoU of the soft label, AdamW"],
-            ["quality", str(rate), "least squares on the IoU, a slight ridge"],
+            ["quality", str(rate), "IoU of the masks"],
             [f"all, on {origin['targets']} targets", str(score + layers + biases + rate), f"seed {origin['seed']}"],
         ],
     )
