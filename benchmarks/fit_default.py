@@ -36,7 +36,7 @@ from pointlabel.evaluation.targets import true_targets
 
 WEIGHTS = Path(__file__).parent.parent / "pointlabel" / "engine" / "weights" / "default.json"
 N_FOLDS = 5
-NO_QUALITY = {"centre": [0.0] * 6, "deviation": [1.0] * 6, "coefficients": [0.0] * 6, "bias": 0.5}
+NO_QUALITY = {"centre": [], "deviation": [], "hidden": [], "hidden_bias": [], "coefficients": [], "bias": 0.0}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
-"""Torch side of the fit: loss over candidates, over pixels, and the quality's least squares."""
+"""Torch side of the fit: the score over candidates, the refinement over pixels, the quality over targets."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +17,9 @@ from pointlabel.engine.refine import EXTRA
 LEVEL, LOG_AREA = FEATURES.index("level"), FEATURES.index("log_area")
 FIT_TEMPERATURE = 0.25  # sharper than in use (0.5): the fit should tell candidates apart, the vote should blend them
 HIDDEN = (24, 12)
+N_HIDDEN_QUALITY = 4
+BILINEAR = 0.5  # damps the slopes over level and size, which differ from set to set
+RIDGE = 2e-3  # on the same slopes
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +50,13 @@ def _overlap_loss(weight: torch.Tensor, inter: torch.Tensor, union: torch.Tensor
     return -0.5 * i.sum() / u.sum() - 0.5 * (weight * inter / union).sum(1).mean()
 
 
-def _one_cycle(parameters: list[nn.Parameter], rate: float, decay: float, n_steps: int):
+def _one_cycle(parameters: list[nn.Parameter], rate: float, decay: float, n_steps: int) -> tuple[Any, Any]:
     optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=decay)
     return optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=n_steps)
 
 
 def fit_score(
-    candidates: Candidates, groups: NDArray[np.int64], train: NDArray[np.bool_], *, seed: int = 0, n_steps: int = 600
+    candidates: Candidates, groups: NDArray[np.int64], train: NDArray[np.bool_], *, seed: int = 0, n_steps: int = 300
 ) -> dict[str, list]:
     """Fit the candidates' score on the targets of `train`; every data set (`groups`) weighs the same."""
     torch.manual_seed(seed)
@@ -66,16 +70,18 @@ def fit_score(
     union = torch.tensor(candidates.union, dtype=torch.float32)
     bad = torch.tensor(candidates.bad)
     coefficients = nn.Parameter(torch.zeros(z.shape[-1], 3))
+    damping = torch.tensor([1.0, BILINEAR, BILINEAR])
     optimizer, schedule = _one_cycle([coefficients], 0.03, 1e-3, n_steps)
     pools = [np.flatnonzero(train & (groups == g)) for g in np.unique(groups[train])]
     for _ in range(n_steps):
         loss = torch.zeros(())
         for pool in pools:
             b = rng.choice(pool, 160)
-            parts = z[b] @ coefficients
+            parts = z[b] @ (coefficients * damping)
             score = parts[..., 0] + parts[..., 1] * level[b] + parts[..., 2] * size[b]
             weight = torch.softmax((score / FIT_TEMPERATURE).masked_fill(bad[b], -1e4), 1)
             loss = loss + _overlap_loss(weight, inter[b], union[b])
+        loss = loss + RIDGE * (coefficients[:, 1:] ** 2).sum()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -84,7 +90,7 @@ def fit_score(
         "features": list(FEATURES),
         "centre": centre.tolist(),
         "deviation": deviation.tolist(),
-        "coefficients": coefficients.detach().numpy().tolist(),
+        "coefficients": (coefficients * damping).detach().numpy().tolist(),
     }
 
 
@@ -111,7 +117,7 @@ def fit_refine(
     train: NDArray[np.bool_],
     *,
     seed: int = 0,
-    n_steps: int = 250,
+    n_steps: int = 400,
 ) -> dict[str, list]:
     """Fit the refinement on the targets of `train` by pooled and mean soft IoU."""
     torch.manual_seed(seed)
@@ -152,18 +158,44 @@ def fit_refine(
 
 
 def fit_quality(
-    inputs: NDArray[np.float64], iou: NDArray[np.float64], groups: NDArray[np.int64], train: NDArray[np.bool_]
+    inputs: NDArray[np.float64],
+    iou: NDArray[np.float64],
+    groups: NDArray[np.int64],
+    train: NDArray[np.bool_],
+    *,
+    seed: int = 0,
+    n_steps: int = 150,
 ) -> dict[str, object]:
-    """Ridge regression of the IoU on the standardised inputs; every data set weighs the same."""
+    """Fit the quality to rank the targets *within* each data set, then set its scale by least squares.
+
+    The loss is minus the correlation with the rank of the IoU, so that the level of a data set, which no target
+    shows, does not count. Few steps: fitted longer, it learns the sets by heart.
+    """
+    torch.manual_seed(seed)
     x, y, g = inputs[train], iou[train], groups[train]
     centre, deviation = x.mean(0), x.std(0) + 1e-9
-    z = np.concatenate([np.clip((x - centre) / deviation, -4, 4), np.ones((len(x), 1))], axis=1)
-    weight = 1.0 / np.bincount(g)[g]
-    penalty = np.diag([1e-2] * inputs.shape[1] + [0.0])
-    solved = np.linalg.solve((z * weight[:, None]).T @ z + penalty, (z * weight[:, None]).T @ y)
+    z = torch.tensor(np.clip((x - centre) / deviation, -4, 4), dtype=torch.float32)
+    first, second = nn.Linear(z.shape[1], N_HIDDEN_QUALITY), nn.Linear(N_HIDDEN_QUALITY, 1)
+    optimizer = torch.optim.AdamW([*first.parameters(), *second.parameters()], lr=0.01, weight_decay=0.01)
+    pools = [np.flatnonzero(g == group) for group in np.unique(g)]
+    ranks = [torch.tensor(np.argsort(np.argsort(y[pool])), dtype=torch.float32) for pool in pools]
+    for _ in range(n_steps):
+        loss = torch.zeros(())
+        for pool, rank in zip(pools, ranks, strict=True):
+            out = second(torch.nn.functional.silu(first(z[pool])))[:, 0]
+            loss = loss - torch.corrcoef(torch.stack([out, rank]))[0, 1]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        out = second(torch.nn.functional.silu(first(z)))[:, 0].numpy().astype(float)
+    weight = np.sqrt(1.0 / np.bincount(g)[g])  # every data set weighs the same
+    slope, offset = np.polyfit(out, y, 1, w=weight)
     return {
         "centre": centre.tolist(),
         "deviation": deviation.tolist(),
-        "coefficients": solved[:-1].tolist(),
-        "bias": float(solved[-1]),
+        "hidden": first.weight.detach().numpy().T.tolist(),
+        "hidden_bias": first.bias.detach().numpy().tolist(),
+        "coefficients": (slope * second.weight.detach().numpy()[0]).tolist(),
+        "bias": float(slope * second.bias.item() + offset),
     }

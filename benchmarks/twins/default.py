@@ -14,7 +14,7 @@ from scipy import ndimage
 from scipy.special import expit
 from skimage.filters.rank import entropy
 
-from pointlabel.engine.weights import load_weights
+from pointlabel.engine.weights import ScoreWeights, Weights, load_weights
 
 HALF, REACH, SNAP_PX = 32, 28, 2
 SIDE = 2 * HALF + 1
@@ -62,7 +62,7 @@ def label_default(image: NDArray, points: NDArray) -> NDArray[np.bool_]:
     return out
 
 
-def _label_window(window: NDArray[np.float64], inside: NDArray[np.bool_], weights) -> NDArray[np.bool_]:
+def _label_window(window: NDArray[np.float64], inside: NDArray[np.bool_], weights: Weights) -> NDArray[np.bool_]:
     low, high = window.min(), window.max()
     units = np.rint((window - low) / max(high - low, 1e-9) * 65535).astype(np.int32)
     core = units[REACH:-REACH, REACH:-REACH]
@@ -119,7 +119,7 @@ def _per_level(low: NDArray, high: NDArray, weight: NDArray | None) -> NDArray[n
     return np.cumsum(begin - end)
 
 
-def _features(rest, level_of, contrast, noise, spread):  # type: ignore[no-untyped-def]
+def _features(rest, level_of, contrast, noise, spread):
     """Features (4, L, 26) in the order of the method, and which candidates touch the border."""
     out = np.empty((4, N_LEVELS, 26))
     c = np.maximum(contrast, 1.0)
@@ -177,7 +177,7 @@ def _features(rest, level_of, contrast, noise, spread):  # type: ignore[no-untyp
     return out, touches
 
 
-def _shares(features: NDArray, bad: NDArray[np.bool_], weights) -> tuple[NDArray[np.float64], float]:  # type: ignore[no-untyped-def]
+def _shares(features: NDArray, bad: NDArray[np.bool_], weights: ScoreWeights) -> tuple[NDArray[np.float64], float]:
     z = np.clip((features - weights.centre) / weights.deviation, -4, 4)
     by = z @ weights.coefficients
     score = by[..., 0] + by[..., 1] * (features[..., 3] - 0.35) / 0.25 + by[..., 2] * (features[..., 9] - 3.0) / 1.3
@@ -221,7 +221,7 @@ def _heat(field: NDArray[np.float32], core: NDArray[np.int32]) -> NDArray[np.flo
     return out
 
 
-def _refine(field, core, inside, level_of, rest, contrast, summary, weights):  # type: ignore[no-untyped-def]
+def _refine(field, core, inside, level_of, rest, contrast, summary, weights):
     voted = field >= 0.02
     ring = ndimage.maximum_filter(voted, 7) & ~voted & inside
     rows, columns = np.nonzero(ndimage.maximum_filter(voted, 5) & inside)

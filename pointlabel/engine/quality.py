@@ -1,6 +1,8 @@
-"""Quality: the IoU to expect, from how sharp the soft label is and how much the candidates agree."""
+"""Quality: the IoU to expect, from how sharp the soft label is and how much vote and refinement agree."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,9 +11,11 @@ from ._refine_kernels import sharpness_kernel
 from .vote import SUMMARY, Vote
 from .weights import QualityWeights
 
-#: What the quality is read from. Area and contrast are left out: their slopes change sign between data sets.
-INPUTS = ("sharpness", "stability", "entropy", "log_area_deviation", "best_score", "step")
-_AT = [SUMMARY.index(name) for name in INPUTS[1:]]
+_OF_VOTE = ("stability", "entropy", "log_area_deviation", "best_score", "step")
+#: What the quality is read from: the soft label's sharpness, its overlap with the vote, ln of the mask's area,
+#: and expectations under the vote.
+INPUTS = ("sharpness", "agreement", "log_area", *_OF_VOTE)
+_AT = [SUMMARY.index(name) for name in _OF_VOTE]
 
 
 def sharpness(soft: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
@@ -22,11 +26,17 @@ def sharpness(soft: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
 
 def quality_inputs(soft: NDArray[np.float32], mask: NDArray[np.bool_], vote: Vote) -> NDArray[np.float64]:
     """The numbers of `INPUTS` for one target."""
+    inside, outside, area = sharpness_kernel(soft, mask)
+    overlap = float(np.minimum(soft, vote.field).sum()) / max(float(np.maximum(soft, vote.field).sum()), 1e-9)
     summary = vote.summary.tolist()
-    return np.array([sharpness(soft, mask), *[summary[at] for at in _AT]])
+    return np.array(
+        [inside / max(area + outside, 1e-9), overlap, math.log(max(area, 1.0)), *[summary[at] for at in _AT]]
+    )
 
 
 def quality(inputs: NDArray[np.float64], weights: QualityWeights) -> float:
-    """Linear in the standardised inputs, cut to [0, 1]."""
+    """A perceptron with one hidden layer of x sigmoid(x) on the standardised inputs, cut to [0, 1]."""
     z = np.minimum(np.maximum((inputs - weights.centre) / weights.deviation, -4), 4)
-    return min(max(float(z @ weights.coefficients) + weights.bias, 0.0), 1.0)
+    hidden = z @ weights.hidden + weights.hidden_bias
+    hidden /= 1 + np.exp(-hidden)
+    return min(max(float(hidden @ weights.coefficients) + weights.bias, 0.0), 1.0)

@@ -34,10 +34,12 @@ class RefineWeights:
 
 @dataclass(frozen=True, slots=True)
 class QualityWeights:
-    """Quality of a mask: mean, deviation and coefficients of its inputs, then the bias."""
+    """Quality of a mask: (I,) mean and deviation of the inputs, (I, H) hidden layer, (H,) coefficients, biases."""
 
     centre: NDArray[np.float64]
     deviation: NDArray[np.float64]
+    hidden: NDArray[np.float64]
+    hidden_bias: NDArray[np.float64]
     coefficients: NDArray[np.float64]
     bias: float
 
@@ -80,6 +82,8 @@ def parse_weights(stored: dict[str, Any]) -> Weights:
         QualityWeights(
             np.array(quality["centre"]),
             np.array(quality["deviation"]),
+            np.array(quality["hidden"]),
+            np.array(quality["hidden_bias"]),
             np.array(quality["coefficients"]),
             float(quality["bias"]),
         ),

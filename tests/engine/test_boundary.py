@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import ndimage
 
-from pointlabel import annotate
+from pointlabel import ImageLabels, annotate
 from pointlabel.engine.boundary import LOOSEST, TIGHTEST, border_field
 from pointlabel.synthetic import draw_scene
 
@@ -19,8 +19,11 @@ EIGHT = np.ones((3, 3), bool)
 
 
 def masks_at(image, points, tightness):
-    labels = annotate(image, points, tightness=tightness)
-    out = np.zeros((len(points), *labels.shape), bool)
+    """Each target's own mask; annotated alone, because targets that meet share their pixels out."""
+    out = np.zeros((len(points), *image.shape), bool)
+    labels = ImageLabels(
+        image.shape, tuple(annotate(image, np.asarray(point)[None], tightness=tightness).targets[0] for point in points)
+    )
     for canvas, target in zip(out, labels.targets, strict=True):
         canvas[target.window] = target.mask
     return out
@@ -58,6 +61,17 @@ def test_masks_are_nested_where_the_window_grows_with_the_loose_mask():
     before = masks_at(scene.image, scene.points, 0.0)
     for tightness in np.linspace(0, 1, 21)[1:]:
         now = masks_at(scene.image, scene.points, float(tightness))
+        assert not (now & ~before).any()
+        before = now
+
+
+def test_together_the_masks_of_targets_that_meet_are_nested():
+    scene = draw_scene(1, (160, 160), n_targets=3, noise=0.01, background="cloud")
+    loosest = annotate(scene.image, scene.points, tightness=0.0)
+    assert any("overlap" in target.flags for target in loosest.targets)
+    before = loosest.mask()
+    for tightness in np.linspace(0, 1, 21)[1:]:
+        now = annotate(scene.image, scene.points, tightness=float(tightness)).mask()
         assert not (now & ~before).any()
         before = now
 
