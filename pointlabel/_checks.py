@@ -67,6 +67,17 @@ def pixel_of(points: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.
     return np.minimum(np.maximum(pixels, 0), (shape[0] - 1, shape[1] - 1))  # a third of what np.clip costs
 
 
+def as_areas(values: ArrayLike, n: int) -> NDArray[np.int64]:
+    """Return N whole, positive areas in pixels as (n,) int64."""
+    array = np.asarray(values)
+    if array.shape != (n,):
+        raise InputError(f"true_area must hold {n} areas, one for each point, got shape {array.shape}")
+    bad = ~(np.asarray(array, np.float64) >= 1) | (np.asarray(array, np.float64) % 1 != 0)
+    if bad.any():
+        raise InputError(f"true_area must hold whole numbers of pixels >= 1, got {array[bad][0]:g}")
+    return array.astype(np.int64)
+
+
 def check_range(owner: object, name: str, low: float, high: float) -> None:
     """Raise where a parameter's field lies outside [low, high]."""
     value = getattr(owner, name)

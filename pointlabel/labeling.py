@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._checks import as_image, as_points, as_unit_vector
+from ._checks import as_areas, as_image, as_points, as_unit_vector
 from .engine.compete import share_out
 from .engine.polarity import POLARITIES, choose_polarity, invert
 from .errors import InputError
@@ -68,10 +68,13 @@ def annotate(
     tight = as_unit_vector(tightness, n, "tightness")
     if not chosen.has_tightness and np.any(tight != 0.5):
         raise InputError(f"method {method} does not follow tightness; leave it at 0.5")
-    areas = None if true_area is None else np.asarray(true_area, np.int64)
-    if areas is not None and areas.shape != (n,):
-        raise InputError(f"true_area must hold {n} areas, one for each point, got shape {areas.shape}")
+    areas = None if true_area is None else as_areas(true_area, n)
     arguments = chosen.params() if params is None else params
+    if type(arguments) is not chosen.params_class:
+        raise InputError(
+            f"params of method {method} must be {chosen.params_class.__name__}, got {type(arguments).__name__}; "
+            f'build them by get_method("{method}").params(...)'
+        )
     generator = np.random.default_rng(rng)
 
     dark = choose_polarity(array, spots, polarity)

@@ -54,6 +54,11 @@ class Method:
         return cls(**{**self.overrides, **changes})
 
     @property
+    def params_class(self) -> type:
+        """The frozen dataclass of the method's parameters."""
+        return _load(self.params_path)
+
+    @property
     def function(self) -> LabelFunction:
         """The function that labels one image."""
         return _load(self.function_path)

@@ -259,3 +259,14 @@ def test_results_are_crops_of_the_image(scene):
         assert target.area == int((labels.instances() == number).sum())
         row, column = pixel_of(np.array([target.point]), labels.shape)[0]
         assert labels.instances()[row, column] == number
+
+
+def test_params_of_another_method_are_refused(scene):
+    with pytest.raises(InputError, match="params of method default must be DefaultParams, got ThresholdParams"):
+        annotate(scene.image, scene.points, params=get_method("threshold").params())
+
+
+@pytest.mark.parametrize("areas", [2.5, 0.0, float("nan")])
+def test_areas_must_be_whole_and_positive(scene, areas):
+    with pytest.raises(InputError, match="true_area must hold whole numbers of pixels >= 1"):
+        annotate(scene.image, scene.points, method="diffusion", true_area=np.full(len(scene.points), areas))
