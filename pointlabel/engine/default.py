@@ -73,7 +73,10 @@ def label_default(request: LabelRequest, params: DefaultParams) -> list[TargetLa
         flags = {"moved"} if peak != own[index] else set()
         if meet[found[index]] > 1 or meet[own[index]] > 1 or same[own[index]] > 1:
             flags.add("duplicate")
-        target = label_peak(request.image, peak, float(request.tightness[index]), params, weights, flags)
+        tightness = float(request.tightness[index])
+        target = label_peak(request.image, peak, tightness, params, weights, flags)
+        if "empty" in target.flags and peak != own[index]:  # no target there: back to where the user clicked
+            target = label_peak(request.image, own[index], tightness, params, weights, flags - {"moved"})
         point = request.points[index]
         spent = (perf_counter() - start) * 1000
         targets.append(replace(target, point=(float(point[0]), float(point[1])), time_ms=spent))
