@@ -120,9 +120,8 @@ def refit(data: Path, quick: bool, seed: int, names: tuple[str, ...]) -> list[di
     """Fit without each step in turn; every image is judged by numbers fitted on the four fifths that lack it."""
     from fit_default import N_FOLDS, candidates_of, gather, held_out, summary  # needs the extra [train]
 
-    from pointlabel.engine.default import _SCALES
     from pointlabel.engine.params import DefaultParams
-    from pointlabel.engine.regions import grow_regions
+    from pointlabel.engine.regions import VOTING_SCALES, grow_regions
 
     everything, _ = gather(data, 10 if quick else 1)
     folds = np.array([zlib.crc32(case.image.encode()) % N_FOLDS for case in everything])
@@ -132,8 +131,8 @@ def refit(data: Path, quick: bool, seed: int, names: tuple[str, ...]) -> list[di
             continue
         params = replace(DefaultParams(), **changes)
         cases = everything
-        if params.n_scales < max(_SCALES):
-            cases = [replace(c, regions=grow_regions(c.window, _SCALES[params.n_scales])) for c in everything]
+        if params.n_scales < max(VOTING_SCALES):
+            cases = [replace(c, regions=grow_regions(c.window, VOTING_SCALES[params.n_scales])) for c in everything]
         rows = summary(cases, *held_out(cases, candidates_of(cases), folds, seed, params))
         line: dict[str, Any] = {"name": name, "part": "refitted"}
         line |= {f"{row['data']} {row['points']}": {"iou": row["iou"], "niou": row["mean_iou"]} for row in rows}

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from fitting import Candidates, Pixels, fit_quality, fit_refine, fit_score
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
+from quality import rank
 
 from common import DATASETS, POINTS, circumstances, finish, load, need_data, parser
 from pointlabel._checks import pixel_of
@@ -27,7 +27,7 @@ from pointlabel.engine.default import finish as cut
 from pointlabel.engine.params import DefaultParams
 from pointlabel.engine.quality import quality, quality_inputs
 from pointlabel.engine.refine import pixel_inputs, refine
-from pointlabel.engine.regions import Regions, grow_regions
+from pointlabel.engine.regions import VOTING_SCALES, Regions, grow_regions
 from pointlabel.engine.spread import heat_vote
 from pointlabel.engine.vote import Vote, cast_vote
 from pointlabel.engine.weights import Weights, parse_weights
@@ -156,7 +156,7 @@ def fit(
     if params.refine:
         stored["refine"] = fit_refine(pixels_of(cases, votes), area, groups, train, seed=seed)
     outcome = label_cases(cases, votes, parse_weights(stored), params)
-    stored["quality"] = fit_quality(outcome.inputs, outcome.iou, groups, train)
+    stored["quality"] = fit_quality(outcome.inputs, outcome.iou, groups, train, seed=seed)
     return stored, outcome
 
 
@@ -168,8 +168,7 @@ def summary(cases: list[Case], outcome: Outcome, rates: NDArray[np.float64]) -> 
             at = np.array([case.group == group and case.kind == kind for case in cases])
             if not at.any():
                 continue
-            low = outcome.iou[at] < 0.5
-            fifth = rates[at] <= np.quantile(rates[at], 0.2)
+            ranked = rank(rates[at], outcome.iou[at])
             rows.append(
                 {
                     "data": name,
@@ -177,18 +176,12 @@ def summary(cases: list[Case], outcome: Outcome, rates: NDArray[np.float64]) -> 
                     "targets": int(at.sum()),
                     "iou": float(outcome.inter[at].sum() / outcome.union[at].sum()),
                     "mean_iou": float(outcome.iou[at].mean()),
-                    "quality_spearman": float(spearmanr(rates[at], outcome.iou[at]).statistic),
-                    "poor_in_lowest_fifth": float((low & fifth).sum() / max(low.sum(), 1)),
-                    "quality_gap": _gap(rates[at], outcome.iou[at]),
+                    "quality_spearman": ranked["spearman"],
+                    "poor_in_lowest_fifth": ranked["poor_in_lowest_fifth"],
+                    "quality_gap": ranked["mean_gap"],
                 }
             )
     return rows
-
-
-def _gap(rates: NDArray[np.float64], iou: NDArray[np.float64]) -> float:
-    """Weighted mean absolute gap between predicted and true IoU in 10 bins of equal count."""
-    order = np.array_split(np.argsort(rates, kind="stable"), 10)
-    return float(np.mean([abs(rates[b].mean() - iou[b].mean()) for b in order if len(b)]))
 
 
 def held_out(
@@ -232,9 +225,7 @@ def main() -> None:
     params = replace(DefaultParams(), refine=not args.no_refine, **changes)
     cases, digest = gather(need_data(args), 10 if args.quick else 1)
     if params.n_scales < 4:
-        from pointlabel.engine.default import _SCALES
-
-        cases = [replace(c, regions=grow_regions(c.window, _SCALES[params.n_scales])) for c in cases]
+        cases = [replace(c, regions=grow_regions(c.window, VOTING_SCALES[params.n_scales])) for c in cases]
     candidates = candidates_of(cases)
     everything = np.ones(len(cases), bool)
     stored, outcome = fit(cases, candidates, everything, args.seed, params)

@@ -14,11 +14,11 @@ from ..engine._refine_kernels import component_kernel
 from ..engine.boundary import border_field
 from ..engine.params import ThresholdParams
 from ..engine.quality import sharpness
+from ..engine.regions import FLOOR_NOISES
 from ..engine.window import HALF, Window, cut_window, find_peak
 from ..types import LabelRequest, TargetLabel
 
 LOW_CONTRAST = 3.0  # height over the background in noises below which a target is flagged
-FLOOR_NOISES = 0.7  # below this many mean deviations of the finest detail no tightness lets a pixel join
 TIE_UNITS = 2.0  # of 65535: what rounding may cost, so that ties of grey levels stay ties whatever the gain
 _SIDE = 2 * HALF + 1
 

@@ -10,9 +10,11 @@ import numpy as np
 from .._checks import pixel_of
 from ..types import TargetLabel
 
+Part = tuple[slice, slice]
 
-def _meets(a: TargetLabel, b: TargetLabel) -> tuple[slice, slice] | None:
-    """Slices, in the image, of the part that two crops share."""
+
+def shared_part(a: TargetLabel, b: TargetLabel) -> Part | None:
+    """Slices, in the image, of the part that two crops share; None where they share none."""
     shared = []
     for one, other in zip(a.window, b.window, strict=True):
         start, stop = max(one.start, other.start), min(one.stop, other.stop)
@@ -22,7 +24,13 @@ def _meets(a: TargetLabel, b: TargetLabel) -> tuple[slice, slice] | None:
     return shared[0], shared[1]
 
 
-def _inside(target: TargetLabel, part: tuple[slice, slice]) -> tuple[slice, slice]:
+def masks_meet(a: TargetLabel, b: TargetLabel) -> bool:
+    """Whether two masks claim the same pixel."""
+    part = shared_part(a, b)
+    return part is not None and bool((a.mask[_inside(a, part)] & b.mask[_inside(b, part)]).any())
+
+
+def _inside(target: TargetLabel, part: Part) -> Part:
     row, column = target.origin
     return (
         slice(part[0].start - row, part[0].stop - row),
@@ -71,7 +79,7 @@ def _settle(
     a: TargetLabel, b: TargetLabel, home_a: tuple[int, int], home_b: tuple[int, int]
 ) -> tuple[TargetLabel, TargetLabel]:
     """Share out the pixels that two masks both claim; `a` is the one that comes first."""
-    part = _meets(a, b)
+    part = shared_part(a, b)
     if part is None:
         return a, b
     in_a, in_b = _inside(a, part), _inside(b, part)
@@ -122,7 +130,7 @@ def _with_pixel(target: TargetLabel, pixel: tuple[int, int]) -> TargetLabel:
     return replace(target, origin=(int(low[0]), int(low[1])), soft=np.pad(target.soft, margins), mask=mask)
 
 
-def _first_wins(a: TargetLabel, b: TargetLabel, part: tuple[slice, slice]) -> np.ndarray:
+def _first_wins(a: TargetLabel, b: TargetLabel, part: Part) -> np.ndarray:
     soft_a, soft_b = a.soft[_inside(a, part)], b.soft[_inside(b, part)]
     rows = np.arange(part[0].start, part[0].stop)[:, None]
     columns = np.arange(part[1].start, part[1].stop)

@@ -15,10 +15,11 @@ from .._checks import pixel_of
 from ..types import LabelRequest, TargetLabel
 from ._refine_kernels import box_kernel, component_kernel
 from .boundary import border_field
+from .compete import masks_meet
 from .params import DefaultParams
 from .quality import quality, quality_inputs
 from .refine import refine
-from .regions import FLOOR_NOISES, SCALES, Regions, grow_regions
+from .regions import FLOOR_NOISES, VOTING_SCALES, Regions, grow_regions
 from .spread import heat_between, heat_vote
 from .vote import SUMMARY, Vote, cast_vote
 from .weights import Weights, load_weights
@@ -30,7 +31,6 @@ LEAST_LARGE_AREA = 200  # pixels below which a target needs no larger window
 _CENTRE = (slice(HALF - 1, HALF + 2), slice(HALF - 1, HALF + 2))
 _LEAST_SOFT = np.float32(1 / 512)  # what is below is cut off with the crop
 _LOG_NOISE = SUMMARY.index("log_noise")
-_SCALES = {1: SCALES[1:2], 2: SCALES[1:3], 3: SCALES[:3], 4: SCALES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,7 @@ def label_default(request: LabelRequest, params: DefaultParams) -> list[TargetLa
         tightness = float(request.tightness[index])
         target = label_peak(request.image, peak, tightness, params, weights, flags)
         if "empty" in target.flags and peak != own[index]:  # no target there: back to where the user clicked
+            peaks[index] = own[index]
             target = label_peak(request.image, own[index], tightness, params, weights, flags - {"moved"})
         point = request.points[index]
         spent = (perf_counter() - start) * 1000
@@ -108,7 +109,7 @@ def label_peak(
 def look(image: NDArray, peak: tuple[int, int], stride: int, params: DefaultParams, weights: Weights) -> View:
     """Run every step on the window of one stride, cut at 0.5: masks would not be nested if `tightness` chose it."""
     window = cut_window(image, peak, stride)
-    regions = grow_regions(window, _SCALES[params.n_scales])
+    regions = grow_regions(window, VOTING_SCALES[params.n_scales])
     vote = cast_vote(regions, weights.score, params.temperature)
     field = heat_vote(window, vote.field, params)
     soft = refine(window, regions, vote, field, weights.refine) if params.refine else field
@@ -202,7 +203,7 @@ def share_heat(
     """Where masks meet, multiply each soft label by its share of the heat, so that the pixels go to the nearer peak."""
     out = list(targets)
     for i, j in combinations(range(len(out)), 2):
-        if not _masks_meet(targets[i], targets[j]):
+        if not masks_meet(targets[i], targets[j]):
             continue
         windows = (targets[i].window, targets[j].window)
         part = tuple(
@@ -214,18 +215,3 @@ def share_heat(
             here = tuple(slice(w.start - p.start, w.stop - p.start) for w, p in zip(out[k].window, part, strict=True))
             out[k] = replace(out[k], soft=out[k].soft * share[here])
     return out
-
-
-def _masks_meet(a: TargetLabel, b: TargetLabel) -> bool:
-    rows = slice(max(a.window[0].start, b.window[0].start), min(a.window[0].stop, b.window[0].stop))
-    columns = slice(max(a.window[1].start, b.window[1].start), min(a.window[1].stop, b.window[1].stop))
-    if rows.start >= rows.stop or columns.start >= columns.stop:
-        return False
-    cuts = [
-        target.mask[
-            rows.start - target.origin[0] : rows.stop - target.origin[0],
-            columns.start - target.origin[1] : columns.stop - target.origin[1],
-        ]
-        for target in (a, b)
-    ]
-    return bool((cuts[0] & cuts[1]).any())

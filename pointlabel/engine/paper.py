@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..types import LabelRequest, TargetLabel
 from ._superpixel_kernels import outline_kernel
+from .boundary import LOOSEST, TIGHTEST
 from .conductance import rescale_window, window_conductance
 from .contrast import equalise_window
 from .diffusion import diffuse, fuse, largest_outflow, solve_steady
@@ -23,9 +24,6 @@ REACH = {"Point": (3, 5), "Spot": (10, 11), "Extended": (15, 25)}
 
 #: Pixels that the published windows are grown by before the heat spreads in them.
 MARGIN = 4
-
-#: Levels at tightness 0 and 1.
-LOOSEST, TIGHTEST = 0.05, 0.6
 
 #: The soft label's unit in the sums of `outline_kernel`.
 UNIT = 1 << 20

@@ -26,12 +26,10 @@ def sharpness(soft: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
 
 def quality_inputs(soft: NDArray[np.float32], mask: NDArray[np.bool_], vote: Vote) -> NDArray[np.float64]:
     """The numbers of `INPUTS` for one target."""
-    inside, outside, area = sharpness_kernel(soft, mask)
     overlap = float(np.minimum(soft, vote.field).sum()) / max(float(np.maximum(soft, vote.field).sum()), 1e-9)
     summary = vote.summary.tolist()
-    return np.array(
-        [inside / max(area + outside, 1e-9), overlap, math.log(max(area, 1.0)), *[summary[at] for at in _AT]]
-    )
+    log_area = math.log(max(int(np.count_nonzero(mask)), 1))
+    return np.array([sharpness(soft, mask), overlap, log_area, *[summary[at] for at in _AT]])
 
 
 def quality(inputs: NDArray[np.float64], weights: QualityWeights) -> float:

@@ -13,6 +13,8 @@ from .window import HALF, Window
 
 #: Sides of the running medians that are taken as background, in window pixels ...
 SCALES = (13, 21, 35, 57)
+#: ... those that vote for each `DefaultParams.n_scales` ...
+VOTING_SCALES = {1: SCALES[1:2], 2: SCALES[1:3], 3: SCALES[:3], 4: SCALES}
 #: ... and for each how far samples reach, how far apart they lie, and the pitch of the grid it is evaluated on.
 SAMPLING = {13: (6, 2, 2), 21: (10, 2, 4), 35: (16, 4, 4), 57: (28, 4, 8)}
 #: Levels at which regions are cut, as shares of the peak's contrast.
