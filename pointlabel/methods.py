@@ -30,6 +30,7 @@ class Method:
     overrides : values that differ from the parameter class's defaults.
     has_tightness : whether the method follows `LabelRequest.tightness`.
     needs_true_area : whether it can use `LabelRequest.true_area` (``size_prior="oracle"``).
+    is_random : whether its masks depend on the seed even without a size prior.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Method:
     overrides: Mapping[str, Any]
     has_tightness: bool = False
     needs_true_area: bool = False
+    is_random: bool = False
 
     def params(self, **changes: Any) -> Any:
         """Build the parameters: class defaults, then the method's own, then `changes`."""
@@ -76,7 +78,7 @@ def _load(path: str) -> Any:
 
 
 def _method(name: str, summary: str, params: str, function: str, **options: Any) -> Method:
-    flags = {key: options.pop(key) for key in ("has_tightness", "needs_true_area") if key in options}
+    flags = {key: options.pop(key) for key in ("has_tightness", "needs_true_area", "is_random") if key in options}
     return Method(name, summary, f"pointlabel.{params}", f"pointlabel.{function}", options, **flags)
 
 
@@ -150,6 +152,7 @@ METHODS: dict[str, Method] = {
             "engine.diffusion_params:ParticleParams",
             "engine.particles:label_particles",
             needs_true_area=True,
+            is_random=True,
         ),
     )
 }
