@@ -21,10 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from common import DATASETS, POINTS, Sample, finish, load, need_data, parser
+from common import DATASETS, POINTS, finish, load, need_data, parser
 from pointlabel import annotate, get_method
 from pointlabel.evaluation.classes import SIZE_CLASSES, size_class
-from pointlabel.evaluation.targets import label_ious, true_targets
+from pointlabel.evaluation.targets import label_ious, target_areas
 
 N_WORKERS = 2
 
@@ -71,12 +71,6 @@ REFITS: dict[str, dict[str, Any]] = {
 }
 
 
-def true_areas(sample: Sample) -> np.ndarray:
-    """Area of each point's true target, 1 where it has none."""
-    numbers, owners = true_targets(sample.mask, sample.points)
-    return np.where(owners > 0, np.bincount(numbers.ravel())[owners], 1)
-
-
 def count(job: tuple[Path, str, str, int, int, tuple[str, ...]]) -> dict[str, np.ndarray]:
     """Of every `every`-th image from `first` on: inter, union, sum of IoUs and images for each row of the table."""
     data, dataset, points, first, every, names = job
@@ -88,7 +82,7 @@ def count(job: tuple[Path, str, str, int, int, tuple[str, ...]]) -> dict[str, np
         for index, sample in enumerate(load(data, dataset, points)):
             if index % every != first:
                 continue
-            areas = true_areas(sample)
+            areas, _ = target_areas(sample.mask, sample.points)
             for row, params in runs:
                 area = areas if get_method(row.method).needs_true_area else None
                 mask = annotate(
@@ -149,7 +143,8 @@ def sizes(data: Path, quick: bool) -> list[dict[str, Any]]:
         for sample in load(data, dataset, every=10 if quick else 1):
             labels = annotate(sample.image, sample.points)
             ious = label_ious(sample.mask, labels)
-            for target, area, iou in zip(labels.targets, true_areas(sample), ious, strict=True):
+            areas, _ = target_areas(sample.mask, sample.points)
+            for target, area, iou in zip(labels.targets, areas, ious, strict=True):
                 if np.isfinite(iou):
                     found[size_class(int(area))].append((target.area / area, float(iou)))
         classes = {

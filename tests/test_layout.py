@@ -34,9 +34,11 @@ ALLOWED: dict[str, set[str]] = {
     "pointlabel.evaluation": ARRAYS
     | COMMON
     | {"numba", "pointlabel._checks", "pointlabel.engine"}
-    | {"pointlabel.baselines", "pointlabel.methods"},
+    | {"pointlabel.baselines", "pointlabel.methods", "pointlabel.labeling"},
+    "pointlabel.report": {"numpy", *COMMON, "pointlabel.evaluation", "pointlabel.io.masks.png"},
     "pointlabel.io": {"numpy", "PIL", "tifffile", *COMMON},
-    "pointlabel.batch": {"numpy", *COMMON, "pointlabel.io", "pointlabel.methods", "pointlabel.labeling", "lazy:ray"},
+    "pointlabel.batch": {"numpy", *COMMON, "lazy:ray"}
+    | {"pointlabel.io", "pointlabel.methods", "pointlabel.labeling", "pointlabel.evaluation"},
     "pointlabel.differentiable": TORCH | COMMON | {"pointlabel.engine.params"},
     "pointlabel.losses": TORCH | COMMON | {"pointlabel.engine.params"},
     "pointlabel.detectors": TORCH | COMMON | {"pointlabel.engine.params"},

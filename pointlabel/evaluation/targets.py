@@ -1,4 +1,4 @@
-"""IoU of each labelled target with its true one, for benchmarks and studies of the quality."""
+"""The true target of each point: its area, and its IoU with the mask that was labelled from the point."""
 
 from __future__ import annotations
 
@@ -46,6 +46,19 @@ def true_targets(true: NDArray[np.bool_], points: ArrayLike) -> tuple[NDArray[np
         if distance[nearest] <= POINT_DISTANCE_PX:
             owners[index] = window[rows[nearest], columns[nearest]]
     return labels, owners
+
+
+def target_areas(true: NDArray[np.bool_], points: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Area of the true target of each point as `true_targets` finds it, for methods that may know it.
+
+    Returns
+    -------
+    areas : (N,) int64, pixels; 1 where the point has no true target.
+    found : (N,) bool, whether it has one.
+    """
+    numbers, owners = true_targets(true, points)
+    found = owners > 0
+    return np.where(found, np.bincount(numbers.ravel())[owners], 1), found
 
 
 def label_ious(true: NDArray[np.bool_], labels: ImageLabels, points: ArrayLike | None = None) -> NDArray[np.float64]:

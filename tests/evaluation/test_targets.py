@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pointlabel import annotate
 from pointlabel.errors import InputError
-from pointlabel.evaluation.targets import label_ious, true_targets
+from pointlabel.evaluation.targets import label_ious, target_areas, true_targets
 from pointlabel.types import ImageLabels, TargetLabel
 
 
@@ -82,6 +82,18 @@ def test_owners_against_a_search_of_all_pixels(seed):
             near = [pair for pair in near if pair[0] <= 3]
             best = min(near)[1] if near else 0
         assert owner == best
+
+
+def test_areas_of_the_targets_that_points_have():
+    true = np.zeros((30, 40), bool)
+    true[2:5, 3:6] = True
+    true[5, 6] = True  # touches the square by a corner
+    true[20:22, 30:34] = True
+    areas, found = target_areas(true, [(3, 4), (20.4, 33.4), (15, 15)])
+    assert areas.tolist() == [10, 8, 1]
+    assert found.tolist() == [True, True, False]
+    areas, found = target_areas(true, np.zeros((0, 2)))
+    assert areas.shape == found.shape == (0,)
 
 
 def test_on_a_drawn_scene(scene):
