@@ -41,7 +41,7 @@ ALLOWED: dict[str, set[str]] = {
     | {"pointlabel.io", "pointlabel.methods", "pointlabel.labeling", "pointlabel.evaluation"},
     "pointlabel.differentiable": TORCH | COMMON | {"pointlabel.engine.params"},
     "pointlabel.losses": TORCH | COMMON | {"pointlabel.engine.params"},
-    "pointlabel.detectors": TORCH | COMMON | {"pointlabel.engine.params"},
+    "pointlabel.detectors": TORCH | COMMON | {"safetensors", "pointlabel.engine.params"},
     "pointlabel.training": TORCH
     | COMMON
     | {"safetensors", "pointlabel.differentiable", "pointlabel.losses", "pointlabel.detectors"}

@@ -1,0 +1,67 @@
+"""What all detectors share: the checks, the padding, and what comes out in training and in evaluation."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import nn
+
+from ..errors import InputError
+from .padding import cut_back, pad_to_multiple
+
+
+class Detector(nn.Module):
+    """Base of the detectors. A subclass builds its layers and writes `maps`.
+
+    Parameters
+    ----------
+    in_channels : 1 or 3.
+    deep_supervision : bool, optional
+        ``None`` takes what the paper does; nets without side outputs refuse ``True``.
+
+    Attributes
+    ----------
+    multiple : H and W that `maps` sees are multiples of this.
+    has_side_outputs : whether the net can be trained with deep supervision.
+    supervised_by_default : what ``deep_supervision=None`` means, where there are side outputs.
+    published_names : pairs (pattern, replacement) for `re.sub`, applied in turn: parameter names of the authors'
+        code to the names here. A pattern is anchored at the start of the name.
+    """
+
+    multiple: ClassVar[int] = 1
+    has_side_outputs: ClassVar[bool] = False
+    supervised_by_default: ClassVar[bool] = True
+    published_names: ClassVar[tuple[tuple[str, str], ...]] = ()
+
+    def __init__(self, in_channels: int = 1, deep_supervision: bool | None = None) -> None:
+        super().__init__()
+        if in_channels not in (1, 3):
+            raise InputError(f"in_channels must be 1 or 3, got {in_channels!r}")
+        if deep_supervision and not self.has_side_outputs:
+            raise InputError(f"deep_supervision must be False for {type(self).__name__}: it has no side outputs")
+        self.in_channels = in_channels
+        default = self.has_side_outputs and self.supervised_by_default
+        self.deep_supervision = default if deep_supervision is None else bool(deep_supervision)
+
+    def maps(self, image: torch.Tensor) -> list[torch.Tensor]:
+        """Logits at the size of `image`: the map of the evaluation first, then side outputs where they are asked for.
+
+        Side outputs may be left out where ``self.training and self.deep_supervision`` is false.
+        """
+        raise NotImplementedError
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor | list[torch.Tensor]:
+        """Return logits (B, 1, H, W) for (B, in_channels, H, W); a list of them in training with deep supervision."""
+        if image.ndim != 4 or image.shape[1] != self.in_channels or 0 in image.shape:
+            raise InputError(f"image must have shape (B, {self.in_channels}, H, W), got {tuple(image.shape)}")
+        size = (image.shape[-2], image.shape[-1])
+        padded = pad_to_multiple(image, self.multiple)
+        if self.training and padded.numel() == self.in_channels * self.multiple**2:
+            # The deepest map would be one pixel, and batch statistics of one number are none.
+            raise InputError(
+                f"a training batch must hold more than one image of {self.multiple} x {self.multiple} pixels, "
+                f"got shape {tuple(image.shape)}"
+            )
+        maps = [cut_back(logits, size) for logits in self.maps(padded)]
+        return maps if self.training and self.deep_supervision else maps[0]

@@ -1,0 +1,32 @@
+"""Images of any size for nets that halve them several times: pad by reflection, cut back."""
+
+from __future__ import annotations
+
+import torch
+
+
+def pad_to_multiple(image: torch.Tensor, multiple: int) -> torch.Tensor:
+    """Pad (B, C, H, W) at the bottom and the right, so that H and W are multiples of `multiple`.
+
+    The border pixel is the mirror and is not repeated. Where the padding is longer than the image the reflection goes
+    back and forth, so that images of one pixel are welcome too: the values are those of
+    ``numpy.pad(..., mode="reflect")``. Nothing is copied where nothing has to be padded.
+    """
+    for axis in (-2, -1):
+        size = image.shape[axis]
+        missing = -size % multiple
+        if missing:
+            image = image.index_select(axis, _mirrored(size, size + missing, image.device))
+    return image
+
+
+def _mirrored(size: int, padded_size: int, device: torch.device) -> torch.Tensor:
+    """Index into an axis of `size` for each of `padded_size` places, back and forth."""
+    period = max(2 * (size - 1), 1)
+    place = torch.arange(padded_size, device=device) % period
+    return torch.minimum(place, period - place) if size > 1 else place
+
+
+def cut_back(logits: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Return the first `size` rows and columns of (B, 1, H, W)."""
+    return logits[..., : size[0], : size[1]]

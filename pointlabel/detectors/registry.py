@@ -1,0 +1,80 @@
+"""The table of detectors: name -> where its class lives, imported on use, and `build`, which makes one."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from .base import Detector
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorEntry:
+    """One detector.
+
+    Attributes
+    ----------
+    name : what users type.
+    title : the name its paper gives it.
+    summary : one line for listings.
+    path : ``module:class`` under ``pointlabel.detectors``, a subclass of `Detector`.
+    """
+
+    name: str
+    title: str
+    summary: str
+    path: str
+
+    @property
+    def detector_class(self) -> type[Detector]:
+        """The class; loads torch."""
+        module, _, attribute = self.path.partition(":")
+        return getattr(import_module(f"pointlabel.detectors.{module}"), attribute)
+
+
+DETECTORS: dict[str, DetectorEntry] = {
+    entry.name: entry
+    for entry in (
+        DetectorEntry("tiny", "tiny", "a U-Net of about 0.1 M parameters that trains on a laptop", "tiny:TinyUNet"),
+    )
+}
+
+
+def get_detector(name: str) -> DetectorEntry:
+    """Return the entry called `name`; raise `InputError` naming the nearest one."""
+    try:
+        return DETECTORS[name]
+    except KeyError:
+        near = difflib.get_close_matches(name.lower(), DETECTORS, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(DETECTORS)}"
+        raise InputError(f"unknown detector {name!r}; {hint}") from None
+
+
+def build(name: str, *, in_channels: int = 1, deep_supervision: bool | None = None) -> Detector:
+    """Make a detector with fresh weights.
+
+    Parameters
+    ----------
+    name : one of `DETECTORS`.
+    in_channels : 1 for grey images, or 3, what most published weights were trained on.
+    deep_supervision : bool, optional
+        Whether the training step sees side outputs too. ``None`` takes what the paper does. Nets without side
+        outputs refuse ``True``.
+
+    Returns
+    -------
+    Detector
+        In evaluation it returns logits (B, 1, H, W) for an image (B, in_channels, H, W) of any H and W. In training it
+        returns the same, or with deep supervision a list of such maps, the one used in evaluation first.
+
+    Raises
+    ------
+    InputError
+        For an unknown name, another number of channels, or side outputs that the net does not have.
+    """
+    return get_detector(name).detector_class(in_channels=in_channels, deep_supervision=deep_supervision)
