@@ -7,20 +7,28 @@ from torch import nn
 from torch.nn import functional as F
 
 
-def conv(in_channels: int, out_channels: int, size: int = 3, *, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
-    """Convolution with bias that keeps the size of the map, apart from the stride."""
+def conv(
+    in_channels: int, out_channels: int, size: int = 3, *, stride: int = 1, dilation: int = 1, bias: bool = True
+) -> nn.Conv2d:
+    """Convolution that keeps the size of the map, apart from the stride."""
     padding = dilation * (size - 1) // 2
-    return nn.Conv2d(in_channels, out_channels, size, stride=stride, padding=padding, dilation=dilation)
+    return nn.Conv2d(in_channels, out_channels, size, stride=stride, padding=padding, dilation=dilation, bias=bias)
 
 
-def conv_bn(in_channels: int, out_channels: int, size: int = 3, *, stride: int = 1) -> nn.Sequential:
+def conv_bn(
+    in_channels: int, out_channels: int, size: int = 3, *, stride: int = 1, dilation: int = 1, bias: bool = True
+) -> nn.Sequential:
     """Convolution and batch normalisation."""
-    return nn.Sequential(conv(in_channels, out_channels, size, stride=stride), nn.BatchNorm2d(out_channels))
+    layer = conv(in_channels, out_channels, size, stride=stride, dilation=dilation, bias=bias)
+    return nn.Sequential(layer, nn.BatchNorm2d(out_channels))
 
 
-def conv_bn_relu(in_channels: int, out_channels: int, size: int = 3, *, stride: int = 1) -> nn.Sequential:
+def conv_bn_relu(
+    in_channels: int, out_channels: int, size: int = 3, *, stride: int = 1, dilation: int = 1, bias: bool = True
+) -> nn.Sequential:
     """Convolution, batch normalisation, ReLU."""
-    return nn.Sequential(*conv_bn(in_channels, out_channels, size, stride=stride), nn.ReLU(inplace=True))
+    layers = conv_bn(in_channels, out_channels, size, stride=stride, dilation=dilation, bias=bias)
+    return nn.Sequential(*layers, nn.ReLU(inplace=True))
 
 
 def upsample(x: torch.Tensor, factor: float) -> torch.Tensor:
@@ -55,7 +63,7 @@ class ResidualBlock(nn.Module):
 class PoolingResidualBlock(nn.Module):
     """Halves the map: two convolutions with a maximum between them, beside a convolution of stride 2.
 
-    The branch of stride 2 has a ReLU of its own before the sum, which the local contrast nets (MLCL-Net, ALCL-Net) share.
+    The branch of stride 2 has a ReLU of its own before the sum, in MLCL-Net and ALCL-Net alike.
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -91,17 +99,38 @@ class ChannelAttention(nn.Module):
 class SpatialAttention(nn.Module):
     """Weight in (0, 1) for each pixel, from the mean and the maximum over its channels.
 
-    Woo et al., 2018, eq. (3), a convolution of 7 x 7. Returns the weights, (B, 1, H, W).
+    Woo et al., 2018, eq. (3), a convolution of 7 x 7. Returns the weights, (B, 1, H, W). Some nets give the convolution
+    a bias, some the maximum first.
     """
 
-    def __init__(self, size: int = 7) -> None:
+    def __init__(self, size: int = 7, *, bias: bool = False, maximum_first: bool = False) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(2, 1, size, padding=size // 2, bias=False)
+        self.conv = conv(2, 1, size, bias=bias)
+        self.maximum_first = maximum_first
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the weights."""
-        pooled = torch.cat([x.mean(dim=1, keepdim=True), x.amax(dim=1, keepdim=True)], dim=1)
-        return torch.sigmoid(self.conv(pooled))
+        pooled = [x.mean(dim=1, keepdim=True), x.amax(dim=1, keepdim=True)]
+        if self.maximum_first:
+            pooled.reverse()
+        return torch.sigmoid(self.conv(torch.cat(pooled, dim=1)))
+
+
+class SqueezeExcitation(nn.Module):
+    """Channels times weights in (0, 1) that a small perceptron finds from their means.
+
+    Hu et al., "Squeeze-and-excitation networks", 2018, eq. (2) to (4), without biases.
+    """
+
+    def __init__(self, channels: int, reduction: int) -> None:
+        super().__init__()
+        self.squeeze = nn.Linear(channels, channels // reduction, bias=False)
+        self.expand = nn.Linear(channels // reduction, channels, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return a map of the same shape."""
+        weights = torch.sigmoid(self.expand(F.relu(self.squeeze(x.mean(dim=(2, 3))))))
+        return x * weights[:, :, None, None]
 
 
 class AttentionBlock(nn.Module):

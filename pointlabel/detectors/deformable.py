@@ -25,8 +25,8 @@ def deformable_conv2d(
 
         y(p) = b + sum_k w_k m_k(p) x(p + r_k + d_k(p))
 
-    where r_k is the place of tap k on the regular grid, d_k(p) its offset in pixels and m_k(p) its modulation. x between
-    pixels is bilinear, and 0 outside the image.
+    where r_k is the place of tap k on the regular grid, d_k(p) its offset in pixels and m_k(p) its modulation. Between
+    pixels x is bilinear, and outside the image it is 0.
 
     Parameters
     ----------
@@ -94,14 +94,13 @@ def _bilinear(flat: Tensor, rows: Tensor, columns: Tensor, size: tuple[int, int]
     height, width = size
     top, left = rows.floor(), columns.floor()
     down, right = rows - top, columns - left
-    out = 0
+    out = flat.new_zeros(*flat.shape[:2], *rows.shape[1:])
     for row, row_share in ((top, 1 - down), (top + 1, down)):
         for column, column_share in ((left, 1 - right), (left + 1, right)):
             inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-            index = (row.clamp(0, height - 1) * width + column.clamp(0, width - 1)).long()
-            found = flat.gather(2, index.flatten(1).unsqueeze(1).expand(-1, flat.shape[1], -1))
-            share = (row_share * column_share * inside).to(flat.dtype)
-            out = out + found.reshape(flat.shape[0], flat.shape[1], *rows.shape[1:]) * share.unsqueeze(1)
+            index = torch.where(inside, row * width + column, 0).long().flatten(1)
+            found = flat.gather(2, index.unsqueeze(1).expand(-1, flat.shape[1], -1)).reshape(out.shape)
+            out = out + found * (row_share * column_share * inside).to(flat.dtype).unsqueeze(1)
     return out
 
 
