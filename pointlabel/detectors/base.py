@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import ClassVar
 
 import torch
@@ -9,6 +11,9 @@ from torch import nn
 
 from ..errors import InputError
 from .padding import cut_back, pad_to_multiple
+
+#: Pattern at the start of a name, and what to write in its place.
+NameRule = tuple[str, str | Callable[[re.Match[str]], str]]
 
 
 class Detector(nn.Module):
@@ -25,14 +30,14 @@ class Detector(nn.Module):
     multiple : H and W that `maps` sees are multiples of this.
     has_side_outputs : whether the net can be trained with deep supervision.
     supervised_by_default : what ``deep_supervision=None`` means, where there are side outputs.
-    published_names : pairs (pattern, replacement) for `re.sub`, applied in turn: parameter names of the authors'
-        code to the names here. A pattern is anchored at the start of the name.
+    published_names : pairs (pattern, replacement) as `re.sub` takes them, applied in turn, each at the start of the
+        name: what a tensor is called in the authors' code to what it is called here.
     """
 
     multiple: ClassVar[int] = 1
     has_side_outputs: ClassVar[bool] = False
     supervised_by_default: ClassVar[bool] = True
-    published_names: ClassVar[tuple[tuple[str, str], ...]] = ()
+    published_names: ClassVar[tuple[NameRule, ...]] = ()
 
     def __init__(self, in_channels: int = 1, deep_supervision: bool | None = None) -> None:
         super().__init__()

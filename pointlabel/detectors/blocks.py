@@ -33,6 +33,8 @@ def conv_bn_relu(
 
 def upsample(x: torch.Tensor, factor: float) -> torch.Tensor:
     """Resize by `factor`, bilinear with the corner pixels on each other, as all these nets do."""
+    if factor == 1:
+        return x
     return F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=True)
 
 

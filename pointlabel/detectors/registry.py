@@ -41,6 +41,10 @@ DETECTORS: dict[str, DetectorEntry] = {
     entry.name: entry
     for entry in (
         DetectorEntry("tiny", "tiny", "a U-Net of about 0.1 M parameters that trains on a laptop", "tiny:TinyUNet"),
+        DetectorEntry("mlclnet", "MLCLNet", "local contrast learned at several scales", "mlclnet:MLCLNet"),
+        DetectorEntry("alclnet", "ALCLNet", "local contrast at five levels, joined by gates", "alclnet:ALCLNet"),
+        DetectorEntry("dnanet", "DNANet", "densely nested levels with attention", "dnanet:DNANet"),
+        DetectorEntry("mshnet", "MSHNet", "a U-Net with attention and a head at each scale", "mshnet:MSHNet"),
     )
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -25,7 +27,7 @@ class TinyUNet(Detector):
         super().__init__(in_channels, deep_supervision)
         ins = (in_channels, *CHANNELS[:-1])
         self.down = nn.ModuleList(_pair(a, b) for a, b in zip(ins, CHANNELS, strict=True))
-        self.up = nn.ModuleList(_pair(a + b, a) for a, b in zip(CHANNELS[:-1], CHANNELS[1:], strict=True))
+        self.up = nn.ModuleList(_pair(a + b, a) for a, b in pairwise(CHANNELS))
         self.head = nn.Conv2d(CHANNELS[0], 1, 1)
         init_kaiming(self)
 

@@ -1,0 +1,70 @@
+"""MSHNet: a plain U-Net with attention blocks and a head at each scale."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from .base import Detector
+from .blocks import PUBLISHED_ATTENTION_BLOCK, attention_blocks, conv, upsample
+
+CHANNELS = (16, 32, 64, 128, 256)
+DEPTH = len(CHANNELS) - 1
+
+
+class MSHNet(Detector):
+    """U-Net of five levels; the heads of the four finest are enlarged and merged by one convolution.
+
+    Liu, Liu, Zhao, Wang and Dong, "Infrared small target detection with scale and location sensitivity", CVPR 2024.
+
+    While `warming_up` is true, which a trainer sets for the first epochs as the paper does, the head of the finest
+    level is the only output. After that training with deep supervision (the paper's way) returns five maps: the merged
+    one, then the heads from fine to coarse, each enlarged to the size of the image, where the paper compares the coarse
+    heads with smaller labels. The heads are part of the net with or without deep supervision.
+
+    Attributes
+    ----------
+    warming_up : bool, False at first; it is no part of the weights.
+    """
+
+    multiple = 2**DEPTH
+    has_side_outputs = True
+    published_names = (
+        (r"conv_init\.", "stem."),
+        (r"middle_layer\.", f"down.{DEPTH}."),
+        (r"encoder_(\d)\.", r"down.\1."),
+        (r"decoder_(\d)\.", r"up.\1."),
+        (r"output_(\d)\.", r"heads.\1."),
+        (r"final\.", "merge."),
+        *PUBLISHED_ATTENTION_BLOCK,
+    )
+
+    def __init__(self, in_channels: int = 1, deep_supervision: bool | None = None) -> None:
+        super().__init__(in_channels, deep_supervision)
+        self.warming_up = False
+        self.stem = nn.Conv2d(in_channels, CHANNELS[0], 1)
+        self.down = nn.ModuleList([attention_blocks(CHANNELS[0], CHANNELS[0], 1)])
+        self.down.extend(attention_blocks(above, here, 2) for above, here in pairwise(CHANNELS))
+        self.up = nn.ModuleList(
+            attention_blocks(here + below, here, 2 if level else 1)
+            for level, (here, below) in enumerate(pairwise(CHANNELS))
+        )
+        self.heads = nn.ModuleList(nn.Conv2d(channels, 1, 1) for channels in CHANNELS[:DEPTH])
+        self.merge = conv(DEPTH, 1)
+
+    def maps(self, image: torch.Tensor) -> list[torch.Tensor]:
+        """Logits at the size of `image`: merged, then of each scale from fine to coarse."""
+        levels = [self.down[0](self.stem(image))]
+        for block in self.down[1:]:
+            levels.append(block(F.max_pool2d(levels[-1], 2)))
+        out = levels.pop()
+        scales: list[torch.Tensor] = []
+        for level in range(DEPTH - 1, -1, -1):
+            out = self.up[level](torch.cat([levels.pop(), upsample(out, 2)], dim=1))
+            if not (self.warming_up and level):
+                scales.append(upsample(self.heads[level](out), 2**level))
+        scales.reverse()
+        return scales if self.warming_up else [self.merge(torch.cat(scales, dim=1)), *scales]
