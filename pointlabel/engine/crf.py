@@ -23,11 +23,14 @@ def refine_crf(
     spatial_px: float = 8.0,
     intensity: float = 10.0,
     compatibility: float = 110.0,
+    smooth_px: float = 3.0,
+    smooth_compatibility: float = 0.0,
 ) -> NDArray[np.float64]:
     """Sharpen a mask by mean-field inference in a dense CRF (Krähenbühl and Koltun, 2011).
 
-    E(x) = sum_i -ln P_i(x_i) + compatibility sum_{i<j} n_i k_ij n_j [x_i != x_j] with
-    k_ij = exp(-|p_i - p_j|^2 / (2 spatial_px^2) - 3 (I_i - I_j)^2 / (2 intensity^2)), n_i = (sum_j k_ij)^(-1/2).
+    E(x) = sum_i -ln P_i(x_i) + sum_{i<j} (c n_i k_ij n_j + c' n'_i k'_ij n'_j) [x_i != x_j] with
+    k_ij = exp(-|p_i - p_j|^2 / (2 spatial_px^2) - 3 (I_i - I_j)^2 / (2 intensity^2)), n_i = (sum_j k_ij)^(-1/2),
+    k'_ij = exp(-|p_i - p_j|^2 / (2 smooth_px^2)), n'_i likewise, c and c' the compatibilities.
     The 3 stands for three equal channels.
 
     Parameters
@@ -35,8 +38,10 @@ def refine_crf(
     probability : (h, w) in [0, 1], the first guess of the target; clipped to [1e-5, 1 - 1e-5].
     grey : (h, w) uint8.
     n_iter : iterations of mean field, >= 0.
-    spatial_px, intensity : standard deviations in pixels and in grey levels, > 0.
-    compatibility : weight of the pairs, >= 0.
+    spatial_px, intensity : standard deviations of the bilateral pairs in pixels and in grey levels, > 0.
+    compatibility : weight of the bilateral pairs, >= 0.
+    smooth_px : standard deviation in pixels of the pairs that do not look at the grey level, > 0.
+    smooth_compatibility : their weight, >= 0; 0 leaves them out.
 
     Returns
     -------
@@ -48,8 +53,14 @@ def refine_crf(
     guess = np.asarray(probability, np.float64)
     if guess.shape != grey.shape:
         raise InputError(f"probability must have the shape of grey, {grey.shape}, got {guess.shape}")
-    if not (spatial_px > 0 and intensity > 0):
-        raise InputError(f"spatial_px and intensity must be positive, got {spatial_px:g} and {intensity:g}")
+    if not (spatial_px > 0 and intensity > 0 and smooth_px > 0):
+        raise InputError(
+            f"spatial_px, intensity and smooth_px must be positive, got {spatial_px:g}, {intensity:g}, {smooth_px:g}"
+        )
+    if not (compatibility >= 0 and smooth_compatibility >= 0):
+        raise InputError(
+            f"compatibility and smooth_compatibility must be >= 0, got {compatibility:g} and {smooth_compatibility:g}"
+        )
     first = np.clip(guess, CLIP, 1 - CLIP)
     distance = np.arange(max(grey.shape))
     step = np.arange(256)
@@ -59,7 +70,9 @@ def refine_crf(
         grey.astype(np.int64),
         np.exp(-0.5 * (distance / spatial_px) ** 2),
         np.exp(-0.5 * N_CHANNELS * (step / intensity) ** 2),
-        compatibility,
+        float(compatibility),
+        np.exp(-0.5 * (distance / smooth_px) ** 2),
+        float(smooth_compatibility),
         n_iter,
         out,
     )

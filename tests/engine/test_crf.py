@@ -8,6 +8,7 @@ import pytest
 from pointlabel import InputError
 from pointlabel.engine.crf import refine_crf
 from tests.reference import diffusion as twin
+from tests.reference import mclc as two_terms
 
 
 def scene(rng, shape):
@@ -34,6 +35,35 @@ def test_certain_guesses_equal_their_twin(rng):
     np.testing.assert_allclose(refine_crf(guess, grey), twin.crf(guess, grey, 5, 8.0, 10.0, 110.0), atol=1e-7)
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 6), (5, 1), (9, 12), (16, 15)])
+@pytest.mark.parametrize("n_iter", [1, 3])
+@pytest.mark.parametrize(("compatibility", "smooth_px", "smooth_compatibility"), [(10, 3, 3), (0, 1, 4), (0, 3, 0)])
+def test_two_terms_equal_their_twin(rng, shape, n_iter, compatibility, smooth_px, smooth_compatibility):
+    grey, probability = scene(rng, shape)
+    ours = refine_crf(
+        probability,
+        grey,
+        n_iter=n_iter,
+        spatial_px=32,
+        intensity=13,
+        compatibility=compatibility,
+        smooth_px=smooth_px,
+        smooth_compatibility=smooth_compatibility,
+    )
+    exact = two_terms.crf(probability, grey, n_iter, (32, 13, compatibility), (smooth_px, smooth_compatibility))
+    np.testing.assert_allclose(ours, exact, atol=1e-7)
+
+
+def test_smooth_pairs_fill_holes_whatever_their_grey_level(rng):
+    grey = rng.integers(0, 256, (15, 15)).astype(np.uint8)
+    guess = np.zeros(grey.shape)
+    guess[3:12, 3:12] = 0.9
+    guess[7, 7] = guess[1, 1] = 0.3
+    filled = refine_crf(guess, grey, n_iter=1, compatibility=0, smooth_px=2, smooth_compatibility=5)
+    assert filled[7, 7] > 0.5
+    assert filled[1, 1] < 0.3
+
+
 def test_holes_and_specks_follow_their_grey_level(rng):
     grey = np.full((15, 15), 50, np.uint8)
     grey[4:11, 4:11] = 200
@@ -55,5 +85,5 @@ def test_bad_arguments():
     grey = np.zeros((3, 4), np.uint8)
     with pytest.raises(InputError, match=r"probability must have the shape of grey, \(3, 4\), got \(4, 3\)"):
         refine_crf(np.zeros((4, 3)), grey)
-    with pytest.raises(InputError, match="spatial_px and intensity must be positive, got 0 and 10"):
+    with pytest.raises(InputError, match="spatial_px, intensity and smooth_px must be positive, got 0, 10, 3"):
         refine_crf(np.zeros((3, 4)), grey, spatial_px=0)
