@@ -85,7 +85,11 @@ def label_ious(true: NDArray[np.bool_], labels: ImageLabels, points: ArrayLike |
     spots = spots.reshape(-1, 2)
     if len(spots) != len(labels.targets):
         raise InputError(f"points must hold one point for each of {len(labels.targets)} targets, got {len(spots)}")
-    numbers, owners = true_targets(true, spots)
+    return owned_ious(labels, *true_targets(true, spots))
+
+
+def owned_ious(labels: ImageLabels, numbers: NDArray[np.int32], owners: NDArray[np.int64]) -> NDArray[np.float64]:
+    """As `label_ious`, with what `true_targets` found for the points: several methods can share it."""
     areas = np.bincount(numbers.ravel())
     out = np.full(len(owners), np.nan)
     for index, (target, owner) in enumerate(zip(labels.targets, owners, strict=True)):

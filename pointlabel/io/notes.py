@@ -15,6 +15,7 @@ NOTE_KINDS = {
     "no_points": "an image has no point file and no row",
     "unused_points": "a point file has no image",
     "tightness": "tightness values were left unused",
+    "empty_mask": "a true mask holds values, but none above the threshold",
     "true_area": "no true mask lies near a point",
     "manifest": "lines of the manifest could not be read",
 }

@@ -1,0 +1,250 @@
+"""Data sets as folders: ``images/`` with points, true masks and lists of ids beside it.
+
+What a data set holds is listed once (`open_dataset`, `open_images`); images are read one at a time (`read_sample`),
+by whichever process needs them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from .decode import decode_image
+from .files import read_bytes
+from .images import ImageFile, list_images, strip_suffix
+from .masks.pairs import list_masks
+from .masks.read import read_grey_mask
+from .notes import Note
+from .points.base import PointEntry
+from .points.fit import fit_points
+from .points.readers import open_points
+
+#: Kinds of points, and the folder of one-pixel images that holds each.
+POINT_FOLDERS = {"centroid": "masks_centroid", "coarse": "masks_coarse"}
+#: Folder of the lists of ids.
+SPLIT_FOLDER = "img_idx"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One image of a data set before it is read; can be pickled.
+
+    Attributes
+    ----------
+    id : path below ``images/`` without suffix.
+    image : path of the image.
+    points : its points, None where there are none.
+    mask : path of its true mask, None where masks were not asked for.
+    """
+
+    id: str
+    image: str
+    points: PointEntry | None
+    mask: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One image of a data set.
+
+    Attributes
+    ----------
+    id : as in `Entry`.
+    image : (H, W) grey levels in the depth of the file.
+    points : (N, 2) float64, (row, column), inside the image.
+    mask : (H, W) bool, the true mask, None where masks were not asked for.
+    notes : what to tell about the files.
+    sha256 : hexadecimal hash of the bytes of image and mask and of the points.
+    """
+
+    id: str
+    image: NDArray
+    points: NDArray[np.float64]
+    mask: NDArray[np.bool_] | None
+    notes: tuple[Note, ...]
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """The images of a data set in the order of their ids, or of the list that chose them.
+
+    Attributes
+    ----------
+    name : name of the folder.
+    folder : where it lies.
+    entries : one for each image.
+    """
+
+    name: str
+    folder: str
+    entries: tuple[Entry, ...]
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def first(self, n: int) -> Dataset:
+        """The same data set with its first `n` images only."""
+        return replace(self, entries=self.entries[:n])
+
+
+def open_dataset(
+    folder: str | os.PathLike[str], *, points: str = "centroid", masks: bool = True, split: str | None = None
+) -> Dataset:
+    """List a folder that holds ``images/``, ``masks/`` and ``masks_centroid/`` or ``masks_coarse/``.
+
+    Files belong together by their path without suffix; masks may carry the ending ``_pixels0``.
+
+    Parameters
+    ----------
+    folder : the data set.
+    points : a name out of `POINT_FOLDERS`.
+    masks : whether every image needs a true mask.
+    split : name of a list of ids, ``img_idx/NAME.txt`` or, where there is only one such, ``img_idx/NAME_*.txt``;
+        None takes all images.
+
+    Raises
+    ------
+    InputError
+        Where a folder, a true mask or an image of the list is missing, or two images have one id.
+    """
+    root = os.fspath(folder)
+    if points not in POINT_FOLDERS:
+        raise InputError(f"points must be one of {', '.join(POINT_FOLDERS)}, got {points!r}")
+    if not os.path.isdir(root):
+        raise InputError(f"{root}: no such folder; a data set is a folder with images/, masks/ and masks_centroid/")
+    files = list_images(_part(root, "images")).files
+    point_folder = _part(root, POINT_FOLDERS[points], f"points {points}")
+    mask_paths = list_masks(_part(root, "masks")) if masks else {}
+    if split is not None:
+        files = _chosen(files, read_split(root, split), root, split)
+    _check_rivals(files)
+    bound = open_points(point_folder).bind({file.id for file in files})
+    missing = [file.id for file in files if masks and file.id not in mask_paths]
+    if missing:
+        raise InputError(f"{root}: no true mask in masks/ for {_few(missing)}")
+    entries = tuple(Entry(f.id, f.path, bound.entries.get(f.id), mask_paths.get(f.id)) for f in files)
+    return Dataset(os.path.basename(os.path.abspath(root)), root, entries)
+
+
+def open_images(images: str | os.PathLike[str], points: str | os.PathLike[str], *, origin: str = "center") -> Dataset:
+    """List images with points from anywhere, without masks, as ``annotate`` takes them.
+
+    Parameters
+    ----------
+    images : a folder with its sub-folders, one file, or a glob.
+    points : a folder of one-pixel images, or a CSV table.
+    origin : of a table's coordinates: "center" of the first pixel, or its "corner".
+
+    Raises
+    ------
+    InputError
+        Where nothing is found, two images have one id, or no image has points.
+    """
+    found = list_images(images, skip=[os.fspath(points)])
+    _check_rivals(found.files)
+    bound = open_points(points, origin).bind(found.ids)
+    if not bound.entries:
+        raise InputError(f"{os.fspath(points)} has no points for any image of {os.fspath(images)}")
+    entries = tuple(Entry(file.id, file.path, bound.entries.get(file.id), None) for file in found.files)
+    return Dataset(os.path.basename(os.path.abspath(found.root)), found.root, entries)
+
+
+def read_split(folder: str, name: str) -> list[str]:
+    """Ids of a list of a data set in the order of the file, each once.
+
+    Blank lines are left out; ids may carry the suffix of an image and a leading ``/``.
+
+    Raises
+    ------
+    InputError
+        Where there is no such list, or it holds no id.
+    """
+    path = _split_path(folder, name.removesuffix(".txt"))
+    try:
+        text = read_bytes(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: a list of ids must be UTF-8 text ({error})") from error
+    ids = [strip_suffix(line.strip().replace("\\", "/").lstrip("/")) for line in text.splitlines() if line.strip()]
+    if not ids:
+        raise InputError(f"{path}: the list holds no id")
+    return list(dict.fromkeys(ids))
+
+
+def read_sample(entry: Entry) -> Sample:
+    """Read one image with its points and its true mask.
+
+    Raises
+    ------
+    InputError
+        Where a file cannot be read, or the mask has another size than the image.
+    """
+    data = read_bytes(entry.image)
+    image, notes = decode_image(data, entry.image)
+    shape = (image.shape[0], image.shape[1])
+    digest = hashlib.sha256(hashlib.sha256(data).digest())
+    points = np.zeros((0, 2))
+    if entry.points is not None:
+        given = entry.points.load()
+        fitted = fit_points(given, shape)
+        points, notes = fitted.points, notes + fitted.notes
+        digest.update(given.sha256.encode())
+    mask = None
+    if entry.mask is not None:
+        digest.update(hashlib.sha256(read_bytes(entry.mask)).digest())
+        grey = read_grey_mask(entry.mask)
+        mask = grey.mask()
+        if mask.shape != shape:
+            sizes = f"{mask.shape[1]} x {mask.shape[0]}, its image {shape[1]} x {shape[0]}"
+            raise InputError(f"{entry.mask}: the true mask is {sizes}")
+        complaint = grey.complaint()
+        if complaint:
+            notes += (Note("empty_mask", complaint),)
+    return Sample(entry.id, image, points, mask, notes, digest.hexdigest())
+
+
+def _part(root: str, name: str, what: str = "a data set") -> str:
+    path = os.path.join(root, name)
+    if not os.path.isdir(path):
+        there = sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith("."))
+        raise InputError(f"{root}: {what} needs the folder {name}/; it holds {', '.join(there) or 'no folder'}")
+    return path
+
+
+def _split_path(root: str, name: str) -> str:
+    folder = _part(root, SPLIT_FOLDER, f"split {name}")
+    names = sorted(os.path.splitext(file)[0] for file in os.listdir(folder) if file.endswith(".txt"))
+    longer = [each for each in names if each.startswith(f"{name}_")]
+    chosen = name if name in names else longer[0] if len(longer) == 1 else None
+    if chosen is None:
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names) or 'no lists'}"
+        raise InputError(f"{folder}: there is no list {name}.txt; {hint}")
+    return os.path.join(folder, f"{chosen}.txt")
+
+
+def _chosen(files: Sequence[ImageFile], ids: list[str], root: str, split: str) -> tuple[ImageFile, ...]:
+    by_id = {file.id: file for file in files}
+    missing = [name for name in ids if name not in by_id]
+    if missing:
+        raise InputError(f"{root}: split {split} names images that images/ does not hold: {_few(missing)}")
+    return tuple(by_id[name] for name in ids)
+
+
+def _check_rivals(files: Sequence[ImageFile]) -> None:
+    for file in files:
+        if file.rivals:
+            both = ", ".join((file.shown, *file.rivals))
+            raise InputError(f"{both}: images with the same id {file.id}; rename one")
+
+
+def _few(names: list[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
