@@ -1,0 +1,66 @@
+"""What all loss modules share: one way to be called, side outputs, the reduction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from ..errors import InputError
+from ._batch import Reduction, check_reduction, reduce_samples
+
+
+class Loss(nn.Module):
+    """Base of the losses. A subclass writes `per_sample`.
+
+    Parameters
+    ----------
+    reduction : "mean" over the samples, or "none": one number a sample, for a trainer that weights them.
+    """
+
+    def __init__(self, *, reduction: Reduction = "mean") -> None:
+        super().__init__()
+        check_reduction(reduction)
+        self.reduction: Reduction = reduction
+
+    def per_sample(
+        self, logits: torch.Tensor, target: torch.Tensor, image: torch.Tensor | None, epoch: int | None
+    ) -> torch.Tensor:
+        """Loss of each sample, (B,)."""
+        raise NotImplementedError
+
+    def forward(
+        self,
+        logits: torch.Tensor | Sequence[torch.Tensor],
+        target: torch.Tensor,
+        *,
+        image: torch.Tensor | None = None,
+        epoch: int | None = None,
+    ) -> torch.Tensor:
+        """Measure the loss.
+
+        Parameters
+        ----------
+        logits : (B, 1, H, W) or (B, H, W) floating point, or with deep supervision a sequence of them, of which each
+            counts alike.
+        target : real in [0, 1] or bool, the shape of one map of logits.
+        image : (B, C, H, W) or (B, H, W), optional
+            What the detector saw, for losses that look at it.
+        epoch : int, optional
+            Epoch as the trainer counts it, for losses with a warm-up; ``None`` means that the warm-up is over.
+
+        Returns
+        -------
+        () or (B,) float32, or float64 where the logits are.
+        """
+        maps = [logits] if isinstance(logits, torch.Tensor) else list(logits)
+        if not maps:
+            raise InputError("logits must hold at least one map, got an empty sequence")
+        losses = [self.per_sample(each, target, image, epoch) for each in maps]
+        return reduce_samples(losses[0] if len(losses) == 1 else torch.stack(losses).mean(0), self.reduction)
+
+    def extra_repr(self) -> str:
+        """Options, for print and logs."""
+        options = {name: value for name, value in vars(self).items() if name[0] != "_" and name != "training"}
+        return ", ".join(f"{name}={value!r}" for name, value in options.items())

@@ -1,0 +1,56 @@
+"""Dice loss: twice the intersection over the sum of the areas."""
+
+from __future__ import annotations
+
+import torch
+
+from ._batch import Reduction, as_batch, check_smooth, measure_areas, reduce_samples
+from .base import Loss
+
+
+def dice_loss(
+    logits: torch.Tensor, target: torch.Tensor, *, smooth: float = 1.0, reduction: Reduction = "mean"
+) -> torch.Tensor:
+    r"""Measure one minus the soft Dice coefficient.
+
+    .. math:: L = 1 - \frac{2 \sum p\,t + s}{\sum p + \sum t + s}, \quad p = \sigma(\text{logits})
+
+    Parameters
+    ----------
+    logits : (B, 1, H, W) or (B, H, W) floating point.
+    target : real in [0, 1] or bool, same shape.
+    smooth : s, in pixels, positive; see `soft_iou_loss` on samples without a target.
+    reduction : "mean" over the samples or "none".
+
+    Returns
+    -------
+    () or (B,) float32, or float64 where the logits are, in [0, 1).
+
+    Raises
+    ------
+    InputError
+        For other shapes, targets outside [0, 1] (looked for on the CPU), or options out of range.
+
+    References
+    ----------
+    F. Milletari, N. Navab, S.-A. Ahmadi: V-Net, 3DV 2016.
+    """
+    check_smooth(smooth)
+    values, mask = as_batch(logits, target)
+    areas = measure_areas(values.sigmoid(), mask)
+    return reduce_samples(1 - (2 * areas.both + smooth) / (areas.predicted + areas.target + smooth), reduction)
+
+
+class DiceLoss(Loss):
+    """Module of `dice_loss`."""
+
+    def __init__(self, *, smooth: float = 1.0, reduction: Reduction = "mean") -> None:
+        super().__init__(reduction=reduction)
+        check_smooth(smooth)
+        self.smooth = smooth
+
+    def per_sample(
+        self, logits: torch.Tensor, target: torch.Tensor, image: torch.Tensor | None, epoch: int | None
+    ) -> torch.Tensor:
+        """Loss of each sample, (B,)."""
+        return dice_loss(logits, target, smooth=self.smooth, reduction="none")

@@ -1,0 +1,75 @@
+"""Focal loss: cross entropy that looks away from pixels which are already right."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional
+
+from ._batch import Reduction, as_batch, check_option, reduce_samples
+from .base import Loss
+
+
+def focal_loss(
+    logits: torch.Tensor,
+    target: torch.Tensor,
+    *,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    reduction: Reduction = "mean",
+) -> torch.Tensor:
+    r"""Measure the focal loss, averaged over the pixels of each sample.
+
+    .. math:: L = -\frac{1}{HW} \sum \alpha\,t\,(1 - p)^\gamma \ln p + (1 - \alpha)(1 - t)\,p^\gamma \ln(1 - p)
+
+    with p the sigmoid of the logits; a soft target t shares its pixel between both terms.
+
+    Parameters
+    ----------
+    logits : (B, 1, H, W) or (B, H, W) floating point.
+    target : real in [0, 1] or bool, same shape.
+    alpha : weight of the target's pixels, in [0, 1].
+    gamma : how fast easy pixels fade, not negative; 0 leaves the weighted cross entropy.
+    reduction : "mean" over the samples or "none".
+
+    Returns
+    -------
+    () or (B,) float32, or float64 where the logits are, not negative.
+
+    Raises
+    ------
+    InputError
+        For other shapes, targets outside [0, 1] (looked for on the CPU), or options out of range.
+
+    References
+    ----------
+    T.-Y. Lin et al.: Focal Loss for Dense Object Detection, ICCV 2017, eq. 5.
+    """
+    _check(alpha, gamma)
+    values, mask = as_batch(logits, target)
+    # Half precision overflows to infinity, and 0 times infinity would be NaN.
+    values = values.nan_to_num(nan=torch.nan, posinf=1e4, neginf=-1e4)
+    log_p, log_q = functional.logsigmoid(values), functional.logsigmoid(-values)
+    # exp(gamma log q) rather than q ** gamma, whose slope at q = 0 is infinite for gamma below 1.
+    hit = alpha * mask * (gamma * log_q).exp() * log_p
+    miss = (1 - alpha) * (1 - mask) * (gamma * log_p).exp() * log_q
+    return reduce_samples(-(hit + miss).mean((1, 2)), reduction)
+
+
+class FocalLoss(Loss):
+    """Module of `focal_loss`."""
+
+    def __init__(self, *, alpha: float = 0.25, gamma: float = 2.0, reduction: Reduction = "mean") -> None:
+        super().__init__(reduction=reduction)
+        _check(alpha, gamma)
+        self.alpha, self.gamma = alpha, gamma
+
+    def per_sample(
+        self, logits: torch.Tensor, target: torch.Tensor, image: torch.Tensor | None, epoch: int | None
+    ) -> torch.Tensor:
+        """Loss of each sample, (B,)."""
+        return focal_loss(logits, target, alpha=self.alpha, gamma=self.gamma, reduction="none")
+
+
+def _check(alpha: float, gamma: float) -> None:
+    check_option("alpha", alpha, 0, 1)
+    check_option("gamma", gamma, 0)

@@ -1,0 +1,70 @@
+"""Location loss: where the probabilities lie, as angle and length seen from the image's first pixel."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from ._batch import Reduction, as_batch, reduce_samples
+from .base import Loss
+
+_TINY = 1e-8  # as published
+
+
+def location_loss(logits: torch.Tensor, target: torch.Tensor, *, reduction: Reduction = "mean") -> torch.Tensor:
+    r"""Measure how far apart prediction and target lie, in polar coordinates.
+
+    With x = column / W and y = row / H in [0, 1), and means over all pixels, a map m has its place at
+
+    .. math:: (\bar x, \bar y) = (\mathrm{mean}(x\,m), \mathrm{mean}(y\,m)), \quad
+        d = \sqrt{\bar x^2 + \bar y^2}, \quad \theta = \arctan(\bar y / \bar x)
+
+    .. math:: L = 1 - \frac{\min(d_p, d_t)}{\max(d_p, d_t)} + \frac{4}{\pi^2} (\theta_p - \theta_t)^2
+
+    The means are not divided by the area, so the length feels the area too; as published, 1e-8 is added to both
+    denominators and under the root.
+
+    Parameters
+    ----------
+    logits : (B, 1, H, W) or (B, H, W) floating point.
+    target : real in [0, 1] or bool, same shape.
+    reduction : "mean" over the samples or "none".
+
+    Returns
+    -------
+    () or (B,) float32, or float64 where the logits are, in [0, 2].
+
+    Raises
+    ------
+    InputError
+        For other shapes, targets outside [0, 1] (looked for on the CPU), or another reduction.
+
+    References
+    ----------
+    Q. Liu et al.: Infrared Small Target Detection with Scale and Location Sensitivity, CVPR 2024.
+    """
+    values, mask = as_batch(logits, target)
+    length_p, angle_p = _polar(values.sigmoid())
+    length_t, angle_t = _polar(mask)
+    length = 1 - torch.minimum(length_p, length_t) / (torch.maximum(length_p, length_t) + _TINY)
+    return reduce_samples(length + 4 / math.pi**2 * (angle_p - angle_t).square(), reduction)
+
+
+def _polar(mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Length and angle of each mask's place, both (B,)."""
+    height, width = mask.shape[-2:]
+    x, y = (torch.arange(size, dtype=mask.dtype, device=mask.device) / size for size in (width, height))
+    mean_x = (mask.sum(1) * x).sum(1) / (height * width)
+    mean_y = (mask.sum(2) * y).sum(1) / (height * width)
+    return (mean_x.square() + mean_y.square() + _TINY).sqrt(), (mean_y / (mean_x + _TINY)).atan()
+
+
+class LocationLoss(Loss):
+    """Module of `location_loss`."""
+
+    def per_sample(
+        self, logits: torch.Tensor, target: torch.Tensor, image: torch.Tensor | None, epoch: int | None
+    ) -> torch.Tensor:
+        """Loss of each sample, (B,)."""
+        return location_loss(logits, target, reduction="none")

@@ -1,0 +1,102 @@
+"""The table of losses: name -> where its class lives, imported on use, and `build_loss`, which makes one."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError, MissingExtraError
+
+if TYPE_CHECKING:
+    from .base import Loss
+
+
+@dataclass(frozen=True, slots=True)
+class LossEntry:
+    """One loss.
+
+    Attributes
+    ----------
+    name : what users type.
+    summary : one line for listings.
+    path : ``module:class`` under ``pointlabel.losses``, a subclass of `Loss`.
+    fixed : options of the class that the name decides.
+    needs_image : whether it has to be called with ``image=``.
+    """
+
+    name: str
+    summary: str
+    path: str
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    needs_image: bool = False
+
+    @property
+    def loss_class(self) -> type[Loss]:
+        """The class; loads torch."""
+        module, _, attribute = self.path.partition(":")
+        try:
+            return getattr(import_module(f"pointlabel.losses.{module}"), attribute)
+        except ModuleNotFoundError as error:
+            if error.name != "torch":
+                raise
+            raise MissingExtraError("the losses need torch: pip install 'pointlabel[train]'") from None
+
+
+LOSSES: dict[str, LossEntry] = {
+    entry.name: entry
+    for entry in (
+        LossEntry("soft-iou", "one minus the soft IoU", "iou:SoftIoULoss"),
+        LossEntry("dice", "one minus the soft Dice coefficient", "dice:DiceLoss"),
+        LossEntry("focal", "cross entropy that looks away from easy pixels", "focal:FocalLoss"),
+        LossEntry("sls", "MSHNet's: IoU weighted by the areas' variance, and the location", "scale:SLSLoss"),
+        LossEntry("ratio", "the same, weighted by the areas' ratio", "scale:ScaleLoss", {"kind": "ratio"}),
+        LossEntry("diff", "the same, by their absolute difference", "scale:ScaleLoss", {"kind": "absolute"}),
+        LossEntry("signed", "the same, by their signed difference", "scale:ScaleLoss", {"kind": "signed"}),
+        LossEntry("reem", "sls less a reward, larger for dim targets", "reem:REEMLoss", needs_image=True),
+    )
+}
+
+
+def get_loss(name: str) -> LossEntry:
+    """Return the entry called `name`; raise `InputError` naming the nearest one."""
+    try:
+        return LOSSES[name]
+    except KeyError:
+        near = difflib.get_close_matches(name.lower(), LOSSES, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(LOSSES)}"
+        raise InputError(f"unknown loss {name!r}; {hint}") from None
+
+
+def build_loss(name: str, **options: Any) -> Loss:
+    """Make a loss.
+
+    Parameters
+    ----------
+    name : one of `LOSSES`.
+    **options
+        Keyword arguments of its class, such as ``reduction="none"``, but for those that the name decides.
+
+    Returns
+    -------
+    Loss
+        A module called as ``loss(logits, target, image=image, epoch=epoch)``, whatever the name.
+
+    Raises
+    ------
+    InputError
+        For an unknown name or option, or an option out of range.
+    MissingExtraError
+        Where torch is not installed.
+    """
+    entry = get_loss(name)
+    known = [option for option in inspect.signature(entry.loss_class).parameters if option not in entry.fixed]
+    for option in options:
+        if option not in known:
+            near = difflib.get_close_matches(option, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"
+            raise InputError(f"loss {entry.name} has no option {option}; {hint}")
+    return entry.loss_class(**entry.fixed, **options)

@@ -1,0 +1,195 @@
+"""The scale family: soft IoU times a weight that says how well the areas agree, plus the location loss."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import torch
+
+from ..errors import InputError
+from ._batch import Reduction, as_batch, check_option, check_smooth, measure_areas, reduce_samples
+from .base import Loss
+from .location import location_loss
+
+Kind = Literal["variance", "ratio", "absolute", "signed"]
+
+
+def scale_weight(
+    predicted: torch.Tensor, target: torch.Tensor, *, kind: Kind = "variance", smooth: float = 1e-6
+) -> torch.Tensor:
+    r"""Weight the IoU by how well two areas agree: 1 where they are equal, less elsewhere.
+
+    With the areas :math:`A_p`, :math:`A_t` and their signed difference :math:`d = A_p - A_t`,
+
+    .. math:: w = \frac{\min(A_p, A_t) + \delta}{\max(A_p, A_t) + \delta}, \qquad \delta = \begin{cases}
+        (d / 2)^2 & \text{variance: MSHNet's} \\ 0 & \text{ratio} \\ |d| & \text{absolute} \\
+        \max(d, 0) & \text{signed} \end{cases}
+
+    The variance grows faster than d, so its weight falls only to :math:`|d| = 2 \sqrt{A_t}` and then returns to 1. The
+    other three fall strictly with :math:`|d|` on either side of 0, for any :math:`A_t > 0`. The lowest weight of
+    "absolute" is 1/2, that of "ratio" is 0; "signed" is as mild as "absolute" where the prediction is too large and as
+    strict as "ratio" where it is too small. All four fall alike where d is small: :math:`w \approx 1 - |d| / A_t`.
+
+    Parameters
+    ----------
+    predicted, target : areas in pixels, not negative, of shapes that broadcast.
+    kind : "variance", "ratio", "absolute" or "signed".
+    smooth : pixels added to numerator and denominator, positive.
+
+    Returns
+    -------
+    Tensor of the broadcast shape, in (0, 1].
+
+    Raises
+    ------
+    InputError
+        For another kind, or a smooth that is not positive.
+
+    References
+    ----------
+    Q. Liu et al.: Infrared Small Target Detection with Scale and Location Sensitivity, CVPR 2024 (variance).
+    """
+    _check_kind(kind)
+    check_smooth(smooth)
+    difference = predicted - target
+    if kind == "variance":
+        softening = (difference / 2).square()
+    elif kind == "ratio":
+        softening = torch.zeros_like(difference)
+    elif kind == "absolute":
+        softening = difference.abs()
+    else:
+        softening = difference.clamp_min(0)
+    low, high = torch.minimum(predicted, target), torch.maximum(predicted, target)
+    return (low + softening + smooth) / (high + softening + smooth)
+
+
+def scale_loss(
+    logits: torch.Tensor,
+    target: torch.Tensor,
+    *,
+    kind: Kind = "variance",
+    location: bool = True,
+    smooth: float = 1e-6,
+    epoch: int | None = None,
+    warm_up_epochs: int = 5,
+    reduction: Reduction = "mean",
+) -> torch.Tensor:
+    r"""Measure a loss that is sensitive to scale and location.
+
+    .. math:: L = 1 - w(A_p, A_t)\,\mathrm{IoU} + L_{\mathrm{location}}
+
+    with `scale_weight`, `soft_iou` and `location_loss`; up to the end of the warm-up 1 - IoU.
+
+    Parameters
+    ----------
+    logits : (B, 1, H, W) or (B, H, W) floating point.
+    target : real in [0, 1] or bool, same shape.
+    kind : "variance" (MSHNet's SLS), "ratio", "absolute" or "signed".
+    location : whether the location loss is added.
+    smooth : pixels added to numerators and denominators, positive; the published loss has none, which 1e-6 repeats
+        without dividing by 0. See `soft_iou_loss` on samples without a target.
+    epoch : int, optional
+        The warm-up lasts while ``epoch <= warm_up_epochs``; ``None`` means that it is over.
+    warm_up_epochs : not negative.
+    reduction : "mean" over the samples or "none".
+
+    Returns
+    -------
+    () or (B,) float32, or float64 where the logits are, in [0, 3].
+
+    Raises
+    ------
+    InputError
+        For other shapes, targets outside [0, 1] (looked for on the CPU), or options out of range.
+
+    References
+    ----------
+    Q. Liu et al.: Infrared Small Target Detection with Scale and Location Sensitivity, CVPR 2024.
+    """
+    _check(kind, smooth, warm_up_epochs)
+    values, mask = as_batch(logits, target)
+    areas = measure_areas(values.sigmoid(), mask)
+    iou = areas.iou(smooth)
+    if epoch is not None and epoch <= warm_up_epochs:
+        return reduce_samples(1 - iou, reduction)
+    loss = 1 - scale_weight(areas.predicted, areas.target, kind=kind, smooth=smooth) * iou
+    if location:
+        loss = loss + location_loss(logits, target, reduction="none")
+    return reduce_samples(loss, reduction)
+
+
+def sls_loss(
+    logits: torch.Tensor,
+    target: torch.Tensor,
+    *,
+    location: bool = True,
+    smooth: float = 1e-6,
+    epoch: int | None = None,
+    warm_up_epochs: int = 5,
+    reduction: Reduction = "mean",
+) -> torch.Tensor:
+    """Measure MSHNet's scale and location sensitive loss: `scale_loss` with ``kind="variance"``."""
+    return scale_loss(
+        logits,
+        target,
+        kind="variance",
+        location=location,
+        smooth=smooth,
+        epoch=epoch,
+        warm_up_epochs=warm_up_epochs,
+        reduction=reduction,
+    )
+
+
+class ScaleLoss(Loss):
+    """Module of `scale_loss`."""
+
+    def __init__(
+        self,
+        *,
+        kind: Kind = "variance",
+        location: bool = True,
+        smooth: float = 1e-6,
+        warm_up_epochs: int = 5,
+        reduction: Reduction = "mean",
+    ) -> None:
+        super().__init__(reduction=reduction)
+        _check(kind, smooth, warm_up_epochs)
+        self.kind: Kind = kind
+        self.location, self.smooth, self.warm_up_epochs = location, smooth, warm_up_epochs
+
+    def per_sample(
+        self, logits: torch.Tensor, target: torch.Tensor, image: torch.Tensor | None, epoch: int | None
+    ) -> torch.Tensor:
+        """Loss of each sample, (B,)."""
+        return scale_loss(
+            logits,
+            target,
+            kind=self.kind,
+            location=self.location,
+            smooth=self.smooth,
+            epoch=epoch,
+            warm_up_epochs=self.warm_up_epochs,
+            reduction="none",
+        )
+
+
+class SLSLoss(ScaleLoss):
+    """Module of `sls_loss`."""
+
+    def __init__(
+        self, *, location: bool = True, smooth: float = 1e-6, warm_up_epochs: int = 5, reduction: Reduction = "mean"
+    ) -> None:
+        super().__init__(location=location, smooth=smooth, warm_up_epochs=warm_up_epochs, reduction=reduction)
+
+
+def _check(kind: str, smooth: float, warm_up_epochs: int) -> None:
+    _check_kind(kind)
+    check_smooth(smooth)
+    check_option("warm_up_epochs", warm_up_epochs, 0)
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in get_args(Kind):
+        raise InputError(f"kind must be one of {', '.join(get_args(Kind))}, got {kind!r}")
