@@ -27,6 +27,7 @@ class Detector(nn.Module):
 
     Attributes
     ----------
+    name : what `build` was asked for.
     multiple : H and W that `maps` sees are multiples of this.
     has_side_outputs : whether the net can be trained with deep supervision.
     supervised_by_default : what ``deep_supervision=None`` means, where there are side outputs.
@@ -34,6 +35,7 @@ class Detector(nn.Module):
         name: what a tensor is called in the authors' code to what it is called here.
     """
 
+    name: str = ""
     multiple: ClassVar[int] = 1
     has_side_outputs: ClassVar[bool] = False
     supervised_by_default: ClassVar[bool] = True

@@ -81,4 +81,6 @@ def build(name: str, *, in_channels: int = 1, deep_supervision: bool | None = No
     InputError
         For an unknown name, another number of channels, or side outputs that the net does not have.
     """
-    return get_detector(name).detector_class(in_channels=in_channels, deep_supervision=deep_supervision)
+    detector = get_detector(name).detector_class(in_channels=in_channels, deep_supervision=deep_supervision)
+    detector.name = name
+    return detector
