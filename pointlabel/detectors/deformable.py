@@ -107,8 +107,8 @@ def _bilinear(flat: Tensor, rows: Tensor, columns: Tensor, size: tuple[int, int]
 class DeformableConv2d(nn.Module):
     """Deformable convolution that finds its offsets and modulation by a plain convolution of the same shape.
 
-    Offsets start at 0 and the modulation at 1/2: at first the layer is half a plain convolution (Zhu et al., section
-    4.1). The output has the size of the input; kernels are odd.
+    Offsets start at 0 and the modulation at 1/2 (Zhu et al., 2019): at first the layer is half a plain convolution. The
+    output has the size of the input; kernels are odd.
 
     Parameters
     ----------
@@ -125,8 +125,8 @@ class DeformableConv2d(nn.Module):
         bound = 1 / math.sqrt(in_channels * n_taps)
         nn.init.uniform_(self.weight, -bound, bound)
         self.offset = nn.Conv2d(in_channels, 3 * n_taps, kernel_size, padding=self.padding)
-        nn.init.zeros_(self.offset.weight)
-        nn.init.zeros_(self.offset.bias)
+        for parameter in self.offset.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, D, H, W)."""

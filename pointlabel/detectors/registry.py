@@ -45,6 +45,11 @@ DETECTORS: dict[str, DetectorEntry] = {
         DetectorEntry("alclnet", "ALCLNet", "local contrast at five levels, joined by gates", "alclnet:ALCLNet"),
         DetectorEntry("dnanet", "DNANet", "densely nested levels with attention", "dnanet:DNANet"),
         DetectorEntry("mshnet", "MSHNet", "a U-Net with attention and a head at each scale", "mshnet:MSHNet"),
+        DetectorEntry("isnet", "ISNet", "a residual U-Net led by a branch that finds edges", "isnet:ISNet"),
+        DetectorEntry("uiunet", "UIUNet", "a U-Net whose blocks are U-Nets, by far the largest", "uiunet:UIUNet"),
+        DetectorEntry("gglnet", "GGLNet", "five levels guided by the gradient of the image", "gglnet:GGLNet"),
+        DetectorEntry("msdanet", "MSDANet", "many receptive fields and wavelet attention", "msdanet:MSDANet"),
+        DetectorEntry("unet-ca", "U-Net-CA", "a U-Net with channel attention, to compare parts in", "unet_ca:UNetCA"),
     )
 }
 
