@@ -12,6 +12,7 @@ from pointlabel import __version__
 from .annotate import annotate
 from .evaluate import evaluate
 from .points import points
+from .weights import weights
 
 
 class CommandGroup(click.Group):
@@ -53,3 +54,4 @@ def main(verbose: bool, quiet: bool) -> None:
 main.add_command(annotate)
 main.add_command(evaluate)
 main.add_command(points)
+main.add_command(weights)

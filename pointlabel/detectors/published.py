@@ -118,9 +118,8 @@ def read_checkpoint(path: str | Path) -> dict[str, torch.Tensor]:
         Where the file cannot be read, is cut short, would run code, or holds no state dict.
     """
     recent = tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 6)
-    stand_ins: list[Any] = [
-        (_Skipped, name) for name in _NUMPY_NAMES
-    ]  # older torch refuses files with numbers of numpy
+    # Older torch refuses a file with numbers of numpy.
+    stand_ins: list[Any] = [(_Skipped, name) for name in _NUMPY_NAMES]
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(stand_ins) if recent else nullcontext():
             warnings.simplefilter("ignore")  # about old kinds of files: they are read or refused
@@ -203,7 +202,7 @@ def _best_match(tensors: dict[str, torch.Tensor], name: str, path: str | Path) -
     by_default = detector_class.has_side_outputs and detector_class.supervised_by_default
     supervisions = (by_default, not by_default) if detector_class.has_side_outputs else (False,)
     reports = [_match(tensors, _blank(name, *choice), path) for choice in product((1, 3), supervisions)]
-    return max(reports, key=lambda report: (report.complete, report.n_matched - len(report.missing)))
+    return max(reports, key=lambda report: (report.complete, report.n_matched))
 
 
 def _blank(name: str, in_channels: int, deep_supervision: bool) -> Detector:

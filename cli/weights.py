@@ -1,0 +1,72 @@
+"""``pointlabel weights``: weights of detectors from files that others have published."""
+
+from __future__ import annotations
+
+import click
+
+from pointlabel.detectors.registry import DETECTORS
+
+
+@click.group()
+def weights() -> None:
+    """Weights of detectors."""
+
+
+@weights.command("import")
+@click.argument("file", metavar="FILE", type=click.Path(exists=True, dir_okay=False))
+@click.option("--model", required=True, type=click.Choice(list(DETECTORS)), help="The detector that FILE belongs to.")
+@click.option("-o", "--out", required=True, type=click.Path(dir_okay=False), help="What to write, *.safetensors.")
+@click.option("--partial", is_flag=True, help="Keep what fits; the other tensors get fresh weights.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the fresh weights.")
+@click.pass_context
+def import_weights(ctx: click.Context, file: str, model: str, out: str, partial: bool, seed: int) -> None:
+    """Take over the weights in FILE, a checkpoint of the code that the detector's authors published.
+
+    FILE is what torch saved, as .pth, .pth.tar or .pkl.
+    Only tensors and plain containers are read: a file that would run code is refused. Names are matched, and OUT gets
+    the weights as safetensors. Beside it, with the suffix .json, lies what became of each tensor.
+
+    \b
+    Example:
+        pointlabel weights import DNANet.pth.tar --model dnanet -o dnanet.safetensors
+    """
+    import json
+
+    from pointlabel.errors import MissingExtraError, PointLabelError
+    from pointlabel.io.files import write_whole
+
+    if not out.endswith(".safetensors"):
+        raise click.UsageError(f"--out must end in .safetensors, got {out}")
+    try:
+        import torch
+
+        from pointlabel.detectors.published import import_published
+        from pointlabel.detectors.weights import weights_to_bytes
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(f"weights needs {error.name}: pip install 'pointlabel[train]'") from error
+
+    torch.manual_seed(seed)
+    detector, report = import_published(file, model)
+    if not ctx.find_root().params.get("quiet"):
+        for text, number in (
+            ("tensors of the detector", report.n_tensors),
+            ("matched by name", len(report.matched)),
+            ("matched by order and shape", len(report.matched_by_order)),
+            ("missing in the file", len(report.missing)),
+            ("unexpected in the file", len(report.unexpected)),
+            ("of another shape", len(report.shape_mismatch)),
+        ):
+            click.echo(f"{text:28}{number:5}")
+    if not report.complete and not partial:
+        raise PointLabelError(f"{report.complaint()}; --partial keeps what fits")
+    if report.matched_by_order:
+        click.echo(
+            f"warning: {len(report.matched_by_order)} tensors have names that are not known here, and only their order "
+            f"and shape speak for their place (the first: {report.matched_by_order[0][0]})",
+            err=True,
+        )
+    notes = out.removesuffix(".safetensors") + ".json"
+    write_whole(out, weights_to_bytes(detector))
+    write_whole(notes, (json.dumps(report.as_dict(), indent=1) + "\n").encode())
+    channels, supervised = report.in_channels, "with" if report.deep_supervision else "without"
+    click.echo(f"{model} for {channels}-channel images, {supervised} deep supervision, written to {out} and {notes}")
