@@ -53,6 +53,19 @@ from .options import (
     help="What a method of the published kind may know of a target's size; oracle needs --masks.",
 )
 @click.option("--masks", metavar="DIR", type=click.Path(), help="True masks, for --size-prior oracle only.")
+@click.option(
+    "--checkpoint",
+    metavar="DIR",
+    type=click.Path(),
+    help="Folder with a trained model, for the methods that need one (sam, sam2). Nothing is ever downloaded.",
+)
+@click.option(
+    "--refine",
+    type=click.Choice(["none", "crf"]),
+    default="none",
+    show_default=True,
+    help="Sharpen the labels of any method by a dense CRF.",
+)
 @jobs_option
 @seed_option
 @click.option("--soft", is_flag=True, help="Write 16-bit soft labels to OUT/soft.")
@@ -82,6 +95,8 @@ def annotate(
     origin: str,
     size_prior: str | None,
     masks: str | None,
+    checkpoint: str | None,
+    refine: str,
     jobs: int,
     seed: int,
     soft: bool,
@@ -114,7 +129,8 @@ def annotate(
         raise InputError("--masks is read with --size-prior oracle only; leave it out")
     if size_prior == "oracle" and masks is None:
         raise InputError("--size-prior oracle needs the true masks: --masks DIR")
-    params = build_params(method, {**ctx.meta.get(PARAMS_KEY, {}), **parse_assignments(assignments)}, size_prior)
+    changes = {**ctx.meta.get(PARAMS_KEY, {}), **parse_assignments(assignments)}
+    params = build_params(method, changes, size_prior, checkpoint)
     quiet = bool(ctx.find_root().params.get("quiet"))
     if not quiet:
         _say_when_kernels_compile(method)
@@ -131,6 +147,7 @@ def annotate(
                 seed=seed,
                 origin=origin,
                 true_masks=masks,
+                refine=None if refine == "none" else refine,
                 soft=soft,
                 instances=instances,
                 overlay=overlay,

@@ -13,13 +13,25 @@ PARAMS_KEY = "pointlabel.params"
 
 
 def _check_method(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    from pointlabel.errors import InputError
-    from pointlabel.methods import get_method
+    import warnings
 
-    try:
-        get_method(value)
-    except InputError as error:
-        raise click.BadParameter(str(error), ctx, param) from error
+    from pointlabel.errors import InputError
+    from pointlabel.methods import METHODS, MethodWarning, get_method
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", MethodWarning)
+        list(METHODS)  # so that a package whose method is left out is named
+        try:
+            get_method(value)
+        except InputError as error:
+            raise click.BadParameter(str(error), ctx, param) from error
+    quiet = bool(ctx.find_root().params.get("quiet"))
+    for warning in caught:
+        if issubclass(warning.category, MethodWarning):
+            if not quiet:
+                click.echo(f"warning: {warning.message}", err=True)
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
     return value
 
 

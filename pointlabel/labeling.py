@@ -15,6 +15,8 @@ from .errors import InputError
 from .methods import get_method
 from .types import ImageLabels, LabelRequest, TargetLabel
 
+REFINEMENTS = ("crf",)
+
 
 def annotate(
     image: ArrayLike,
@@ -25,6 +27,7 @@ def annotate(
     tightness: ArrayLike = 0.5,
     polarity: str = "bright",
     true_area: ArrayLike | None = None,
+    refine: str | None = None,
     rng: int | np.random.Generator | None = 0,
 ) -> ImageLabels:
     """Label the targets of one image from one point each.
@@ -38,6 +41,7 @@ def annotate(
     tightness : number or (N,) numbers in [0, 1]: 0 puts the border at 5 % of the local contrast, 1 at 60 %.
     polarity : "bright", "dark", or "auto", which decides for each point.
     true_area : (N,) areas of the true masks in pixels, used by ``size_prior="oracle"`` and nothing else.
+    refine : "crf" sharpens every label by a dense CRF, whatever the method; default None for the method's own labels.
     rng : seed or generator, for the methods that draw random numbers.
 
     Returns
@@ -65,6 +69,8 @@ def annotate(
     n = len(spots)
     if polarity not in POLARITIES:
         raise InputError(f"polarity must be one of {', '.join(POLARITIES)}, got {polarity!r}")
+    if refine is not None and refine not in REFINEMENTS:
+        raise InputError(f"refine must be None or one of {', '.join(REFINEMENTS)}, got {refine!r}")
     tight = as_unit_vector(tightness, n, "tightness")
     if not chosen.has_tightness and np.any(tight != 0.5):
         raise InputError(f"method {method} does not follow tightness; leave it at 0.5")
@@ -75,6 +81,9 @@ def annotate(
             f"params of method {method} must be {chosen.params_class.__name__}, got {type(arguments).__name__}; "
             f'build them by get_method("{method}").params(...)'
         )
+    if refine is not None:
+        from .refinement import refine_by_crf  # not at the top: it loads scipy
+
     generator = np.random.default_rng(rng)
 
     dark = choose_polarity(array, spots, polarity)
@@ -92,6 +101,10 @@ def annotate(
             rng=generator,
         )
         labels = chosen.function(request, arguments)
+        if len(labels) != chosen_points.size:
+            raise InputError(f"method {method} returned {len(labels)} labels for {chosen_points.size} points")
+        if refine is not None:
+            labels = refine_by_crf(request.image, labels)
         for index, target in zip(chosen_points.tolist(), labels, strict=True):
             targets[index] = replace(target, polarity="dark") if is_dark else target
     found = [target for target in targets if target is not None]

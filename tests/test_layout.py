@@ -27,10 +27,12 @@ ALLOWED: dict[str, set[str]] = {
     "pointlabel.types": {"numpy", "pointlabel.errors"},
     "pointlabel.errors": set(),
     "pointlabel.synthetic": {"numpy", "scipy", *COMMON},
-    "pointlabel.labeling": {"numpy", *COMMON, "pointlabel._checks", "pointlabel.methods", "pointlabel.engine"},
+    "pointlabel.labeling": {"numpy", *COMMON, "pointlabel._checks", "pointlabel.methods", "pointlabel.engine"}
+    | {"pointlabel.refinement"},
+    "pointlabel.refinement": ARRAYS | COMMON | {"pointlabel._checks", "pointlabel.engine"},
     "pointlabel.methods": {"numpy", *COMMON, "pointlabel.engine", "pointlabel.baselines"},
     "pointlabel.engine": LABELLING,
-    "pointlabel.baselines": LABELLING | {"lazy:torch"},
+    "pointlabel.baselines": LABELLING | {"lazy:torch", "lazy:transformers", "lazy:huggingface_hub"},
     "pointlabel.evaluation": ARRAYS
     | COMMON
     | {"numba", "pointlabel._checks", "pointlabel.engine"}
@@ -39,7 +41,7 @@ ALLOWED: dict[str, set[str]] = {
     "pointlabel.io": {"numpy", "PIL", "tifffile", *COMMON},
     "pointlabel.batch": {"numpy", *COMMON, "lazy:ray"}
     | {"pointlabel.io", "pointlabel.methods", "pointlabel.labeling", "pointlabel.evaluation"},
-    "pointlabel.differentiable": TORCH | COMMON | {"pointlabel.engine.params"},
+    "pointlabel.differentiable": TORCH | COMMON | {"pointlabel.engine"},
     "pointlabel.losses": TORCH | COMMON | {"pointlabel.engine.params"},
     "pointlabel.detectors": TORCH | COMMON | {"safetensors", "pointlabel.engine.params"},
     "pointlabel.training": TORCH

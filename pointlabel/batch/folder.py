@@ -39,6 +39,7 @@ def annotate_folder(
     seed: int = 0,
     origin: str = "center",
     true_masks: Path | None = None,
+    refine: str | None = None,
     soft: bool = False,
     instances: bool = False,
     overlay: bool = False,
@@ -58,6 +59,7 @@ def annotate_folder(
     seed : non-negative; each image draws its random numbers from (seed, image id).
     origin : of a table's coordinates: "center" of the first pixel, or its "corner".
     true_masks : folder of true masks, for methods run with ``size_prior="oracle"`` only.
+    refine : as for `pointlabel.annotate`.
     soft, instances, overlay : whether to write ``soft/``, ``instances/`` and ``overlay/`` too.
     jobs : worker processes; 1 works in this process, 0 takes one for each processor.
     mode : "new", "resume" or "overwrite", for a folder that holds a run.
@@ -82,7 +84,8 @@ def annotate_folder(
     kinds = tuple(kind for kind, wanted in zip(OUTPUTS, (True, soft, instances, overlay), strict=True) if wanted)
     if params is None:
         params = get_method(method).params()
-    settings = RunSettings(method, params, float(tightness), polarity, seed, kinds)
+    settings = RunSettings(method, params, float(tightness), polarity, seed, kinds, refine)
+    get_method(method).check(params)
     if on_error not in ("skip", "stop"):
         raise InputError(f"on_error must be skip or stop, got {on_error!r}")
     if jobs < 0:

@@ -12,7 +12,7 @@ from ..io.files import make_folder, remove_file, remove_temporaries
 from ..io.manifest import MANIFEST_NAME, decode_record, read_manifest
 from ..io.masks.png import is_ours
 from .events import Tally
-from .settings import OUTPUTS
+from .settings import OPTIONAL, OUTPUTS
 from .work import output_path, remove_outputs
 
 MODES = ("new", "resume", "overwrite")
@@ -101,15 +101,15 @@ def _read_earlier(folder: OutputFolder, stamp: dict[str, Any]) -> None:
 
 
 def _refuse_other_settings(path: str, record: dict[str, Any], stamp: dict[str, Any]) -> None:
-    for key, value in stamp.items():
-        found = record.get(key)
+    for key in (*stamp, *(key for key in OPTIONAL if key not in stamp)):
+        value, found = stamp.get(key), record.get(key)
         if found == value:
             continue
         if key == "params" and isinstance(found, dict):
             key = next(name for name in sorted({*found, *value}) if found.get(name) != value.get(name))
             found, value = found.get(key), value.get(key)
         if key == "outputs":
-            found, value = " ".join(found or ()), " ".join(value)
+            found, value = " ".join(found or ()), " ".join(value or ())
         raise InputError(
             f"{path} holds a run with {key} {found}, this one has {key} {value}; "
             "use the same settings, another folder, or --overwrite"

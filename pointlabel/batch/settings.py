@@ -9,11 +9,14 @@ from typing import Any
 
 from .. import __version__
 from ..errors import InputError
+from ..labeling import REFINEMENTS
 from ..methods import Method, get_method
 
 POLARITIES = ("bright", "dark", "auto")
 #: What can be written for each image: its folder in the output.
 OUTPUTS = ("masks", "soft", "instances", "overlay")
+#: Entries of the stamp that stand in it only where a run has them: a refinement, a method of an installed package.
+OPTIONAL = ("refine", "method_package")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ class RunSettings:
     polarity : "bright", "dark" or "auto".
     seed : non-negative; each image draws from a stream of (seed, image id).
     outputs : folders out of `OUTPUTS`, "masks" first.
+    refine : what sharpens the labels after the method, "crf"; None for nothing.
     """
 
     method: str
@@ -36,6 +40,7 @@ class RunSettings:
     polarity: str = "bright"
     seed: int = 0
     outputs: tuple[str, ...] = ("masks",)
+    refine: str | None = None
 
     def __post_init__(self) -> None:
         method = get_method(self.method)
@@ -47,6 +52,8 @@ class RunSettings:
             raise InputError(f"polarity must be one of {', '.join(POLARITIES)}, got {self.polarity!r}")
         if self.seed < 0:
             raise InputError(f"seed must not be negative, got {self.seed}")
+        if self.refine is not None and self.refine not in REFINEMENTS:
+            raise InputError(f"refine must be None or one of {', '.join(REFINEMENTS)}, got {self.refine!r}")
 
     @property
     def has_tightness(self) -> bool:
@@ -59,7 +66,10 @@ class RunSettings:
         return getattr(self.params, "size_prior", None) == "oracle"
 
     def stamp(self) -> dict[str, Any]:
-        """The part of each line of the manifest that all lines of a run have in common, as JSON gives it back."""
+        """The part of each line of the manifest that all lines of a run have in common, as JSON gives it back.
+
+        What a run does without (`OPTIONAL`) is left out, so that runs of versions that did not have it can be resumed.
+        """
         stamp = {
             "method": self.method,
             "params": asdict(self.params),
@@ -68,18 +78,23 @@ class RunSettings:
             "seed": self.seed,
             "outputs": self.outputs,
             "version": __version__,
+            "refine": self.refine,
+            "method_package": get_method(self.method).package or None,
         }
-        return json.loads(json.dumps(stamp))
+        kept = {key: value for key, value in stamp.items() if value is not None or key not in OPTIONAL}
+        return json.loads(json.dumps(kept))
 
 
-def build_params(method: str, changes: Mapping[str, Any], size_prior: str | None = None) -> Any:
-    """Build the parameter object of a method from values by name.
+def build_params(
+    method: str, changes: Mapping[str, Any], size_prior: str | None = None, checkpoint: str | None = None
+) -> Any:
+    """Build the parameter object of a method from values by name; `size_prior` and `checkpoint` go before them.
 
     Raises
     ------
     InputError
         Where there is no such method or parameter, a value is of another type or out of range, or the method has
-        no size prior and one is asked for.
+        no size prior or no checkpoint and one is asked for.
     """
     chosen = get_method(method)
     defaults = chosen.params()
@@ -92,6 +107,10 @@ def build_params(method: str, changes: Mapping[str, Any], size_prior: str | None
         if "size_prior" not in names:
             raise InputError(f"method {method} has no size prior; leave --size-prior out")
         values["size_prior"] = size_prior
+    if checkpoint is not None:
+        if "checkpoint" not in names:
+            raise InputError(f"method {method} has no checkpoint; leave --checkpoint out")
+        values["checkpoint"] = checkpoint
     return chosen.params(**values)
 
 

@@ -172,6 +172,7 @@ def _label(job: Job, settings: RunSettings, image: NDArray, fitted: FittedPoints
         tightness=tightness,
         polarity=settings.polarity,
         true_area=areas,
+        refine=settings.refine,
         rng=image_generator(settings.seed, job.image_id),
     )
 

@@ -37,6 +37,11 @@ def rescale_window(window: NDArray) -> tuple[NDArray[np.int32], NDArray[np.bool_
     return units, finite
 
 
+def grey_levels(units: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """The 256 grey levels of a rescaled window (0 .. 2^20), (h, w) uint8, rounded to the nearest."""
+    return ((units.astype(np.int64) * 255 + SCALE // 2) // SCALE).astype(np.uint8)
+
+
 def local_entropy(units: NDArray[np.int32], *, n_bins: int = 32) -> NDArray[np.float32]:
     """Shannon entropy of the 5 x 5 pixels around each pixel over ln 25, (h, w) float32 in [0, 1].
 

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..types import LabelRequest, TargetLabel
-from ._conductance_kernels import SCALE
 from ._particle_kernels import walk_kernel
-from .conductance import grey_entropy, rescale_window
+from .conductance import grey_entropy, grey_levels, rescale_window
 from .contrast import equalise
 from .crf import refine_crf
 from .diffusion_params import ParticleParams
@@ -136,7 +135,7 @@ def _as_grey(image: NDArray) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     if np.all((image >= 0) & (image <= 255)) and np.all(image == np.floor(image)):
         return image.astype(np.uint8), np.ones(image.shape, np.bool_)
     units, finite = rescale_window(image)
-    return ((units.astype(np.int64) * 255 + SCALE // 2) // SCALE).astype(np.uint8), finite
+    return grey_levels(units), finite
 
 
 def _describe(
