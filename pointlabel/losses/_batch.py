@@ -34,11 +34,10 @@ def as_batch(logits: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, 
 
 
 def _without_channel(values: torch.Tensor, name: str) -> torch.Tensor:
-    if values.ndim == 4 and values.shape[1] == 1:
-        values = values[:, 0]
-    if values.ndim != 3 or 0 in values.shape:
+    flat = values[:, 0] if values.ndim == 4 and values.shape[1] == 1 else values
+    if flat.ndim != 3 or 0 in flat.shape:
         raise InputError(f"{name} must have shape (B, 1, H, W) or (B, H, W), none of them 0, got {tuple(values.shape)}")
-    return values
+    return flat
 
 
 class Areas(NamedTuple):

@@ -23,7 +23,8 @@ def location_loss(logits: torch.Tensor, target: torch.Tensor, *, reduction: Redu
     .. math:: L = 1 - \frac{\min(d_p, d_t)}{\max(d_p, d_t)} + \frac{4}{\pi^2} (\theta_p - \theta_t)^2
 
     The means are not divided by the area, so the length feels the area too; as published, 1e-8 is added to both
-    denominators and under the root.
+    denominators and under the root. A target without pixels has no angle, so only the lengths count for it: compared
+    with angle 0, an answer would pay less for false alarms along the image's first row.
 
     Parameters
     ----------
@@ -48,7 +49,8 @@ def location_loss(logits: torch.Tensor, target: torch.Tensor, *, reduction: Redu
     length_p, angle_p = _polar(values.sigmoid())
     length_t, angle_t = _polar(mask)
     length = 1 - torch.minimum(length_p, length_t) / (torch.maximum(length_p, length_t) + _TINY)
-    return reduce_samples(length + 4 / math.pi**2 * (angle_p - angle_t).square(), reduction)
+    angle = 4 / math.pi**2 * (angle_p - angle_t).square() * (mask.amax((1, 2)) > 0)
+    return reduce_samples(length + angle, reduction)
 
 
 def _polar(mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,0 +1,96 @@
+"""Losses by name: the table, its hints, and what is loaded when."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+import pointlabel.losses
+from pointlabel import InputError
+from pointlabel.losses import LOSSES, Loss, REEMLoss, ScaleLoss, build_loss
+from pointlabel.losses.registry import get_loss
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_name_builds_and_learns(name):
+    """Some steps of descent on the logits alone lower every loss, whichever it is."""
+    loss = build_loss(name)
+    assert isinstance(loss, Loss)
+    assert get_loss(name).summary
+    target = torch.zeros(2, 1, 24, 24)
+    target[0, 0, 5:9, 6:10] = target[1, 0, 14:17, 3:8] = 1
+    image = target + torch.rand(2, 1, 24, 24, generator=torch.Generator().manual_seed(0))
+    logits = torch.zeros(2, 1, 24, 24, requires_grad=True)
+    optimiser = torch.optim.Adam([logits], lr=0.5)
+    values = []
+    for _ in range(40):
+        optimiser.zero_grad()
+        value = loss(logits, target, image=image)
+        value.backward()
+        optimiser.step()
+        values.append(value.item())
+    assert values[-1] < values[0]
+    assert ((logits > 0) == (target > 0)).float().mean() > 0.97
+
+
+def test_a_name_decides_some_options():
+    assert [build_loss(name).kind for name in ("sls", "ratio", "diff", "signed", "reem")] == [
+        "variance",
+        "ratio",
+        "absolute",
+        "signed",
+        "variance",
+    ]
+    loss = build_loss("diff", warm_up_epochs=9, location=False)
+    assert isinstance(loss, ScaleLoss)
+    assert (loss.warm_up_epochs, loss.location) == (9, False)
+    assert isinstance(build_loss("reem", kind="signed"), REEMLoss)
+
+
+def test_which_losses_look_at_the_image():
+    assert [name for name, entry in LOSSES.items() if entry.needs_image] == ["reem"]
+    for name, entry in LOSSES.items():
+        if not entry.needs_image:
+            build_loss(name)(torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 4, 4))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("soft_iou", {}, r"^unknown loss 'soft_iou'; did you mean soft-iou\?$"),
+        ("Dice", {}, r"^unknown loss 'Dice'; did you mean dice\?$"),
+        ("zzz", {}, r"^unknown loss 'zzz'; there are soft-iou, dice, focal, sls, ratio, diff, signed, reem$"),
+        ("focal", {"gama": 1}, r"^loss focal has no option gama; did you mean gamma\?$"),
+        ("dice", {"warm": 1}, r"^loss dice has no option warm; it has smooth, reduction$"),
+        ("ratio", {"kind": "signed"}, r"^loss ratio has no option kind; it has location, "),
+        ("sls", {"kind": "ratio"}, r"^loss sls has no option kind; it has location, "),
+    ],
+)
+def test_unknown_names_get_a_hint(name, options, message):
+    with pytest.raises(InputError, match=message):
+        build_loss(name, **options)
+
+
+def test_the_package_offers_what_it_lists():
+    for name in pointlabel.losses.__all__:
+        assert callable(getattr(pointlabel.losses, name)) or name == "LOSSES"
+    assert set(dir(pointlabel.losses)) == set(pointlabel.losses.__all__) == set(pointlabel.losses._HOMES)
+    with pytest.raises(AttributeError, match="no attribute 'hinge'"):
+        _ = pointlabel.losses.hinge
+
+
+def test_listing_needs_no_torch_and_making_says_which_extra_brings_it():
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from pointlabel.losses import LOSSES, build_loss\n"
+        "print(len(LOSSES))\n"
+        "try:\n    build_loss('sls')\nexcept ImportError as error:\n    print(type(error).__name__, error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        str(len(LOSSES)),
+        "MissingExtraError the losses need torch: pip install 'pointlabel[train]'",
+    ]
