@@ -10,6 +10,7 @@ import click
 from pointlabel import __version__
 
 from .annotate import annotate
+from .bench import bench
 from .evaluate import evaluate
 from .points import points
 from .weights import weights
@@ -52,6 +53,7 @@ def main(verbose: bool, quiet: bool) -> None:
 
 
 main.add_command(annotate)
+main.add_command(bench)
 main.add_command(evaluate)
 main.add_command(points)
 main.add_command(weights)

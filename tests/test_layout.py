@@ -37,7 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     | COMMON
     | {"numba", "pointlabel._checks", "pointlabel.engine"}
     | {"pointlabel.baselines", "pointlabel.methods", "pointlabel.labeling"},
-    "pointlabel.report": {"numpy", *COMMON, "pointlabel.evaluation", "pointlabel.io.masks.png"},
+    "pointlabel.report": {"numpy", *COMMON, "pointlabel.evaluation", "pointlabel.io"},
     "pointlabel.io": {"numpy", "PIL", "tifffile", *COMMON},
     "pointlabel.batch": {"numpy", *COMMON, "lazy:ray"}
     | {"pointlabel.io", "pointlabel.methods", "pointlabel.labeling", "pointlabel.evaluation"},

@@ -90,9 +90,10 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.entries)
 
-    def first(self, n: int) -> Dataset:
-        """The same data set with its first `n` images only."""
-        return replace(self, entries=self.entries[:n])
+    def sample(self, n: int) -> Dataset:
+        """The same data set with `n` of its images, spread evenly over all."""
+        total = len(self.entries)
+        return replace(self, entries=tuple(self.entries[k * total // n] for k in range(n))) if n < total else self
 
 
 def open_dataset(

@@ -63,6 +63,27 @@ def write_whole(path: str, data: bytes) -> None:
         raise
 
 
+def check_writable(path: str) -> None:
+    """Raise where `path` could not be written, before the work whose result goes there; folders above it are made.
+
+    Raises
+    ------
+    OutputError
+        Where it is a folder, or its folder cannot be written.
+    """
+    if os.path.isdir(path):
+        raise OutputError(f"cannot write {path} (it is a folder)")
+    folder = os.path.dirname(path) or "."
+    make_folder(folder)
+    temporary = os.path.join(folder, f"{_PREFIX}{os.getpid()}-{next(_numbers)}{_SUFFIX}")
+    try:
+        _write_all(temporary, b"")
+    except OSError as error:
+        raise OutputError(f"cannot write {path} ({_reason(error)})") from error
+    finally:
+        remove_file(temporary)
+
+
 def _write_all(path: str, data: bytes) -> None:
     with open(path, "xb", buffering=0) as file:
         view = memoryview(data)

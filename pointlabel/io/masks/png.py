@@ -47,6 +47,11 @@ def _empty_mask(height: int, width: int) -> bytes:
     return _encode(Image.fromarray(np.zeros((height, width), np.uint8)))
 
 
+def encode_grey(grey: NDArray[np.uint8]) -> bytes:
+    """(H, W) uint8 -> 8-bit grey PNG."""
+    return encode_picture(Image.fromarray(grey))
+
+
 def encode_soft(soft: NDArray[np.float32]) -> bytes:
     """(H, W) in [0, 1] -> 16-bit grey PNG, ``round(65535 p)``."""
     return _encode(Image.fromarray(np.rint(soft.astype(np.float64) * 65535).astype(np.uint16)))

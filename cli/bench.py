@@ -1,0 +1,351 @@
+"""``pointlabel bench``: methods side by side, for accuracy and for time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .options import progress_option
+
+if TYPE_CHECKING:
+    from pointlabel.batch.bench import BenchJob
+    from pointlabel.batch.comparison import Comparison
+    from pointlabel.evaluation.runner import Setup
+    from pointlabel.io.datasets import Dataset
+
+_FILE = click.Path(dir_okay=False)
+_PRIORS = click.Choice(["none", "fixed", "oracle"])
+
+
+@click.group()
+def bench() -> None:
+    """Compare methods: masks against the true ones, and times."""
+
+
+def _shared_options(command: Callable) -> Callable:
+    """Options of both commands."""
+    for option in reversed(
+        (
+            click.option(
+                "--methods",
+                metavar="A,B,...",
+                help="Methods to compare, by default all of this package that need no trained model.",
+            ),
+            click.option(
+                "--checkpoint",
+                "checkpoints",
+                metavar="METHOD=DIR",
+                multiple=True,
+                help="Folder of the trained model that a method needs; can be given several times.",
+            ),
+            click.option("--split", metavar="NAME", help="Only the images listed in img_idx/NAME.txt."),
+            click.option(
+                "--limit",
+                metavar="N",
+                type=click.IntRange(1),
+                help="N images of each data set, spread evenly over it: a first look.",
+            ),
+            click.option(
+                "--threads",
+                "n_threads",
+                metavar="N",
+                type=click.IntRange(1),
+                default=1,
+                show_default=True,
+                help="Threads that compiled code may take.",
+            ),
+            click.option("--json", "json_file", metavar="FILE", type=_FILE, help="Write every number as JSON."),
+            progress_option,
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@bench.command()
+@click.argument("datasets", metavar="DATASET...", nargs=-1, required=True, type=click.Path())
+@click.option(
+    "--points",
+    type=click.Choice(["centroid", "coarse"]),
+    default="centroid",
+    show_default=True,
+    help="Points of masks_centroid/ or of masks_coarse/.",
+)
+@click.option(
+    "--size-prior",
+    type=_PRIORS,
+    default="none",
+    show_default=True,
+    help="What methods of the published kind are told of a target's size; oracle takes it from the true masks.",
+)
+@click.option(
+    "--seeds",
+    "n_seeds",
+    metavar="N",
+    type=click.IntRange(1, 1000),
+    default=3,
+    show_default=True,
+    help="Seeds that methods which draw random numbers are run with.",
+)
+@_shared_options
+@click.option("--html", "html_file", metavar="FILE", type=_FILE, help="Write a report to look at, one file.")
+@click.pass_context
+def accuracy(
+    ctx: click.Context,
+    datasets: tuple[str, ...],
+    points: str,
+    size_prior: str,
+    n_seeds: int,
+    methods: str | None,
+    checkpoints: tuple[str, ...],
+    split: str | None,
+    limit: int | None,
+    n_threads: int,
+    json_file: str | None,
+    no_progress: bool,
+    html_file: str | None,
+) -> None:
+    """Run methods on the same images and points and compare their masks with the true ones.
+
+    DATASET is a folder with images/, masks/ and masks_centroid/ or masks_coarse/. Each method runs on each data set in
+    a process of its own, one after the other, so that its first call and its memory are its own.
+
+    Exit codes: 0 done, 1 a file could not be written, 2 wrong arguments, 3 some methods failed, 130 Ctrl-C (what is
+    done by then is printed and written).
+
+    \b
+    Examples:
+        pointlabel bench accuracy data --json bench.json --html bench.html
+        pointlabel bench accuracy data/a data/b --methods default,threshold --points coarse --limit 50
+        pointlabel bench accuracy data --size-prior oracle --seeds 5
+    """
+    from pointlabel.io.datasets import open_dataset
+
+    from .bench_tables import print_accuracy
+
+    setups = _setups(methods, checkpoints, size_prior, n_seeds)
+    _check_outputs(json_file, html_file)
+    _check_distinct(datasets)
+    found = [open_dataset(folder, points=points, split=split) for folder in datasets]
+    comparison, stopped = _compare(
+        ctx,
+        [dataset.sample(limit or len(dataset)) for dataset in found],
+        setups,
+        points=points,
+        with_masks=True,
+        n_threads=n_threads,
+        keep_crops=html_file is not None,
+        no_progress=no_progress,
+    )
+    print_accuracy(comparison.rows())
+    options = {"points": points, "size_prior": size_prior, "seeds": n_seeds, "split": split, "limit": limit}
+    _write_json(json_file, comparison, options)
+    if html_file is not None and comparison.runs:
+        from pointlabel.io.files import write_whole
+        from pointlabel.report.bench import draw_report
+
+        write_whole(html_file, draw_report(comparison).encode())
+    _end(ctx, comparison, stopped)
+
+
+@bench.command()
+@click.argument("images", metavar="DATASET|IMAGES", type=click.Path())
+@click.option(
+    "-p",
+    "--points",
+    metavar="POINTS",
+    help="Of IMAGES: a folder of one-pixel PNGs, or a CSV table. Of a DATASET: centroid (the default) or coarse.",
+)
+@click.option(
+    "--size-prior",
+    type=_PRIORS,
+    default="none",
+    show_default=True,
+    help="What methods of the published kind are told of a target's size; oracle is for bench accuracy.",
+)
+@click.option(
+    "--repeat",
+    metavar="N",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="Calls for each image; the fastest counts.",
+)
+@_shared_options
+@click.pass_context
+def timing(
+    ctx: click.Context,
+    images: str,
+    points: str | None,
+    size_prior: str,
+    repeat: int,
+    methods: str | None,
+    checkpoints: tuple[str, ...],
+    split: str | None,
+    limit: int | None,
+    n_threads: int,
+    json_file: str | None,
+    no_progress: bool,
+) -> None:
+    """Time methods on images with points; true masks are not needed.
+
+    Times are milliseconds a target from the image in memory to its masks. Reading files is not counted, and the first
+    call of each process, which loads compiled code, is reported apart.
+
+    \b
+    Examples:
+        pointlabel bench timing data --size-prior fixed
+        pointlabel bench timing data/images -p clicks.csv --methods default,mclc
+    """
+    from pointlabel.errors import InputError
+    from pointlabel.io.datasets import POINT_FOLDERS, open_dataset, open_images
+
+    from .bench_tables import print_timing
+
+    if size_prior == "oracle":
+        raise InputError("--size-prior oracle needs true masks, which bench timing does not read; take none or fixed")
+    setups = _setups(methods, checkpoints, size_prior, 1)
+    _check_outputs(json_file)
+    kind = points or "centroid"
+    if kind in POINT_FOLDERS:
+        dataset = open_dataset(images, points=kind, masks=False, split=split)
+    elif split is not None:
+        raise InputError("--split chooses images of a data set; with -p POINTS leave it out")
+    else:
+        dataset, kind = open_images(images, kind), "given"
+    comparison, stopped = _compare(
+        ctx,
+        [dataset.sample(limit or len(dataset))],
+        setups,
+        points=kind,
+        with_masks=False,
+        n_threads=n_threads,
+        repeat=repeat,
+        no_progress=no_progress,
+    )
+    print_timing(comparison.rows())
+    options = {"points": kind, "size_prior": size_prior, "repeat": repeat, "split": split, "limit": limit}
+    _write_json(json_file, comparison, options)
+    _end(ctx, comparison, stopped)
+
+
+def _setups(methods: str | None, checkpoints: tuple[str, ...], size_prior: str, n_seeds: int) -> list[Setup]:
+    """The methods to run, checked; unknown names fail here, before any work."""
+    from pointlabel.errors import InputError
+    from pointlabel.evaluation.runner import plan_setup
+    from pointlabel.methods import BUILT_IN, get_method
+
+    names = [name.strip() for name in methods.split(",") if name.strip()] if methods is not None else None
+    if names is None:
+        names = [name for name, method in BUILT_IN.items() if not method.needs_checkpoint]
+    if not names:
+        raise InputError("--methods names no method; give names separated by commas")
+    names = list(dict.fromkeys(names))
+    for name in names:
+        get_method(name)
+    folders: dict[str, str] = {}
+    for text in checkpoints:
+        name, equals, folder = text.partition("=")
+        if not equals or not folder:
+            raise InputError(f"--checkpoint must be METHOD=DIR, got {text!r}")
+        if name not in names:
+            raise InputError(f"--checkpoint {text}: {name} is not among the methods {', '.join(names)}")
+        folders[name] = folder
+    return [
+        plan_setup(
+            name,
+            size_prior=size_prior,
+            n_seeds=n_seeds,
+            **({"checkpoint": folders[name]} if name in folders else {}),
+        )
+        for name in names
+    ]
+
+
+def _check_outputs(*paths: str | None) -> None:
+    """Fail before the work, not after it."""
+    from pointlabel.io.files import check_writable
+
+    for path in paths:
+        if path is not None:
+            check_writable(path)
+
+
+def _check_distinct(folders: Sequence[str]) -> None:
+    import os
+
+    from pointlabel.errors import InputError
+
+    seen: dict[str, str] = {}
+    for folder in folders:
+        place = os.path.realpath(folder)
+        if place in seen:
+            raise InputError(f"{folder}: this data set is given twice")
+        seen[place] = folder
+
+
+def _compare(
+    ctx: click.Context,
+    datasets: Sequence[Dataset],
+    setups: Sequence[Setup],
+    *,
+    points: str,
+    with_masks: bool,
+    n_threads: int,
+    no_progress: bool,
+    repeat: int = 1,
+    keep_crops: bool = False,
+) -> tuple[Comparison, bool]:
+    """Read the data sets, run every method on each; whether Ctrl-C ended it comes back too."""
+    from contextlib import closing
+
+    from pointlabel.batch.bench import BenchJob, run_bench, survey_dataset
+    from pointlabel.batch.comparison import Comparison
+
+    from .bench_console import BenchConsole
+
+    quiet = bool(ctx.find_root().params.get("quiet"))
+    with BenchConsole(progress=not no_progress, quiet=quiet) as console:
+        surveys = []
+        for dataset in datasets:
+            console.start(f"reading {dataset.name}", len(dataset))
+            surveys.append(survey_dataset(dataset, console.advance))
+            console.survey_done(surveys[-1])
+        comparison = Comparison(surveys, points=points, with_masks=with_masks, n_threads=n_threads)
+        jobs: list[BenchJob] = [
+            BenchJob(setup, place, survey) for place, survey in enumerate(surveys) for setup in setups
+        ]
+        work = run_bench(
+            jobs, repeat=repeat, n_threads=n_threads, keep_crops=keep_crops, on_image=lambda job: console.advance()
+        )
+        try:
+            with closing(work):
+                for job in jobs:
+                    console.start(f"{job.setup.method} on {comparison.names[job.place]}", len(job.survey.dataset))
+                    done = next(work)
+                    comparison.add(done)
+                    console.job_done(done.error)
+        except KeyboardInterrupt:
+            console.say(f"stopped: {len(comparison.runs)} of {len(jobs)} runs are done", always=True)
+            return comparison, True
+    return comparison, False
+
+
+def _write_json(path: str | None, comparison: Comparison, options: dict[str, Any]) -> None:
+    if path is None:
+        return
+    import json
+
+    from pointlabel.io.files import write_whole
+
+    result = comparison.result() | {"options": options}
+    write_whole(path, (json.dumps(result, indent=1, allow_nan=False) + "\n").encode())
+
+
+def _end(ctx: click.Context, comparison: Comparison, stopped: bool) -> None:
+    if stopped:
+        ctx.exit(130)
+    if comparison.n_errors:
+        ctx.exit(3)
