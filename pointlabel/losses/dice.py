@@ -11,15 +11,17 @@ from .base import Loss
 def dice_loss(
     logits: torch.Tensor, target: torch.Tensor, *, smooth: float = 1.0, reduction: Reduction = "mean"
 ) -> torch.Tensor:
-    r"""Measure one minus the soft Dice coefficient.
+    """Measure one minus the soft Dice coefficient.
 
-    .. math:: L = 1 - \frac{2 \sum p\,t + s}{\sum p + \sum t + s}, \quad p = \sigma(\text{logits})
+    With p the sigmoid of the logits, t the target, sums over the pixels and s = `smooth`,
+
+        L = 1 - (2 sum p t + s) / (sum p + sum t + s)
 
     Parameters
     ----------
     logits : (B, 1, H, W) or (B, H, W) floating point.
     target : real in [0, 1] or bool, same shape.
-    smooth : s, in pixels, positive; see `soft_iou_loss` on samples without a target.
+    smooth : pixels added to numerator and denominator, positive; see `soft_iou_loss` on samples without a target.
     reduction : "mean" over the samples or "none".
 
     Returns

@@ -17,11 +17,13 @@ def focal_loss(
     gamma: float = 2.0,
     reduction: Reduction = "mean",
 ) -> torch.Tensor:
-    r"""Measure the focal loss, averaged over the pixels of each sample.
+    """Measure the focal loss, averaged over the pixels of each sample.
 
-    .. math:: L = -\frac{1}{HW} \sum \alpha\,t\,(1 - p)^\gamma \ln p + (1 - \alpha)(1 - t)\,p^\gamma \ln(1 - p)
+    With p the sigmoid of the logits and t the target,
 
-    with p the sigmoid of the logits; a soft target t shares its pixel between both terms.
+        L = -mean( alpha t (1 - p)^gamma ln p + (1 - alpha) (1 - t) p^gamma ln(1 - p) )
+
+    A soft target shares its pixel between both terms.
 
     Parameters
     ----------

@@ -9,15 +9,17 @@ from .base import Loss
 
 
 def soft_iou(logits: torch.Tensor, target: torch.Tensor, *, smooth: float = 1e-6) -> torch.Tensor:
-    r"""Measure the soft IoU of each sample.
+    """Measure the soft IoU of each sample.
 
-    .. math:: \mathrm{IoU} = \frac{\sum p\,t + s}{\sum p + \sum t - \sum p\,t + s}, \quad p = \sigma(\text{logits})
+    With p the sigmoid of the logits, t the target, sums over the pixels and s = `smooth`,
+
+        IoU = (sum p t + s) / (sum p + sum t - sum p t + s)
 
     Parameters
     ----------
     logits : (B, 1, H, W) or (B, H, W) floating point.
     target : real in [0, 1] or bool, same shape.
-    smooth : s, in pixels, positive.
+    smooth : pixels added to intersection and union, positive.
 
     Returns
     -------

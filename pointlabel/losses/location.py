@@ -13,14 +13,13 @@ _TINY = 1e-8  # as published
 
 
 def location_loss(logits: torch.Tensor, target: torch.Tensor, *, reduction: Reduction = "mean") -> torch.Tensor:
-    r"""Measure how far apart prediction and target lie, in polar coordinates.
+    """Measure how far apart prediction and target lie, in polar coordinates.
 
-    With x = column / W and y = row / H in [0, 1), and means over all pixels, a map m has its place at
+    With x = column / W and y = row / H in [0, 1), and means over all pixels, a map m of probabilities or targets has
 
-    .. math:: (\bar x, \bar y) = (\mathrm{mean}(x\,m), \mathrm{mean}(y\,m)), \quad
-        d = \sqrt{\bar x^2 + \bar y^2}, \quad \theta = \arctan(\bar y / \bar x)
+        X = mean(x m),   Y = mean(y m),   length d = sqrt(X^2 + Y^2),   angle a = arctan(Y / X)
 
-    .. math:: L = 1 - \frac{\min(d_p, d_t)}{\max(d_p, d_t)} + \frac{4}{\pi^2} (\theta_p - \theta_t)^2
+        L = 1 - min(d_p, d_t) / max(d_p, d_t) + 4 / pi^2 (a_p - a_t)^2
 
     The means are not divided by the area, so the length feels the area too; as published, 1e-8 is added to both
     denominators and under the root. A target without pixels has no angle, so only the lengths count for it: compared

@@ -26,10 +26,9 @@ def reem_loss(
     reward_delay_epochs: int = 5,
     reduction: Reduction = "mean",
 ) -> torch.Tensor:
-    r"""Measure the scale loss less a reward that is larger for targets near clutter level.
+    """Measure the scale loss less a reward that is larger for targets near clutter level.
 
-    .. math:: L = L_{\mathrm{scale}} - \lambda\,w(\mathrm{SCR})\,\mathrm{IoU}, \qquad
-        w = 1 + 2 \left(1 - \frac{\mathrm{SCR}}{\mathrm{SCR} + 2}\right)
+        L = L_scale - lambda w(SCR) IoU,   w = 1 + 2 (1 - SCR / (SCR + 2))
 
     with `scale_loss`, `local_scr` of image and target, and `scr_weight`, through which no gradient flows. Under labels
     from points the target is the current pseudo-label, and SCR follows each of its updates.

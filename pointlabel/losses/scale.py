@@ -17,18 +17,21 @@ Kind = Literal["variance", "ratio", "absolute", "signed"]
 def scale_weight(
     predicted: torch.Tensor, target: torch.Tensor, *, kind: Kind = "variance", smooth: float = 1e-6
 ) -> torch.Tensor:
-    r"""Weight the IoU by how well two areas agree: 1 where they are equal, less elsewhere.
+    """Weight the IoU by how well two areas agree: 1 where they are equal, less elsewhere.
 
-    With the areas :math:`A_p`, :math:`A_t` and their signed difference :math:`d = A_p - A_t`,
+    With the areas A_p and A_t and their signed difference d = A_p - A_t,
 
-    .. math:: w = \frac{\min(A_p, A_t) + \delta}{\max(A_p, A_t) + \delta}, \qquad \delta = \begin{cases}
-        (d / 2)^2 & \text{variance: MSHNet's} \\ 0 & \text{ratio} \\ |d| & \text{absolute} \\
-        \max(d, 0) & \text{signed} \end{cases}
+        w = (min(A_p, A_t) + delta) / (max(A_p, A_t) + delta)
 
-    The variance grows faster than d, so its weight falls only to :math:`|d| = 2 \sqrt{A_t}` and then returns to 1. The
-    other three fall strictly with :math:`|d|` on either side of 0, for any :math:`A_t > 0`. The lowest weight of
-    "absolute" is 1/2, that of "ratio" is 0; "signed" is as mild as "absolute" where the prediction is too large and as
-    strict as "ratio" where it is too small. All four fall alike where d is small: :math:`w \approx 1 - |d| / A_t`.
+        delta = (d / 2)^2     "variance", MSHNet's
+                0             "ratio"
+                |d|           "absolute"
+                max(d, 0)     "signed"
+
+    The variance grows faster than d, so its weight falls only up to |d| = 2 sqrt(A_t) and then returns to 1. The other
+    three fall strictly with |d| on either side of 0, for any A_t > 0. The lowest weight of "absolute" is 1/2, that of
+    "ratio" is 0; "signed" is as mild as "absolute" where the prediction is too large and as strict as "ratio" where it
+    is too small. All four begin alike: w = 1 - |d| / A_t for small d.
 
     Parameters
     ----------
@@ -75,11 +78,11 @@ def scale_loss(
     warm_up_epochs: int = 5,
     reduction: Reduction = "mean",
 ) -> torch.Tensor:
-    r"""Measure a loss that is sensitive to scale and location.
+    """Measure a loss that is sensitive to scale and location.
 
-    .. math:: L = 1 - w(A_p, A_t)\,\mathrm{IoU} + L_{\mathrm{location}}
+        L = 1 - w(A_p, A_t) IoU + L_location
 
-    with `scale_weight`, `soft_iou` and `location_loss`; up to the end of the warm-up 1 - IoU.
+    with w from `scale_weight`, `soft_iou` and `location_loss`; up to the end of the warm-up 1 - IoU.
 
     Parameters
     ----------

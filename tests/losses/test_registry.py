@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -94,3 +96,9 @@ def test_listing_needs_no_torch_and_making_says_which_extra_brings_it():
         str(len(LOSSES)),
         "MissingExtraError the losses need torch: pip install 'pointlabel[train]'",
     ]
+
+
+def test_the_page_lists_every_name():
+    text = (Path(__file__).parents[2] / "docs/methods/losses.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| (`[^|]+`) \| .* \| `\w+_loss` \|$", text, re.MULTILINE)
+    assert [name for cell in table for name in re.findall(r"`([\w-]+)`", cell)] == list(LOSSES)
