@@ -7,6 +7,7 @@ read; a file that needs more is refused.
 from __future__ import annotations
 
 import hashlib
+import io
 import pickle
 import re
 import warnings
@@ -53,27 +54,27 @@ class ImportReport:
     Attributes
     ----------
     detector, in_channels, deep_supervision : the detector that was built.
-    source, sha256 : the file's name and its digest.
     n_tensors : tensors that the detector has.
     matched : pairs (name in the file, name here), matched by name.
     matched_by_order : pairs that only their order and shape speak for.
     missing : names here that the file has nothing for.
     unexpected : names in the file that have no place here.
     shape_mismatch : (name in the file, its shape, name here, shape here).
+    source, sha256 : the file's name and its digest.
     suited : where less than all fits, the detectors that the file fits as a whole.
     """
 
     detector: str
     in_channels: int
     deep_supervision: bool
-    source: str
-    sha256: str
     n_tensors: int
     matched: tuple[tuple[str, str], ...]
     matched_by_order: tuple[tuple[str, str], ...]
     missing: tuple[str, ...]
     unexpected: tuple[str, ...]
     shape_mismatch: tuple[tuple[str, tuple[int, ...], str, tuple[int, ...]], ...]
+    source: str = ""
+    sha256: str = ""
     suited: tuple[str, ...] = ()
 
     @property
@@ -117,19 +118,21 @@ def read_checkpoint(path: str | Path) -> dict[str, torch.Tensor]:
     InputError
         Where the file cannot be read, is cut short, would run code, or holds no state dict.
     """
+    try:
+        data = io.BytesIO(Path(path).read_bytes())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
     recent = tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 6)
     # Older torch refuses a file with numbers of numpy.
     stand_ins: list[Any] = [(_Skipped, name) for name in _NUMPY_NAMES]
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(stand_ins) if recent else nullcontext():
             warnings.simplefilter("ignore")  # about old kinds of files: they are read or refused
-            held = torch.load(path, map_location="cpu", weights_only=True)
+            held = torch.load(data, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         found = re.search(r"GLOBAL ([\w.]+)", str(error))
         what = f"it asks for {found[1]}" if found else "it holds more than tensors"
         raise InputError(f"{path}: not opened, since unpickling it could run code: {what}") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
     except Exception:  # torch raises whatever a damaged file makes it stumble over
         raise InputError(f"{path}: no whole checkpoint of torch: cut short, or a file of another kind") from None
     tensors = _find_state(held, path)
@@ -183,9 +186,10 @@ def import_published(path: str | Path, name: str) -> tuple[Detector, ImportRepor
     """
     get_detector(name)
     tensors = read_checkpoint(path)
-    report = _best_match(tensors, name, path)
+    digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    report = replace(_best_match(tensors, name), source=Path(path).name, sha256=digest)
     if not report.complete:
-        suited = (other for other in DETECTORS if other != name and _best_match(tensors, other, path).complete)
+        suited = (other for other in DETECTORS if other != name and _fits_whole(tensors, other))
         report = replace(report, suited=tuple(suited))
     if not report.n_matched:
         raise InputError(report.complaint())
@@ -196,22 +200,28 @@ def import_published(path: str | Path, name: str) -> tuple[Detector, ImportRepor
     return detector.eval(), report
 
 
-def _best_match(tensors: dict[str, torch.Tensor], name: str, path: str | Path) -> ImportReport:
+def _best_match(tensors: dict[str, torch.Tensor], name: str) -> ImportReport:
     """Match the tensors with every variant of a detector; ties go to the paper's deep supervision."""
     detector_class = get_detector(name).detector_class
     by_default = detector_class.has_side_outputs and detector_class.supervised_by_default
     supervisions = (by_default, not by_default) if detector_class.has_side_outputs else (False,)
-    reports = [_match(tensors, _blank(name, *choice), path) for choice in product((1, 3), supervisions)]
+    reports = [_match(tensors, _blank(name, *choice)) for choice in product((1, 3), supervisions)]
     return max(reports, key=lambda report: (report.complete, report.n_matched))
 
 
-def _blank(name: str, in_channels: int, deep_supervision: bool) -> Detector:
+def _fits_whole(tensors: dict[str, torch.Tensor], name: str) -> bool:
+    """Whether a detector takes all of the tensors; looks at one variant first, since most have nothing in common."""
+    first = _match(tensors, _blank(name, 1, None))
+    return 2 * first.n_matched > first.n_tensors and _best_match(tensors, name).complete
+
+
+def _blank(name: str, in_channels: int, deep_supervision: bool | None) -> Detector:
     """Return a detector whose tensors have shapes but no values."""
     with torch.device("meta"):
         return build(name, in_channels=in_channels, deep_supervision=deep_supervision)
 
 
-def _match(tensors: dict[str, torch.Tensor], detector: Detector, path: str | Path) -> ImportReport:
+def _match(tensors: dict[str, torch.Tensor], detector: Detector) -> ImportReport:
     ours = {name: tuple(tensor.shape) for name, tensor in detector.state_dict().items()}
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     matched, mismatched, rest = [], [], []
@@ -235,8 +245,6 @@ def _match(tensors: dict[str, torch.Tensor], detector: Detector, path: str | Pat
         detector=detector.name,
         in_channels=detector.in_channels,
         deep_supervision=detector.deep_supervision,
-        source=Path(path).name,
-        sha256=hashlib.sha256(Path(path).read_bytes()).hexdigest(),
         n_tensors=len(ours),
         matched=tuple(matched),
         matched_by_order=tuple(by_order),

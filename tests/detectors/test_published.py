@@ -1,0 +1,278 @@
+"""Checkpoints as the field writes them: what is read, what is refused, how names find their place."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections import OrderedDict
+
+import numpy as np
+import pytest
+import torch
+
+from pointlabel.detectors import DETECTORS, build
+from pointlabel.detectors.published import import_published, our_name, read_checkpoint
+from pointlabel.detectors.weights import load_weights, weights_to_bytes
+from pointlabel.errors import InputError
+
+# Names as the authors' code has them, and the tensors here that they are.
+PUBLISHED = {
+    "mlclnet": {
+        "stage.layer1.3.weight": "encoder.stem.1.0.weight",
+        "stage.layer1.4.running_var": "encoder.stem.1.1.running_var",
+        "stage.resnet1_3.layer.3.weight": "encoder.levels.0.2.body.1.0.weight",
+        "stage.resnet2_1.layer1.0.weight": "encoder.levels.1.0.body.0.0.weight",
+        "stage.resnet2_1.layer1.4.bias": "encoder.levels.1.0.body.2.0.bias",
+        "stage.resnet2_1.layer1.5.weight": "encoder.levels.1.0.body.2.1.weight",
+        "stage.resnet3_1.layer2.1.bias": "encoder.levels.2.0.shortcut.1.bias",
+        "mlcl3.layer2.2.weight": "contrasts.2.branches.1.2.weight",
+        "mlcl1.conv.bias": "contrasts.0.merge.bias",
+        "conv2.0.weight": "widen.1.0.weight",
+        "layer.2.bias": "head.2.bias",
+    },
+    "alclnet": {
+        "stage.resnet5_2.layer.1.weight": "encoder.levels.4.1.body.0.1.weight",
+        "lcl4.layer1.2.weight": "contrasts.3.2.weight",
+        "sbam4.hl_layer.1.weight": "gates.3.narrow.0.weight",
+        "sbam1.hl_layer.2.running_mean": "gates.0.narrow.1.running_mean",
+        "sbam2.ll_layer.0.bias": "gates.1.gate.0.bias",
+        "sbam2.ll_layer.1.bias": "gates.1.gate.1.bias",
+        "layer.0.weight": "head.0.weight",
+    },
+    "dnanet": {
+        "conv0_0.0.conv1.weight": "nodes.0_0.0.body.0.0.weight",
+        "conv3_1.1.bn2.running_mean": "nodes.3_1.1.body.1.1.running_mean",
+        "conv1_2.0.shortcut.1.weight": "nodes.1_2.0.shortcut.1.weight",
+        "conv2_2.1.ca.fc2.weight": "nodes.2_2.1.channels.expand.weight",
+        "conv2_2.1.sa.conv1.weight": "nodes.2_2.1.pixels.conv.weight",
+        "conv0_4_final.0.bn1.bias": "merge.0.body.0.1.bias",
+        "conv0_4_1x1.weight": "narrow.4.weight",
+        "final1.weight": "side_heads.0.weight",
+        "final3.bias": "side_heads.2.bias",
+        "final4.weight": "head.weight",
+        "final.weight": "head.weight",
+    },
+    "mshnet": {
+        "conv_init.bias": "stem.bias",
+        "encoder_0.0.ca.fc1.weight": "down.0.0.channels.squeeze.weight",
+        "middle_layer.1.conv2.weight": "down.4.1.body.1.0.weight",
+        "decoder_3.0.shortcut.0.weight": "up.3.0.shortcut.0.weight",
+        "output_2.weight": "heads.2.weight",
+        "final.weight": "merge.weight",
+    },
+}
+
+
+def published_state(name, **options):
+    """A state dict under the authors' names, by turning every rule of `our_name` round for MSHNet."""
+    torch.manual_seed(5)
+    state = build(name, **options).state_dict()
+    back = (
+        ("stem.", "conv_init."),
+        ("down.4.", "middle_layer."),
+        ("down.", "encoder_"),
+        ("up.", "decoder_"),
+        ("heads.", "output_"),
+        ("merge.", "final."),
+    )
+    inside = {
+        ".body.0.0.": ".conv1.",
+        ".body.0.1.": ".bn1.",
+        ".body.1.0.": ".conv2.",
+        ".body.1.1.": ".bn2.",
+        ".channels.squeeze.": ".ca.fc1.",
+        ".channels.expand.": ".ca.fc2.",
+        ".pixels.conv.": ".sa.conv1.",
+    }
+    out = OrderedDict()
+    for key, tensor in state.items():
+        start, theirs = next((ours, theirs) for ours, theirs in back if key.startswith(ours))
+        there = theirs + key.removeprefix(start)
+        for ours, their_part in inside.items():
+            there = there.replace(ours, their_part)
+        out[there] = tensor
+    return state, out
+
+
+@pytest.fixture(scope="module")
+def mshnet():
+    """The state dict of an MSHNet for three channels, and the same under the authors' names."""
+    return published_state("mshnet", in_channels=3)
+
+
+@pytest.mark.parametrize(("name", "pairs"), PUBLISHED.items(), ids=PUBLISHED)
+def test_published_names(name, pairs):
+    entry = DETECTORS[name]
+    with torch.device("meta"):
+        known = set(build(name).state_dict())
+    assert {there: our_name(entry.detector_class, there) for there in pairs} == pairs
+    assert set(pairs.values()) <= known
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_names_of_this_library_stay(name):
+    with torch.device("meta"):
+        names = list(build(name).state_dict())
+    assert [our_name(DETECTORS[name].detector_class, key) for key in names] == names
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "net.", "module.model."])
+@pytest.mark.parametrize("key", [None, "state_dict", "net"])
+def test_import_finds_the_weights_and_their_places(tmp_path, mshnet, prefix, key):
+    ours, theirs = mshnet
+    state = {prefix + name: tensor for name, tensor in theirs.items()}
+    state[f"{prefix}decoder_0.total_ops"] = torch.zeros(1)
+    held = state if key is None else {key: state, "epoch": 3, "best": np.float64(0.7), "pd": np.arange(3.0)}
+    torch.save(held, tmp_path / "best.pth.tar")
+    detector, report = import_published(tmp_path / "best.pth.tar", "mshnet")
+    assert report.complete
+    assert (report.in_channels, report.deep_supervision, report.source) == (3, True, "best.pth.tar")
+    assert len(report.matched) == report.n_tensors == len(ours)
+    assert all(torch.equal(tensor, ours[name]) for name, tensor in detector.state_dict().items())
+    assert not detector.training
+
+
+def test_half_precision_and_an_old_batch_norm(tmp_path, mshnet):
+    ours, theirs = mshnet
+    state = {name: t.half() for name, t in theirs.items() if not name.endswith("num_batches_tracked")}
+    torch.save(state, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    detector, report = import_published(tmp_path / "old.pth", "mshnet")
+    assert report.complete
+    assert torch.equal(detector.get_parameter("stem.weight"), ours["stem.weight"].half().float())
+
+
+@pytest.mark.parametrize(("supervised", "heads"), [(True, 4), (False, 1)])
+def test_the_heads_tell_whether_dnanet_was_deeply_supervised(tmp_path, supervised, heads):
+    with torch.device("meta"):
+        names = build("dnanet", deep_supervision=supervised).state_dict()
+    state = {name: torch.zeros(tensor.shape, dtype=tensor.dtype) for name, tensor in names.items()}
+    torch.save(state, tmp_path / "w.pth")
+    detector, report = import_published(tmp_path / "w.pth", "dnanet")
+    assert report.complete
+    assert (detector.deep_supervision, report.in_channels) == (supervised, 1)
+    assert sum(name.endswith("head.weight") or name.startswith("side_heads") for name in names) == 2 * heads - 1
+
+
+def test_unknown_names_go_by_order_and_shape(tmp_path, mshnet):
+    ours, theirs = mshnet
+    state = {name.replace("output_", "logit"): tensor for name, tensor in theirs.items()}
+    torch.save(state, tmp_path / "w.pth")
+    detector, report = import_published(tmp_path / "w.pth", "mshnet")
+    assert report.complete
+    assert report.matched_by_order[0] == ("logit0.weight", "heads.0.weight")
+    assert len(report.matched_by_order) == 8
+    assert torch.equal(detector.get_parameter("heads.3.weight"), ours["heads.3.weight"])
+
+
+def test_missing_unexpected_and_misshapen(tmp_path, mshnet):
+    state = dict(mshnet[1])
+    state["extra.weight"] = state.pop("final.bias").new_zeros(7)
+    state["output_1.weight"] = torch.zeros(1, 31, 1, 1)
+    torch.save(state, tmp_path / "w.pth")
+    detector, report = import_published(tmp_path / "w.pth", "mshnet")
+    assert not report.complete
+    assert report.missing == ("merge.bias",)
+    assert report.unexpected == ("extra.weight",)
+    assert report.shape_mismatch == (("output_1.weight", (1, 31, 1, 1), "heads.1.weight", (1, 32, 1, 1)),)
+    assert report.n_matched == report.n_tensors - 2
+    assert report.complaint() == (
+        "w.pth: 338 of the 340 tensors of mshnet fit; 1 missing (the first: merge.bias), 1 in the file without a place "
+        "here (the first: extra.weight), 1 of another shape (the first: output_1.weight)"
+    )
+    assert torch.equal(detector.get_parameter("heads.0.weight"), mshnet[0]["heads.0.weight"])
+
+
+def test_the_wrong_model_is_named(tmp_path, mshnet):
+    torch.save(mshnet[1], tmp_path / "w.pth")
+    with pytest.raises(InputError, match=r"0 of the \d+ tensors of mlclnet fit; .*; the file fits mshnet$"):
+        import_published(tmp_path / "w.pth", "mlclnet")
+
+
+class Trap:
+    """Leaves a trace where it is unpickled."""
+
+    def __init__(self, place):
+        self.place = str(place)
+
+    def __reduce__(self):
+        return os.mkdir, (self.place,)
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_pickle_that_runs_code_is_not_opened(tmp_path, inside):
+    trap = Trap(tmp_path / "trace")
+    if inside:
+        torch.save({"state_dict": {"a": torch.zeros(1)}, "more": trap}, tmp_path / "bad.pth")
+    else:
+        (tmp_path / "bad.pth").write_bytes(pickle.dumps(trap, protocol=2))
+    with pytest.raises(InputError, match=r"bad\.pth: not opened, since unpickling it could run code"):
+        read_checkpoint(tmp_path / "bad.pth")
+    assert not (tmp_path / "trace").exists()
+    with open(tmp_path / "bad.pth", "rb") as file:  # the trap itself works
+        torch.load(file, weights_only=False) if inside else pickle.load(file)
+    assert (tmp_path / "trace").exists()
+
+
+def test_numbers_of_numpy_are_skipped_and_not_rebuilt(tmp_path):
+    torch.save(
+        {"state_dict": {"a": torch.ones(2)}, "scores": np.array([1.0]), "best": np.float32(3)}, tmp_path / "w.pth"
+    )
+    assert read_checkpoint(tmp_path / "w.pth").keys() == {"a"}
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
+@pytest.mark.parametrize("modern", [True, False])
+def test_a_file_that_is_cut_short(tmp_path, share, modern):
+    torch.save({"a": torch.rand(1000)}, tmp_path / "w.pth", _use_new_zipfile_serialization=modern)
+    data = (tmp_path / "w.pth").read_bytes()
+    (tmp_path / "w.pth").write_bytes(data[: int(share * len(data))])
+    with pytest.raises(InputError, match=r"w\.pth: (no whole checkpoint of torch|not opened)"):
+        read_checkpoint(tmp_path / "w.pth")
+
+
+@pytest.mark.parametrize(
+    ("held", "message"),
+    [
+        ([1, 2], "holds no weights by name, neither bare nor as state_dict, .*; got list"),
+        ({"a": 1, "b": {}}, "holds no weights by name, .*; got keys a, b"),
+        ({"a": torch.tensor([1.0, float("nan")])}, "a holds values that are not finite"),
+    ],
+)
+def test_files_without_usable_weights(tmp_path, held, message):
+    torch.save(held, tmp_path / "w.pth")
+    with pytest.raises(InputError, match=message):
+        read_checkpoint(tmp_path / "w.pth")
+
+
+def test_a_missing_file_and_an_unknown_model(tmp_path):
+    with pytest.raises(InputError, match=r"no\.pth: cannot be read \(No such file or directory\)"):
+        read_checkpoint(tmp_path / "no.pth")
+    with pytest.raises(InputError, match="unknown detector 'mshnett'; did you mean mshnet"):
+        import_published(tmp_path / "no.pth", "mshnett")
+
+
+def test_weights_go_to_a_file_and_back(tmp_path, rng):
+    net = build("dnanet", in_channels=3, deep_supervision=False).eval()
+    (tmp_path / "w.safetensors").write_bytes(weights_to_bytes(net))
+    again = load_weights(tmp_path / "w.safetensors")
+    assert (again.name, again.in_channels, again.deep_supervision, again.training) == ("dnanet", 3, False, False)
+    image = torch.from_numpy(rng.random((1, 3, 20, 30))).float()
+    with torch.inference_mode():
+        assert torch.equal(net(image), again(image))
+
+
+def test_files_that_are_no_weights_of_ours(tmp_path):
+    import safetensors.torch
+
+    place = tmp_path / "w.safetensors"
+    place.write_bytes(b"hello")
+    with pytest.raises(InputError, match="cannot be read as safetensors"):
+        load_weights(place)
+    place.write_bytes(safetensors.torch.save({"a": torch.zeros(1)}))
+    with pytest.raises(InputError, match="does not say which detector it belongs to"):
+        load_weights(place)
+    net = build("tiny")
+    net.head = torch.nn.Conv2d(8, 1, 3)
+    place.write_bytes(weights_to_bytes(net))
+    with pytest.raises(InputError, match=r"does not fit the detector tiny: size mismatch for head\.weight"):
+        load_weights(place)
