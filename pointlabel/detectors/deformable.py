@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from ..errors import InputError
+
 
 def deformable_conv2d(
     x: Tensor,
@@ -42,6 +44,11 @@ def deformable_conv2d(
     -------
     (B, D, H', W') tensor of the dtype of x.
 
+    Raises
+    ------
+    InputError
+        If offset or modulation is not of that shape.
+
     References
     ----------
     Dai et al., "Deformable convolutional networks", ICCV 2017, eq. (2) and (3); Zhu et al., "Deformable ConvNets v2",
@@ -49,7 +56,14 @@ def deformable_conv2d(
     """
     batch, channels, height, width = x.shape
     n_taps = weight.shape[2] * weight.shape[3]
-    out_height, out_width = offset.shape[2:]
+    out_height, out_width = (
+        (x.shape[2 + axis] + 2 * padding[axis] - dilation[axis] * (weight.shape[2 + axis] - 1) - 1) // stride[axis] + 1
+        for axis in (0, 1)
+    )
+    for name, given, n_channels in (("offset", offset, 2 * n_taps), ("modulation", modulation, n_taps)):
+        expected = (batch, n_channels, out_height, out_width)
+        if given is not None and tuple(given.shape) != expected:
+            raise InputError(f"{name} must have shape {expected}, got {tuple(given.shape)}")
     # Places are kept in single precision at least: half precision cannot tell neighbours apart above 2048 px, nor
     # place a sample within 1/16 px above 64 px.
     precise = torch.promote_types(offset.dtype, torch.float32)
