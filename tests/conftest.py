@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import settings
+from PIL import Image
 
 from pointlabel.synthetic import Scene, draw_scene
 
@@ -26,6 +28,27 @@ def rng() -> np.random.Generator:
 def scene() -> Scene:
     """A cloudy scene of 96 x 128 pixels with three targets well above the clutter."""
     return draw_scene(seed=5, shape=(96, 128), n_targets=3, background="cloud", contrast=(10.0, 15.0))
+
+
+@pytest.fixture
+def draw_dataset(tmp_path: Path) -> Callable[..., Path]:
+    """A function (name, n_images) that writes drawn scenes as a data set: images, masks, both kinds of points."""
+
+    def draw(name: str = "drawn", n_images: int = 3) -> Path:
+        folder = tmp_path / name
+        for part in ("images", "masks", "masks_centroid", "masks_coarse"):
+            (folder / part).mkdir(parents=True)
+        for k in range(n_images):
+            drawn = draw_scene(seed=k, shape=(64, 80), n_targets=2)
+            points = np.zeros(drawn.mask.shape, bool)
+            points[tuple(drawn.points.astype(int).T)] = True
+            parts = {"images": drawn.image, "masks": drawn.mask, "masks_centroid": points, "masks_coarse": points}
+            for part, pixels in parts.items():
+                grey = pixels.astype(np.uint8) * 255 if pixels.dtype == bool else pixels
+                Image.fromarray(grey).save(folder / part / f"{k}.png")
+        return folder
+
+    return draw
 
 
 @pytest.fixture

@@ -163,7 +163,7 @@ def run_method(
             counts.append(np.array([_overlap(labels.mask(), case.mask) for labels, _ in done]))
             ious.append(np.stack([owned_ious(labels, *truth) for labels, _ in done]))
         n = len(case.points)
-        areas.append(np.array([[t.area for t in labels.targets] for labels, _ in done], np.int64).reshape(-1, n))
+        areas.append(np.array([[t.area for t in labels.targets] for labels, _ in done], np.int64).reshape(len(done), n))
         times += [spent / max(n, 1)] * n
         owners += [n_images] * n
         if keep_crops:

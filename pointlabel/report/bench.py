@@ -233,7 +233,7 @@ def _window(comparison: Comparison, methods: list[str], place: int, index: int) 
         f'<div class="tile">{surface(window)}<b>surface</b></div>',
         tile("true mask", f"{area:.0f} px", side, true_line),
     ]
-    for name in sorted(methods, key=lambda name: -comparison.runs[place, name].ious[0, index]):
+    for name in methods:
         run = comparison.runs[place, name]
         iou = float(run.ious[0, index])
         note = f"IoU {iou:.2f}, {run.areas[0, index]} px"

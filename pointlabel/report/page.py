@@ -33,7 +33,7 @@ figcaption { font-size: .85rem; font-weight: 600; } figcaption span { font-weigh
 svg { display: block; width: 100%; height: auto; } svg text { fill: var(--faint); font: 9px system-ui, sans-serif; }
 .axis { stroke: var(--line); fill: none; } .cells rect { fill: rgb(var(--cell)); } .bars rect { fill: var(--accent); }
 .trend { fill: none; stroke: var(--ink); stroke-width: 1.6; stroke-linejoin: round; } .mark { stroke: var(--mask);
-  stroke-dasharray: 3 2; }
+  stroke-width: 1.6; stroke-dasharray: 4 2; }
 .window { margin: .9rem 0; padding: .7rem .8rem .8rem; background: var(--card); border: 1px solid var(--line);
   border-radius: 6px; }
 .window header { font-size: .85rem; margin-bottom: .5rem; } .window header b { margin-right: .8rem; }
@@ -42,8 +42,8 @@ svg { display: block; width: 100%; height: auto; } svg text { fill: var(--faint)
   white-space: nowrap; }
 .tile .view { background: var(--picture) 0 0 / 100% 100%; image-rendering: pixelated; border-radius: 3px;
   overflow: hidden; }
-.outline { fill: none; stroke-width: 2; vector-effect: non-scaling-stroke; stroke-linecap: square; }
-.truth { stroke: var(--truth); } .mask { stroke: var(--mask); } .bad { color: #e03131; }
+.outline { fill: none; stroke-width: 1.8; vector-effect: non-scaling-stroke; stroke-linecap: square; }
+.truth { stroke: var(--truth); stroke-width: 3.4; stroke-opacity: .8; } .mask { stroke: var(--mask); } .bad { color: #e03131; }
 .key { display: inline-block; width: 1.1em; height: .22em; margin: 0 .35em .2em 0; vertical-align: middle; }
 """
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..io.masks.png import encode_grey
 
 #: Sides of a window in pixels.
-SMALLEST_PX, LARGEST_PX = 33, 129
+SMALLEST_PX, LARGEST_PX = 27, 129
 _SURFACE_POINTS = 27  # most grid lines of a surface on each axis: more only make the file larger
 _RAMP = ("#1b1044", "#43117b", "#721f81", "#a1307e", "#d3436e", "#f1605d", "#fb8861", "#feb078", "#fed799", "#fcfdbf")
 
