@@ -191,6 +191,28 @@ BUILT_IN: dict[str, Method] = {
             needs_true_area=True,
             is_random=True,
         ),
+        _method(
+            "com",
+            "the level set of Click on Mask: a contour that shrinks until its inside grows no brighter",
+            "baselines.com:ComParams",
+            "baselines.com:label_com",
+        ),
+        _method(
+            "sam",
+            "Segment Anything prompted by the point; needs a checkpoint",
+            "baselines.sam:SamParams",
+            "baselines.sam:label_sam",
+            needs_checkpoint=True,
+            check_path="pointlabel.baselines.sam:check_sam",
+        ),
+        _method(
+            "sam2",
+            "Segment Anything 2 prompted by the point; needs a checkpoint",
+            "baselines.sam:SamParams",
+            "baselines.sam:label_sam2",
+            needs_checkpoint=True,
+            check_path="pointlabel.baselines.sam:check_sam2",
+        ),
     )
 }
 

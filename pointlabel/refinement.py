@@ -106,7 +106,7 @@ def _refine_one(image: NDArray, label: TargetLabel, params: CrfParams) -> Target
         origin=(top, left),
         soft=probability.astype(np.float32),
         mask=after,
-        quality=label.quality * both / either,
+        quality=label.quality * float(both / either),
         flags=tuple(sorted(flags)),
         time_ms=label.time_ms + (perf_counter() - start) * 1000,
     )

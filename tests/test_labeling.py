@@ -14,9 +14,11 @@ from pointlabel._checks import pixel_of
 from pointlabel.errors import UnknownMethodError
 from pointlabel.synthetic import draw_scene
 
-EVERY = pytest.mark.parametrize("method", METHODS)
+# What runs on images and points alone.
+RUNNABLE = {name: entry for name, entry in METHODS.items() if not entry.needs_checkpoint}
+EVERY = pytest.mark.parametrize("method", RUNNABLE)
 # Published pipelines are kept as published; what they lack in symmetry is theirs.
-OURS = pytest.mark.parametrize("method", [name for name in METHODS if not name.startswith("d2d")])
+OURS = pytest.mark.parametrize("method", [name for name in RUNNABLE if not name.startswith("d2d")])
 
 
 def iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
@@ -170,7 +172,7 @@ def test_equal_calls_give_equal_labels(scene, method):
     np.testing.assert_array_equal(first.instances(), again.instances())
 
 
-@pytest.mark.parametrize("method", [name for name, entry in METHODS.items() if entry.has_tightness])
+@pytest.mark.parametrize("method", [name for name, entry in RUNNABLE.items() if entry.has_tightness])
 def test_tightness_nests_the_masks(method):
     scene = draw_scene(4, (96, 96), n_targets=4, background="cloud", contrast=15.0, shapes=["gaussian"])
     masks = [annotate(scene.image, scene.points, method=method, tightness=t).mask() for t in (0.0, 0.25, 0.5, 0.75, 1)]
@@ -179,7 +181,7 @@ def test_tightness_nests_the_masks(method):
     assert masks[0].sum() > masks[-1].sum()
 
 
-@pytest.mark.parametrize("method", [name for name, entry in METHODS.items() if entry.has_tightness])
+@pytest.mark.parametrize("method", [name for name, entry in RUNNABLE.items() if entry.has_tightness])
 def test_tightness_per_point(scene, method):
     mixed = annotate(scene.image, scene.points, method=method, tightness=[0.1, 0.5, 0.9])
     for index, value in enumerate([0.1, 0.5, 0.9]):
@@ -188,7 +190,7 @@ def test_tightness_per_point(scene, method):
 
 
 @pytest.mark.parametrize("background", ["cloud", "sea", "noise", "flat"])
-@pytest.mark.parametrize("method", [name for name in METHODS if name in {"default", "threshold"}])
+@pytest.mark.parametrize("method", [name for name in RUNNABLE if name in {"default", "threshold"}])
 def test_clear_targets_are_found(background, method):
     scene = draw_scene(11, n_targets=5, background=background, contrast=15.0, shapes=["disc", "ellipse", "arm"])
     labels = annotate(scene.image, scene.points, method=method)
@@ -225,7 +227,7 @@ def test_bad_arrays(scene):
         annotate(scene.image, [(1, 2), (300.0, 12.5)], method="threshold")
 
 
-@pytest.mark.parametrize("method", [name for name, entry in METHODS.items() if not entry.has_tightness])
+@pytest.mark.parametrize("method", [name for name, entry in RUNNABLE.items() if not entry.has_tightness])
 def test_tightness_is_refused_where_it_does_nothing(scene, method):
     with pytest.raises(InputError, match=f"method {method} does not follow tightness"):
         annotate(scene.image, scene.points, method=method, tightness=0.4)
