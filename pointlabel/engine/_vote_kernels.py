@@ -7,7 +7,8 @@ import math
 import numpy as np
 from numba import njit
 
-STEPS = 65536.0  # fields are rounded to whole 2^-16, so that sums of them are exact in any order
+STEPS = 1048576.0  # fields are rounded to whole 2^-20, so that sums of them are exact in any order
+LEAST_VOTE = np.float32(2.0**-17)  # below which a vote adds nothing to the box that heat spreads in
 
 
 @njit(cache=True)

@@ -6,13 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._refine_kernels import box_kernel
-from ._vote_kernels import STEPS
+from ._vote_kernels import LEAST_VOTE, STEPS
 from .conductance import window_conductance
 from .diffusion import diffuse, fuse, solve_steady
 from .params import DefaultParams
 from .window import Window
 
-_LEAST = np.float32(0.5 / STEPS)  # below the smallest vote
 _UNIT_BITS = 4  # window units have 16 bits, the medium's 20
 
 
@@ -20,7 +19,7 @@ def heat_vote(window: Window, field: NDArray[np.float32], params: DefaultParams)
     """Eqs. (3) and (4) with the vote as source and as prior: the heat starts from it and is fused with it."""
     if params.n_steps == 0 or params.rho == 0:
         return field
-    top, bottom, left, right = box_kernel(field, _LEAST)
+    top, bottom, left, right = box_kernel(field, LEAST_VOTE)
     if bottom == 0:
         return field
     part = (slice(max(top - 4, 0), bottom + 4), slice(max(left - 4, 0), right + 4))

@@ -21,7 +21,7 @@ class Vote:
     Attributes
     ----------
     share : (K, L) each candidate's share, they sum to 1; all 0 where every candidate is bad.
-    field : (65, 65) float32 in [0, 1] in steps of 2^-16, the expected region; 1 at the peak.
+    field : (65, 65) float32 in [0, 1] in steps of 2^-20, the expected region; 1 at the peak.
     relief : (65, 65) float32, expected height over the background as a share of the peak's.
     summary : expectations under the vote: ln area, its deviation, level, best score, ln contrast over noise,
         ln contrast over spread, stability, entropy of the vote, step of the border.

@@ -41,7 +41,7 @@ def test_inputs_equal_their_twin(seed, pixel):
     relative = twin.relative(vote.field, window.core, ring)
     ours = np.empty((SIDE, SIDE), np.float32)
     relative_kernel(vote.field, window.core, ring, ours)
-    np.testing.assert_allclose(ours, relative, atol=2**-16)
+    np.testing.assert_allclose(ours, relative, atol=2**-20)
     for index in range(0, len(pixels.rows), 7):
         at = int(pixels.rows[index]), int(pixels.columns[index])
         expected = twin.inputs(vote.field, ours, regions.level_of, regions.rest, LEVELS, float(vote.summary[0]), *at)
