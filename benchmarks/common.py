@@ -5,13 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -19,13 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pointlabel.evaluation.circumstances import circumstances as machine_and_versions
 from pointlabel.io.decode import read_image
 from pointlabel.io.masks.read import MaskWarning, read_mask
 
 ROOT = Path(__file__).parent.parent
 DATASETS = ("SIRST-v1", "NUDT-SIRST", "IRSTD-1k")
 POINTS = {"centroid": "masks_centroid", "coarse": "masks_coarse"}
-PACKAGES = ("pointlabel", "numpy", "scipy", "scikit-image", "numba", "pillow", "torch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +63,14 @@ def need_data(args: argparse.Namespace) -> Path:
     return args.data
 
 
-def load(data: Path, name: str, points: str = "centroid", *, every: int = 1) -> Iterator[Sample]:
-    """Yield the images of data set `name` in the order of their names, each `every`-th only.
+def load(data: Path, name: str, points: str = "centroid", *, every: int = 1, start: int = 0) -> Iterator[Sample]:
+    """Yield the images of data set `name` in the order of their names, each `every`-th from number `start` (0 first).
 
     Images come as ``pointlabel annotate`` reads them, masks as ``pointlabel evaluate`` does. Every pixel of the point
     image that is not 0 is a target; points are scaled where the point image has another size than the picture.
     """
     folder = data / name
-    for path in sorted((folder / "images").glob("*.png"))[::every]:
+    for path in sorted((folder / "images").glob("*.png"))[start::every]:
         image, _ = read_image(str(path))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", MaskWarning)  # greys in masks: the published data is like that
@@ -105,17 +103,7 @@ def spread(times_ms: list[float]) -> dict[str, float]:
 def circumstances() -> dict[str, Any]:
     """Machine, versions, threads and commit: what a figure means nothing without."""
     return {
-        "machine": {
-            "cpu": _cpu(),
-            "n_cpus": os.cpu_count(),
-            "system": f"{platform.system()} {platform.machine()}",
-            "python": platform.python_version(),
-        },
-        "versions": {name: _version(name) for name in PACKAGES},
-        "threads": {
-            name: os.environ.get(name, "default")
-            for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-        },
+        **machine_and_versions(),
         "commit": _git("rev-parse", "--short", "HEAD") + ("-changed" if _git("status", "--porcelain", "-uno") else ""),
         "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
     }
@@ -127,22 +115,6 @@ def finish(result: dict[str, Any], out: Path | None) -> None:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps({**circumstances(), "result": result}, indent=1) + "\n", encoding="utf-8")
         print(f"written to {out}")
-
-
-def _cpu() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or "unknown"
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "absent"
 
 
 def _git(*arguments: str) -> str:
