@@ -1,0 +1,129 @@
+"""MSDANet: its wavelet, its blocks against their formulas, what joins where."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from pointlabel.detectors import build
+from pointlabel.detectors.blocks import upsample
+from pointlabel.detectors.msdanet import DirectionalBlock, FrequencyAttention, HaarWavelet, MSDANet, TopDownJoin
+from pointlabel.detectors.published import our_name
+
+
+@pytest.fixture(scope="module")
+def net() -> MSDANet:
+    torch.manual_seed(8)
+    net = build("msdanet", in_channels=3)
+    assert isinstance(net, MSDANet)
+    return net.eval()
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_bands_of_the_wavelet(rng, stride):
+    """From the four pixels a b / c d: rows differ, columns differ, diagonals differ, sum."""
+    x = rng.normal(size=(1, 2, 6, 8))
+    around = np.pad(x, ((0, 0), (0, 0), (1, 0), (1, 0))) if stride == 1 else x
+    a, b = around[..., :-1:stride, :-1:stride], around[..., :-1:stride, 1::stride]
+    c, d = around[..., 1::stride, :-1:stride], around[..., 1::stride, 1::stride]
+    expected = [(a + b - c - d) / 2, (a - b + c - d) / 2, (a - b - c + d) / 2, (a + b + c + d) / 2]
+    for n_bands in (3, 4):
+        found = HaarWavelet(n_bands, stride)(torch.from_numpy(x))
+        assert len(found) == n_bands
+        for band, values in zip(found, expected, strict=False):
+            np.testing.assert_allclose(band.numpy(), values, atol=1e-12)
+
+
+def test_frequency_attention_against_its_formula(rng):
+    part = FrequencyAttention(4).eval()
+    x = torch.from_numpy(rng.normal(size=(2, 4, 6, 5))).float()
+    with torch.inference_mode():
+        weighted = [x * weigh(band) for weigh, band in zip(part.pixels, HaarWavelet(4, 1)(x), strict=True)]
+        torch.testing.assert_close(part(x), F.relu(x + part.mix(torch.stack(weighted).sum(dim=0))))
+
+
+def test_directional_block_against_its_formula(rng):
+    block = DirectionalBlock(8).eval()
+    x = torch.from_numpy(rng.normal(size=(1, 8, 12, 10))).float()
+    with torch.inference_mode():
+        merged = block.merge(torch.cat([branch(x) for branch in block.branches], dim=1))
+        expected = F.relu(x + block.last(block.channels(block.frequency(merged))))
+        torch.testing.assert_close(block(x), expected)
+    reach = [
+        sum(layer[0].dilation[0] * (layer[0].kernel_size[0] // 2) for layer in branch) for branch in block.branches
+    ]
+    assert reach == [0, 1, 4, 7]
+
+
+def test_join_against_its_formula():
+    join = TopDownJoin(8, 4).eval()
+    coarse, fine = torch.rand(1, 8, 3, 4), torch.rand(1, 4, 6, 8)
+    with torch.inference_mode():
+        large = upsample(coarse, 2)
+        expected = fine + join.narrow(large + join.correct(torch.cat([large, fine], dim=1)))
+        torch.testing.assert_close(join(coarse, fine), expected)
+
+
+@pytest.mark.parametrize(("in_channels", "own"), [(1, 29), (3, 23)])
+def test_the_wavelet_of_the_image_joins_the_second_level(rng, in_channels, own):
+    torch.manual_seed(9)
+    net = build("msdanet", in_channels=in_channels).eval()
+    assert isinstance(net, MSDANet)
+    image = torch.from_numpy(rng.random((1, in_channels, 32, 48))).float()
+    seen = {}
+    net.encoder.firsts[1].register_forward_hook(lambda _, i, output: seen.update(first=output))
+    net.encoder.rests[1].register_forward_hook(lambda _, inputs, o: seen.update(joined=inputs[0]))
+    with torch.inference_mode():
+        net(image)
+    assert seen["first"].shape == (1, own, 16, 24)
+    assert torch.equal(seen["joined"], torch.cat([*HaarWavelet(3, 2)(image), seen["first"]], dim=1))
+
+
+def test_finer_levels_reach_the_coarsest_through_their_maxima(net, rng):
+    image = torch.from_numpy(rng.random((1, 3, 32, 48))).float()
+    seen, levels = {}, {}
+    hooks = [net.encoder.join.register_forward_hook(lambda _, inputs, o: seen.update(join=inputs[0]))]
+    for number, part in enumerate(net.encoder.rests):
+        hooks.append(part.register_forward_hook(lambda _, i, output, n=number: levels.update({n: output})))
+    with torch.inference_mode():
+        net(image)
+        sides = [F.relu(net.encoder.sides[n](F.max_pool2d(levels[n], 2 ** (4 - n)))) for n in (3, 2, 1, 0)]
+    for hook in hooks:
+        hook.remove()
+    torch.testing.assert_close(seen["join"], torch.cat([levels[4], *sides], dim=1))
+
+
+def test_idle_layers_are_frozen(net):
+    frozen = {name for name, parameter in net.named_parameters() if not parameter.requires_grad}
+    assert frozen == {name for name, _ in net.named_parameters() if ".unused." in name}
+    assert len(frozen) == 15
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("stage.resnet1_1.layer.0.weight", "encoder.firsts.0.body.0.0.weight"),
+        ("stage.resnet2_1.layer1.0.weight", "encoder.firsts.1.body.0.0.weight"),
+        ("stage.resnet3_1.layer2.1.bias", "encoder.firsts.2.shortcut.1.bias"),
+        ("stage.resnet3_2.branch0.0.conv.weight", "encoder.rests.2.0.branches.0.0.0.weight"),
+        ("stage.resnet5_3.branch3.1.bn.running_var", "encoder.rests.4.1.branches.3.1.1.running_var"),
+        ("stage.resnet2_2.conv_cat.bn.bias", "encoder.rests.1.0.merge.1.bias"),
+        ("stage.resnet2_2.conv_res.conv.weight", "encoder.rests.1.0.last.0.weight"),
+        ("stage.resnet4_2.FrequencyAttention.HL_reduce.conv.bias", "encoder.rests.3.0.frequency.pixels.1.conv.bias"),
+        ("stage.resnet4_2.FrequencyAttention.conv_res.1.weight", "encoder.rests.3.0.frequency.mix.1.weight"),
+        ("stage.resnet1_3.SEAttention.fc.0.weight", "encoder.rests.0.1.channels.squeeze.weight"),
+        ("stage.layer1_4.4.weight", "encoder.sides.0.weight"),
+        ("stage.layer4_4.1.bias", "encoder.sides.3.bias"),
+        ("stage.layer5_4.2.weight", "encoder.join.2.weight"),
+        ("mlcl4.branch2.0.conv.weight", "contrasts.3.branches.2.0.0.weight"),
+        ("mlcl1.conv_res.bn.weight", "contrasts.0.unused.1.weight"),
+        ("sbam3.hl_layer.1.running_mean", "joins.2.narrow.1.running_mean"),
+        ("sbam1.concat_layer.4.bias", "joins.0.correct.1.1.bias"),
+        ("layer.0.bias", "head.0.bias"),
+    ],
+)
+def test_published_names(net, theirs, ours):
+    assert our_name(MSDANet, theirs) == ours
+    assert ours in net.state_dict()
