@@ -68,7 +68,7 @@ def test_oriented_attention_weighs_the_fine_map_along_rows_and_columns(rng):
 
 
 def test_the_logits_come_from_features_weighted_by_the_edges(net, image):
-    seen = {}
+    seen: dict[str, torch.Tensor] = {}
     hook = net.head.register_forward_hook(lambda _, inputs, output: seen.update(features=inputs[0]))
     fine = net.up[0].register_forward_hook(lambda _, inputs, output: seen.update(fine=output))
     with torch.inference_mode():
