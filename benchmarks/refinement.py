@@ -14,8 +14,8 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from common import DATASETS, finish, load, need_data, parser, spread
 
+from common import DATASETS, finish, load, need_data, parser, spread
 from pointlabel import annotate
 from pointlabel.refinement import CrfParams, refine_by_crf
 
@@ -25,13 +25,15 @@ METHODS = ("threshold", "superpixel", "diffusion", "default")
 def measure(data: Path, dataset: str, method: str, every: int) -> dict[str, Any]:
     """IoU, nIoU and time a target without and with the CRF."""
     counts: list[list[tuple[int, int]]] = [[], []]
+    areas: list[list[int]] = [[], []]
     times: list[float] = []
     for sample in load(data, dataset, every=every, start=1):
         plain = annotate(sample.image, sample.points, method=method)
         refined = annotate(sample.image, sample.points, method=method, refine="crf")
-        for kept, labels in zip(counts, (plain, refined), strict=True):
+        for kept, area, labels in zip(counts, areas, (plain, refined), strict=True):
             mask = labels.mask()
-            kept.append((np.count_nonzero(mask & sample.mask), np.count_nonzero(mask | sample.mask)))
+            area.append(int(mask.sum()))
+            kept.append((int((mask & sample.mask).sum()), int((mask | sample.mask).sum())))
         for target in plain.targets:
             start = perf_counter()
             refine_by_crf(sample.image, [target])
@@ -48,6 +50,7 @@ def measure(data: Path, dataset: str, method: str, every: int) -> dict[str, Any]
             name: {"iou": float(kept[:, 0].sum() / kept[:, 1].sum()), "niou": float(ratio.mean())}
             for name, kept, ratio in zip(("before", "after"), (before, after), ratios, strict=True)
         },
+        "area": sum(areas[1]) / sum(areas[0]),
         "better": float((change > 0.01).mean()),
         "worse": float((change < -0.01).mean()),
         **spread(times),
@@ -68,7 +71,7 @@ def main() -> None:
             print(
                 f"{dataset:11} {method:11} IoU {row['before']['iou']:.3f} -> {row['after']['iou']:.3f}, "
                 f"nIoU {row['before']['niou']:.3f} -> {row['after']['niou']:.3f}, "
-                f"{row['better']:.0%} of images better, {row['worse']:.0%} worse, "
+                f"area x {row['area']:.2f}, {row['better']:.0%} of images better, {row['worse']:.0%} worse, "
                 f"{row['median_ms']:.2f} ms a target (90 %: {row['p90_ms']:.2f}, 99 %: {row['p99_ms']:.2f})",
                 flush=True,
             )

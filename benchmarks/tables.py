@@ -21,7 +21,10 @@ import numpy as np
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 WEIGHTS = ROOT / "pointlabel" / "engine" / "weights" / "default.json"
-PAGES = (ROOT / "README.md", ROOT / "docs" / "methods" / "default.md", ROOT / "docs" / "methods" / "threshold.md")
+PAGES = (
+    ROOT / "README.md",
+    *(ROOT / "docs" / "methods" / name for name in ("default.md", "threshold.md", "crf.md", "sam.md")),
+)
 DATASETS = ("SIRST-v1", "NUDT-SIRST", "IRSTD-1k")
 POINTS = ("centroid", "coarse")
 MARKER = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
@@ -193,8 +196,55 @@ def losses() -> str:
     return "".join(out)
 
 
+def crf() -> str:
+    """What the refinement gives after several methods, and what it costs."""
+    head = ["data", "method", "IoU / nIoU", "with CRF", "area", "images better", "worse", "ms a target"]
+    return markdown(
+        head,
+        [
+            [
+                row["data"],
+                row["method"],
+                *(_both(row[when]) for when in ("before", "after")),
+                f"{row['area']:.2f}",
+                *(f"{row[name]:.0%}" for name in ("better", "worse")),
+                f"{row['median_ms']:.2f}",
+            ]
+            for row in stored("refinement")["rows"]
+        ],
+    )
+
+
+def quoted_sam() -> str:
+    """What a paper says of Segment Anything."""
+    rows = [row for row in stored("quoted")["rows"] if row["method"].startswith("SAM")]
+    columns = ("pooled", *DATASETS)
+    return markdown(
+        ["quoted, IoU in percent", "points", "SIRST3", *DATASETS, "ms a target"],
+        [
+            [row["method"], row["points"], *(f"{row['iou_percent'][name]:.2f}" for name in columns), f"{row['ms']}"]
+            for row in rows
+        ],
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
-    f.__name__: f for f in (accuracy, methods, plain, steps, style, refitted, sizes, quality, weights, overview, losses)
+    f.__name__: f
+    for f in (
+        accuracy,
+        methods,
+        plain,
+        steps,
+        style,
+        refitted,
+        sizes,
+        quality,
+        weights,
+        overview,
+        losses,
+        crf,
+        quoted_sam,
+    )
 }
 
 
