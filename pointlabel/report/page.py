@@ -43,7 +43,8 @@ svg { display: block; width: 100%; height: auto; } svg text { fill: var(--faint)
 .tile .view { background: var(--picture) 0 0 / 100% 100%; image-rendering: pixelated; border-radius: 3px;
   overflow: hidden; }
 .outline { fill: none; stroke-width: 1.8; vector-effect: non-scaling-stroke; stroke-linecap: square; }
-.truth { stroke: var(--truth); stroke-width: 3.4; stroke-opacity: .8; } .mask { stroke: var(--mask); } .bad { color: #e03131; }
+.truth { stroke: var(--truth); stroke-width: 3.4; stroke-opacity: .8; }
+.mask { stroke: var(--mask); } .bad { color: #e03131; }
 .key { display: inline-block; width: 1.1em; height: .22em; margin: 0 .35em .2em 0; vertical-align: middle; }
 """
 
