@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib.metadata import EntryPoint, EntryPoints
@@ -22,6 +23,7 @@ from pointlabel.io.points.images import point_image
 from pointlabel.methods import Method, MethodWarning
 from pointlabel.synthetic import draw_scene
 
+EXTENDING = Path(__file__).parent.parent / "docs/extending.md"
 PACKAGE = {
     "pyproject.toml": """
 [build-system]
@@ -31,35 +33,16 @@ build-backend = "setuptools.build_meta"
 name = "acme-labels"
 version = "2.1"
 [project.entry-points."pointlabel.methods"]
-acme-disc = "acme_labels.entry:METHOD"
+acme-disc = "acme_labels.disc:METHOD"
 acme-broken = "acme_labels.broken:METHOD"
-threshold = "acme_labels.entry:METHOD"
+threshold = "acme_labels.disc:METHOD"
 [tool.setuptools]
 packages = ["acme_labels"]
 """,
     "acme_labels/__init__.py": "",
     "acme_labels/broken.py": "import a_package_that_is_not_there",
-    "acme_labels/entry.py": """
-from pointlabel.methods import Method
-METHOD = Method("acme-disc", "a disc around the point", "acme_labels.disc:DiscParams", "acme_labels.disc:label_disc")
-""",
-    "acme_labels/disc.py": """
-from dataclasses import dataclass
-import numpy as np
-from pointlabel.types import TargetLabel
-
-@dataclass(frozen=True)
-class DiscParams:
-    radius_px: int = 2
-
-def label_disc(request, params):
-    out = []
-    for row, column in request.points.round().astype(int).tolist():
-        rows, columns = np.ogrid[: request.image.shape[0], : request.image.shape[1]]
-        mask = (rows - row) ** 2 + (columns - column) ** 2 <= params.radius_px ** 2
-        out.append(TargetLabel((row, column), (0, 0), mask.astype(np.float32), mask))
-    return out
-""",
+    # The example of the documentation, as it stands there.
+    "acme_labels/disc.py": re.findall(r"^```python\n(.*?)^```", EXTENDING.read_text(), re.MULTILINE | re.DOTALL)[0],
 }
 
 
@@ -135,7 +118,7 @@ def test_listing_the_names_imports_no_package(site):
         "assert 'acme-disc' in METHODS and len(METHODS) == len(list(METHODS))\n"
         "assert not any(name.startswith('acme') for name in sys.modules)\n"
         "assert METHODS['acme-disc'].package == 'acme-labels 2.1'\n"
-        "assert 'acme_labels.entry' in sys.modules and 'acme_labels.disc' not in sys.modules\n"
+        "assert 'acme_labels.broken' not in sys.modules\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(site)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)

@@ -101,15 +101,17 @@ def _read_earlier(folder: OutputFolder, stamp: dict[str, Any]) -> None:
 
 
 def _refuse_other_settings(path: str, record: dict[str, Any], stamp: dict[str, Any]) -> None:
-    for key in (*stamp, *(key for key in OPTIONAL if key not in stamp)):
-        value, found = stamp.get(key), record.get(key)
+    for key, value in {**dict.fromkeys(OPTIONAL), **stamp}.items():
+        found = record.get(key)
         if found == value:
             continue
         if key == "params" and isinstance(found, dict):
             key = next(name for name in sorted({*found, *value}) if found.get(name) != value.get(name))
             found, value = found.get(key), value.get(key)
         if key == "outputs":
-            found, value = " ".join(found or ()), " ".join(value or ())
+            found, value = " ".join(found or ()), " ".join(value)
+        if key in OPTIONAL:
+            found, value = found or "none", value or "none"
         raise InputError(
             f"{path} holds a run with {key} {found}, this one has {key} {value}; "
             "use the same settings, another folder, or --overwrite"

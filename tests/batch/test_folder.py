@@ -347,3 +347,17 @@ def test_a_worker_that_dies_ends_the_run_with_a_sentence(tmp_path, make_folder, 
     assert 0 < len(lines_of(tmp_path / "out")) < 80
     assert run(tmp_path, mode="resume").n_errors == 0
     assert len(lines_of(tmp_path / "out")) == 80
+
+
+def test_a_refined_run_is_another_run(small, files_of, lines_of):
+    run(small, "plain")
+    run(small, "refined", refine="crf")
+    assert files_of(small / "plain") != files_of(small / "refined")
+    assert {line["refine"] for line in lines_of(small / "refined")} == {"crf"}
+    assert not any("refine" in line for line in lines_of(small / "plain"))
+    for out, refine in (("plain", None), ("refined", "crf")):
+        assert run(small, out, refine=refine, mode="resume").n_skipped == 7
+    with pytest.raises(InputError, match="holds a run with refine none, this one has refine crf"):
+        run(small, "plain", refine="crf", mode="resume")
+    with pytest.raises(InputError, match="holds a run with refine crf, this one has refine none"):
+        run(small, "refined", mode="resume")

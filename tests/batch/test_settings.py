@@ -41,3 +41,17 @@ def test_the_stamp_is_what_json_gives_back():
     assert stamp == json.loads(json.dumps(stamp))
     assert stamp["outputs"] == ["masks", "soft"]
     assert set(stamp) == {"method", "params", "tightness", "polarity", "seed", "outputs", "version"}
+
+
+def test_the_stamp_names_a_refinement_only_where_there_is_one():
+    params = build_params("threshold", {})
+    refined = RunSettings("threshold", params, refine="crf").stamp()
+    assert refined == {**RunSettings("threshold", params).stamp(), "refine": "crf"}
+    with pytest.raises(InputError, match="refine must be None or one of crf, got 'none'"):
+        RunSettings("threshold", params, refine="none")
+
+
+def test_a_checkpoint_is_a_parameter():
+    assert build_params("sam", {"checkpoint": "a"}, checkpoint="b").checkpoint == "b"
+    with pytest.raises(InputError, match="method threshold has no checkpoint; leave --checkpoint out"):
+        build_params("threshold", {}, checkpoint="b")

@@ -103,6 +103,17 @@ def test_options_reach_the_method(run, folder):
     assert (line["tightness"], line["polarity"], line["seed"]) == (0.7, "auto", 5)
 
 
+def test_labels_can_be_refined(run, folder):
+    assert run("--refine", "crf").exit_code == 0
+    assert lines_of(folder)["a"]["refine"] == "crf"
+    refined = (folder / "out/masks/a.png").read_bytes()
+    (folder / "c.toml").write_text("refine = 'crf'\n")
+    assert run("--overwrite", "--config", "c.toml").exit_code == 0
+    assert (folder / "out/masks/a.png").read_bytes() == refined
+    assert run("--overwrite", "--config", "c.toml", "--refine", "none").exit_code == 0
+    assert "refine" not in lines_of(folder)["a"]
+
+
 @pytest.mark.parametrize("head", ["", "[annotate]\n"], ids=["flat", "table"])
 def test_a_configuration_file_and_the_command_line_wins(run, folder, head):
     text = f"{head}method = 'threshold'\ntightness = 0.2\nsoft = true\non-error = 'stop'\n[params]\nlevel = 0.4\n"

@@ -262,6 +262,8 @@ def test_an_unknown_method_suggests_the_nearest(run, folder):
         (["--masks", "points"], "--masks is read with --size-prior oracle only"),
         (["--size-prior", "oracle"], "--size-prior oracle needs the true masks: --masks DIR"),
         (["--size-prior", "fixed"], "method threshold has no size prior; leave --size-prior out"),
+        (["--checkpoint", "models"], "method threshold has no checkpoint; leave --checkpoint out"),
+        (["--refine", "blur"], "'blur' is not one of 'none', 'crf'"),
         (["--set", "level"], "expected NAME=VALUE, got 'level'"),
         (["--set", "level=high"], "parameter level of method threshold must be a number, got 'high'"),
         (["--tightness", "2"], "2.0 is not in the range 0<=x<=1"),
