@@ -181,6 +181,19 @@ def test_pixels_are_those_of_the_published_processor(rng, shape):
     np.testing.assert_allclose(ours.numpy(), theirs, atol=1.1 / 255 / min(deviation))  # theirs rounds twice
 
 
+@pytest.mark.parametrize("shape", [(30, 64), (64, 30), (17, 17)])
+def test_masks_are_those_of_the_published_processor(rng, shape):
+    pil = pytest.importorskip("transformers.models.sam.image_processing_pil_sam")
+    odds = torch.from_numpy(rng.standard_normal((1, 1, 3, 16, 16)).astype(np.float32))
+    ours = predictor(Drawn(odds, torch.tensor([[[0.0, 0.0, 1.0]]])), True)
+    square = {"height": 64, "width": 64}
+    processor = pil.SamImageProcessorPil(size={"longest_edge": 64}, pad_size=square)
+    found, score = ours.segment(None, shape, (3, 4))
+    (theirs,) = processor.post_process_masks([odds[0, :, 2:]], [shape], [ours._inner(shape)])
+    np.testing.assert_array_equal(found > 0, theirs[0, 0])
+    assert score == 1
+
+
 def test_the_point_is_the_centre_of_its_pixel():
     model = Drawn(torch.zeros(1, 1, 3, 16, 16), torch.zeros(1, 1, 3))
     wide, square = predictor(model, True), predictor(model, False)
