@@ -192,6 +192,14 @@ BUILT_IN: dict[str, Method] = {
             is_random=True,
         ),
         _method(
+            "mclc",
+            "Monte Carlo linear clustering: noisy copies vote for the point's superpixel, then a dense CRF",
+            "baselines.mclc:MclcParams",
+            "baselines.mclc:label_mclc",
+            needs_true_area=True,
+            is_random=True,
+        ),
+        _method(
             "com",
             "the level set of Click on Mask: a contour that shrinks until its inside grows no brighter",
             "baselines.com:ComParams",

@@ -53,7 +53,7 @@ def label_particles(request: LabelRequest, params: ParticleParams) -> list[Targe
     if not pixels:
         return []
     start = perf_counter()
-    grey, finite = _as_grey(request.image)
+    grey, finite = as_grey(request.image)
     even = equalise(grey) if params.clahe else grey
     shape: tuple[int, int] = grey.shape
     whole = np.zeros(shape, np.float32)
@@ -84,7 +84,7 @@ def label_particles(request: LabelRequest, params: ParticleParams) -> list[Targe
             )
         top, left = bounds[0] - outer[0], bounds[2] - outer[2]
         mask[top : top + guess.shape[0], left : left + guess.shape[1]] = guess > 0.5
-        label = _describe(mask, soft, finite[slice(*outer[:2]), slice(*outer[2:])], grey, point, pixel, outer, bounds)
+        label = describe(mask, soft, finite[slice(*outer[:2]), slice(*outer[2:])], grey, point, pixel, outer, bounds)
         out.append(replace(label, time_ms=shared_ms + (perf_counter() - begin) * 1000))
     return out
 
@@ -126,19 +126,21 @@ def _first_maxima(grey: NDArray[np.uint8], cell: NDArray[np.bool_], n_maxima: in
     return [(int(row), int(column)) for row, column in np.argwhere(found)[:n_maxima]]
 
 
-def _as_grey(image: NDArray) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+def as_grey(image: NDArray) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Image in grey levels of 8 bits, and which pixels are finite.
 
     Whole numbers in 0 .. 255 stay as they are, as in the published code. Other images are mapped on 0 .. 255 by their
     smallest and largest finite value, whatever their dtype.
     """
+    if image.dtype == np.uint8:
+        return image, np.ones(image.shape, np.bool_)
     if np.all((image >= 0) & (image <= 255)) and np.all(image == np.floor(image)):
         return image.astype(np.uint8), np.ones(image.shape, np.bool_)
     units, finite = rescale_window(image)
     return grey_levels(units), finite
 
 
-def _describe(
+def describe(
     mask: NDArray[np.bool_],
     soft: NDArray[np.float32],
     finite: NDArray[np.bool_],
