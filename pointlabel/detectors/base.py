@@ -33,6 +33,8 @@ class Detector(nn.Module):
     supervised_by_default : what ``deep_supervision=None`` means, where there are side outputs.
     published_names : pairs (pattern, replacement) as `re.sub` takes them, applied in turn, each at the start of the
         name: what a tensor is called in the authors' code to what it is called here.
+    published_constants : pattern for the whole name of tensors in the authors' files that are no weights, such as fixed
+        filters; they are passed over.
     """
 
     name: str = ""
@@ -40,6 +42,7 @@ class Detector(nn.Module):
     has_side_outputs: ClassVar[bool] = False
     supervised_by_default: ClassVar[bool] = True
     published_names: ClassVar[tuple[NameRule, ...]] = ()
+    published_constants: ClassVar[str] = ""
 
     def __init__(self, in_channels: int = 1, deep_supervision: bool | None = None) -> None:
         super().__init__()

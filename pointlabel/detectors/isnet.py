@@ -154,6 +154,7 @@ class ISNet(Detector):
     """
 
     multiple = 16
+    published_constants = r"grad(_extractor)?\.weight_[hv]"
     published_names = (
         *((rf"layer{level}\.", f"down.{level - 1}.") for level in (1, 2, 3)),
         *((rf"uplayer{level}\.", f"up.{level - 1}.") for level in (1, 2)),

@@ -199,6 +199,7 @@ class MSDANet(Detector):
     """
 
     multiple = 16
+    published_constants = r".*(_attation|\.DWT_2D)\.w_(ll|lh|hl|hh)"
     published_names = (
         *PUBLISHED_ENCODER,
         (r"encoder\.levels\.(\d)\.0\.", r"encoder.firsts.\1."),

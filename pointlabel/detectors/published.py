@@ -237,6 +237,7 @@ def _match(tensors: dict[str, torch.Tensor], detector: Detector) -> ImportReport
         else:
             mismatched.append((there, shape, here, ours[here]))
     rest, missing = ([name for name in names if not name.endswith(OPTIONAL)] for names in (rest, open_names))
+    rest = [name for name in rest if not re.fullmatch(detector.published_constants, name)]
     by_order: list[tuple[str, str]] = []
     if rest and [shapes[name] for name in rest] == [ours[name] for name in missing]:
         by_order = list(zip(rest, missing, strict=True))

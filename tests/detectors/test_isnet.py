@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from pointlabel.detectors import build
 from pointlabel.detectors.isnet import EdgeGate, ISNet, OrientedAttention, TaylorBlock, image_gradient
-from pointlabel.detectors.published import our_name
+from pointlabel.detectors.published import import_published, our_name
 
 
 @pytest.fixture(scope="module")
@@ -137,3 +137,12 @@ def test_idle_layers_are_frozen(net):
 def test_published_names(net, theirs, ours):
     assert our_name(ISNet, theirs) == ours
     assert ours in net.state_dict()
+
+
+def test_fixed_filters_in_a_published_file_are_passed_over(net, tmp_path):
+    constant = "grad_extractor.weight_v"
+    torch.save(net.state_dict() | {constant: torch.zeros(1, 1, 2, 2)}, tmp_path / "weights.pth")
+    loaded, report = import_published(tmp_path / "weights.pth", "isnet")
+    assert report.complete
+    assert report.in_channels == 3
+    assert torch.equal(loaded.state_dict()["head.0.weight"], net.state_dict()["head.0.weight"])
