@@ -36,9 +36,9 @@ def draw_report(comparison: Comparison, *, n_windows: int = N_WINDOWS) -> str:
     """
     rows = comparison.rows()
     methods = comparison.methods
-    order = sort_rows([row for row in rows if row["method"] in methods], "iou", largest_first=True)
-    best_first = list(dict.fromkeys(row["method"] for row in order if row["dataset"] == order[-1]["dataset"]))
     names = list(dict.fromkeys(row["dataset"] for row in rows))
+    last = [row for row in rows if row["dataset"] == names[-1] and row["method"] in methods]
+    best_first = [row["method"] for row in sort_rows(last, "iou", largest_first=True)]
     # Pooled rows come last; whoever looks at several data sets wants them first.
     tables = [_table(name, [row for row in rows if row["dataset"] == name]) for name in reversed(names)]
     parts = [_head(comparison), section("table", "Scores and times", _TABLE_TEXT, *tables)]
@@ -66,7 +66,8 @@ _DENSITY_TEXT = (
 )
 _TIME_TEXT = "Milliseconds a target on a common axis; the broken line is the median."
 _WINDOW_TEXT = (
-    "Targets with the largest deviation of IoU over the methods, at most one an image, data sets in equal parts. "
+    "Targets with the largest deviation of IoU over the methods (of one method alone, with the lowest IoU), at most "
+    "one an image, data sets in equal parts. "
     '<span class="key" style="background:var(--truth)"></span>true mask &ensp;'
     '<span class="key" style="background:var(--mask)"></span>mask of the method'
 )
@@ -162,7 +163,7 @@ def _distributions(comparison: Comparison) -> list[str]:
     everything = np.concatenate([survey.targets for survey in comparison.surveys])
     axes = [
         log_axis(SHAPE_FEATURES["area"], everything[:, 0]),
-        Axis(SHAPE_FEATURES["elongation"], 1, 5, (1, 2, 3, 4, 5)),
+        Axis(f"{SHAPE_FEATURES['elongation']} (5 and above)", 1, 5, (1, 2, 3, 4, 5)),
         Axis(SHAPE_FEATURES["fill"], 0, 1, (0, 0.25, 0.5, 0.75, 1)),
         _SCR_AXIS,
     ]
@@ -180,13 +181,15 @@ def _distributions(comparison: Comparison) -> list[str]:
 def most_different(comparison: Comparison, methods: Sequence[str], n: int) -> list[tuple[int, int]]:
     """Points whose IoU differs most between methods, as (place of the data set, index of the point).
 
-    Sorted by the standard deviation over the methods; at most one an image, data sets in equal parts.
+    Sorted by the standard deviation over the methods, or by the loss of IoU of a method alone; at most one an image,
+    data sets in equal parts.
     """
     parts = []
     n_sets = len(comparison.surveys)
     for place in range(n_sets):
         runs = [comparison.runs[place, name] for name in methods]
-        spread = np.std([run.ious[0] for run in runs], axis=0)
+        ious = np.array([run.ious[0] for run in runs])
+        spread = ious.std(axis=0) if len(runs) > 1 else 1 - ious[0]
         chosen: list[tuple[int, int]] = []
         images: set[int] = set()
         for index in np.argsort(-np.nan_to_num(spread, nan=-1.0), kind="stable").tolist():
@@ -203,7 +206,7 @@ def most_different(comparison: Comparison, methods: Sequence[str], n: int) -> li
 def _windows(comparison: Comparison, runs: dict[str, MethodRun], n: int) -> list[str]:
     chosen = most_different(comparison, list(runs), n)
     if not chosen:
-        return ["<p>The methods agree on every target.</p>"]
+        return ["<p>There is no such target.</p>"]
     return [surface_style(), *(_window(comparison, list(runs), place, index) for place, index in chosen)]
 
 
@@ -267,4 +270,4 @@ def _circumstances(comparison: Comparison) -> str:
         ),
     ]
     style = "text-align:left;white-space:normal;font-weight:400"
-    return table(("", ""), [[cell(name), cell(text, style=style)] for name, text in lines])
+    return table((), [[cell(name), cell(text, style=style)] for name, text in lines])

@@ -96,6 +96,7 @@ def cell(text: str, value: float | None = None, *, best: bool = False, style: st
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, sortable: bool = False) -> str:
     """A table out of headings and of rows of cells."""
     names = "".join(f"<th>{escape(name)}</th>" for name in head)
+    top = f"<thead><tr>{names}</tr></thead>" if names else ""
     body = "\n".join("<tr>" + "".join(row) + "</tr>" for row in rows)
     about = ' class="sortable"' if sortable else ""
-    return f'<div class="scroll"><table{about}><thead><tr>{names}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
+    return f'<div class="scroll"><table{about}>{top}\n<tbody>\n{body}\n</tbody></table></div>'
