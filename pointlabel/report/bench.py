@@ -62,7 +62,8 @@ _TABLE_TEXT = (
     "area / true area. Times are milliseconds a target. ± is the deviation over seeds. A click on a heading sorts."
 )
 _DENSITY_TEXT = (
-    "Each target's own IoU. The darker a cell, the more targets of its column it holds; the line is their mean."
+    "Each target's own IoU. The stronger the colour of a cell, the more targets of its column it holds; the line is "
+    "their mean."
 )
 _TIME_TEXT = "Milliseconds a target on a common axis; the broken line is the median."
 _WINDOW_TEXT = (
