@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pointlabel.errors import InputError
 from pointlabel.evaluation.circumstances import circumstances as machine_and_versions
-from pointlabel.io.decode import read_image
-from pointlabel.io.masks.read import MaskWarning, read_mask
+from pointlabel.io.datasets import POINT_FOLDERS, open_dataset, read_sample
 
 ROOT = Path(__file__).parent.parent
 DATASETS = ("SIRST-v1", "NUDT-SIRST", "IRSTD-1k")
-POINTS = {"centroid": "masks_centroid", "coarse": "masks_coarse"}
+POINTS = POINT_FOLDERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +62,19 @@ def need_data(args: argparse.Namespace) -> Path:
     return args.data
 
 
-def load(data: Path, name: str, points: str = "centroid", *, every: int = 1, start: int = 0) -> Iterator[Sample]:
-    """Yield the images of data set `name` in the order of their names, each `every`-th from number `start` (0 first).
+def load(data: Path, name: str, points: str = "centroid", *, every: int = 1) -> Iterator[Sample]:
+    """Yield the images of data set `name` in the order of their names, each `every`-th only.
 
-    Images come as ``pointlabel annotate`` reads them, masks as ``pointlabel evaluate`` does. Every pixel of the point
-    image that is not 0 is a target; points are scaled where the point image has another size than the picture.
+    They come as `pointlabel.io.datasets` reads them; what it cannot read is left out with a line.
     """
-    folder = data / name
-    for path in sorted((folder / "images").glob("*.png"))[start::every]:
-        image, _ = read_image(str(path))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", MaskWarning)  # greys in masks: the published data is like that
-            mask = read_mask(folder / "masks" / path.name)
-            spots = read_mask(folder / POINTS[points] / path.name, threshold=0)
-        scale = np.asarray(image.shape) / spots.shape
-        at = (np.argwhere(spots) + 0.5) * scale - 0.5
-        if mask.shape != image.shape:
-            print(f"left out: {name}/{path.name}: mask {mask.shape}, image {image.shape}", file=sys.stderr)
+    for entry in open_dataset(data / name, points=points).entries[::every]:
+        try:
+            sample = read_sample(entry)
+        except InputError as error:
+            print(f"left out: {error}", file=sys.stderr)
             continue
-        yield Sample(path.stem, image, at, mask)
+        assert sample.mask is not None
+        yield Sample(sample.id, sample.image, sample.points, sample.mask)
 
 
 def timed(function: Callable[[], Any], repeat: int = 30) -> dict[str, float]:
