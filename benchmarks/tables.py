@@ -25,6 +25,7 @@ PAGES = (
     ROOT / "README.md",
     *(ROOT / "docs" / "methods" / name for name in ("default.md", "threshold.md", "crf.md", "sam.md")),
     ROOT / "docs" / "bench.md",
+    ROOT / "docs" / "detectors.md",
     ROOT / "benchmarks" / "README.md",
 )
 DATASETS = ("SIRST-v1", "NUDT-SIRST", "IRSTD-1k")
@@ -311,6 +312,17 @@ def bench_wins() -> str:
     return markdown(["", "size prior", "ahead of `default` in IoU", "largest lead, or smallest gap"], rows)
 
 
+def detectors() -> str:
+    """Size, operations and time of every detector."""
+    rows = []
+    for row in stored("detectors")["rows"]:
+        cells = [f"{row['parameters'] / 1e6:.2f} M"]
+        for size in ("256", "512"):
+            cells += [f"{row[size]['flops'] / 1e9:.1f}", f"{row[size]['median_ms']:.0f}"]
+        rows.append([f"`{row['name']}`", *cells])
+    return markdown(["", "parameters", "GFLOP at 256", "ms at 256", "GFLOP at 512", "ms at 512"], rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     f.__name__: f
     for f in (
@@ -331,6 +343,7 @@ TABLES: dict[str, Callable[[], str]] = {
         bench_coarse,
         bench_times,
         bench_wins,
+        detectors,
     )
 }
 
