@@ -24,40 +24,23 @@ from .mlclnet import PUBLISHED_ENCODER
 
 CHANNELS = (16, 32, 64, 64, 64)
 SIDE_CHANNELS = 16  # of each finer level where it joins the coarsest one
-# Haar filters of 2 x 2 in the published order: high along the rows, along the columns, along both, along none.
-HAAR = (
-    ((0.5, 0.5), (-0.5, -0.5)),
-    ((0.5, -0.5), (0.5, -0.5)),
-    ((0.5, -0.5), (-0.5, 0.5)),
-    ((0.5, 0.5), (0.5, 0.5)),
-)
 
 
-class HaarWavelet(nn.Module):
-    """Bands of the Haar wavelet, each channel alone; nothing to learn.
+def haar_bands(x: torch.Tensor, *, halve: bool) -> list[torch.Tensor]:
+    """Four bands of the Haar wavelet, each channel alone: rows differ, columns differ, diagonals differ, smooth.
 
     Parameters
     ----------
-    n_bands : 3 leaves the smooth band out, 4 keeps it.
-    stride : 2 halves the map; 1 keeps its size, with zeros above and left of it.
+    x : (B, C, H, W) tensor.
+    halve : whether every second pixel is left out, as in a wavelet transform; H and W must then be even. Otherwise the
+        bands have the size of x, whose upper and left border is 0.
     """
-
-    filters: torch.Tensor
-
-    def __init__(self, n_bands: int, stride: int) -> None:
-        super().__init__()
-        self.stride = stride
-        self.register_buffer("filters", torch.tensor(HAAR[:n_bands])[:, None], persistent=False)
-
-    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """Return one map of as many channels for each band."""
-        if self.stride == 1:
-            x = F.pad(x, (1, 0, 1, 0))
-        n_channels = x.shape[1]
-        return [
-            F.conv2d(x, band.expand(n_channels, 1, 2, 2).to(x.dtype), stride=self.stride, groups=n_channels)
-            for band in self.filters.split(1)
-        ]
+    step = 2 if halve else 1
+    if not halve:
+        x = F.pad(x, (1, 0, 1, 0))
+    a, b = x[..., :-1:step, :-1:step], x[..., :-1:step, 1::step]
+    c, d = x[..., 1::step, :-1:step], x[..., 1::step, 1::step]
+    return [(a + b - c - d) / 2, (a - b + c - d) / 2, (a - b - c + d) / 2, (a + b + c + d) / 2]
 
 
 class FrequencyAttention(nn.Module):
@@ -65,14 +48,13 @@ class FrequencyAttention(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.pixels = nn.ModuleList(SpatialAttention(bias=True, maximum_first=True) for _ in HAAR)
+        self.pixels = nn.ModuleList(SpatialAttention(bias=True, maximum_first=True) for _ in range(4))
         self.mix = conv_bn(channels, channels)
-        self.wavelet = HaarWavelet(n_bands=4, stride=1)
         init_kaiming(self)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return a map of the same shape."""
-        weights = [weigh(band) for weigh, band in zip(self.pixels, self.wavelet(x), strict=True)]
+        weights = [weigh(band) for weigh, band in zip(self.pixels, haar_bands(x, halve=False), strict=True)]
         return F.relu(x + self.mix(x * torch.stack(weights).sum(dim=0)))
 
 
@@ -165,7 +147,6 @@ class DirectionalEncoder(nn.Module):
         self.rests = nn.ModuleList(
             nn.Sequential(DirectionalBlock(channels), DirectionalBlock(channels)) for channels in CHANNELS
         )
-        self.wavelet = HaarWavelet(n_bands=3, stride=2)
         self.sides = nn.ModuleList(conv(channels, SIDE_CHANNELS, 1) for channels in CHANNELS[:-1])
         joined = CHANNELS[-1] + len(self.sides) * SIDE_CHANNELS
         self.join = nn.Sequential(
@@ -181,7 +162,7 @@ class DirectionalEncoder(nn.Module):
         for first, rest in zip(self.firsts, self.rests, strict=True):
             x = first(x)
             if len(out) == 1:
-                x = torch.cat([*self.wavelet(image), x], dim=1)
+                x = torch.cat([*haar_bands(image, halve=True)[:3], x], dim=1)
             x = rest(x)
             out.append(x)
         # Every finer level reaches the coarsest one through its maxima, the second coarsest first.

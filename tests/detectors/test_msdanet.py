@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
 from pointlabel.detectors import build
 from pointlabel.detectors.blocks import upsample
-from pointlabel.detectors.msdanet import DirectionalBlock, FrequencyAttention, HaarWavelet, MSDANet, TopDownJoin
+from pointlabel.detectors.msdanet import DirectionalBlock, FrequencyAttention, MSDANet, TopDownJoin, haar_bands
 from pointlabel.detectors.published import import_published, our_name
 
 
@@ -21,26 +20,22 @@ def net() -> MSDANet:
     return net.eval()
 
 
-@pytest.mark.parametrize("stride", [1, 2])
-def test_bands_of_the_wavelet(rng, stride):
-    """From the four pixels a b / c d: rows differ, columns differ, diagonals differ, sum."""
-    x = rng.normal(size=(1, 2, 6, 8))
-    around = np.pad(x, ((0, 0), (0, 0), (1, 0), (1, 0))) if stride == 1 else x
-    a, b = around[..., :-1:stride, :-1:stride], around[..., :-1:stride, 1::stride]
-    c, d = around[..., 1::stride, :-1:stride], around[..., 1::stride, 1::stride]
-    expected = [(a + b - c - d) / 2, (a - b + c - d) / 2, (a - b - c + d) / 2, (a + b + c + d) / 2]
-    for n_bands in (3, 4):
-        found = HaarWavelet(n_bands, stride)(torch.from_numpy(x))
-        assert len(found) == n_bands
-        for band, values in zip(found, expected, strict=False):
-            np.testing.assert_allclose(band.numpy(), values, atol=1e-12)
+@pytest.mark.parametrize("halve", [False, True])
+def test_bands_are_convolutions_with_the_haar_filters(rng, halve):
+    x = torch.from_numpy(rng.normal(size=(2, 1, 6, 8)))
+    low, high = torch.ones(2, dtype=x.dtype) / 2**0.5, torch.tensor([1, -1], dtype=x.dtype) / 2**0.5
+    found = haar_bands(x, halve=halve)
+    for band, (down, across) in zip(found, ((high, low), (low, high), (high, high), (low, low)), strict=True):
+        around = x if halve else F.pad(x, (1, 0, 1, 0))
+        expected = F.conv2d(around, torch.outer(down, across)[None, None], stride=2 if halve else 1)
+        torch.testing.assert_close(band, expected)
 
 
 def test_frequency_attention_against_its_formula(rng):
     part = FrequencyAttention(4).eval()
     x = torch.from_numpy(rng.normal(size=(2, 4, 6, 5))).float()
     with torch.inference_mode():
-        weighted = [x * weigh(band) for weigh, band in zip(part.pixels, HaarWavelet(4, 1)(x), strict=True)]
+        weighted = [x * weigh(band) for weigh, band in zip(part.pixels, haar_bands(x, halve=False), strict=True)]
         torch.testing.assert_close(part(x), F.relu(x + part.mix(torch.stack(weighted).sum(dim=0))))
 
 
@@ -77,7 +72,7 @@ def test_the_wavelet_of_the_image_joins_the_second_level(rng, in_channels, own):
     with torch.inference_mode():
         net(image)
     assert seen["first"].shape == (1, own, 16, 24)
-    assert torch.equal(seen["joined"], torch.cat([*HaarWavelet(3, 2)(image), seen["first"]], dim=1))
+    assert torch.equal(seen["joined"], torch.cat([*haar_bands(image, halve=True)[:3], seen["first"]], dim=1))
 
 
 def test_finer_levels_reach_the_coarsest_through_their_maxima(net, rng):
