@@ -316,11 +316,11 @@ def detectors() -> str:
     """Size, operations and time of every detector."""
     rows = []
     for row in stored("detectors")["rows"]:
-        cells = [f"{row['parameters'] / 1e6:.2f} M"]
+        cells = [f"{row['parameters'] / 1e6:.2f}"]
         for size in ("256", "512"):
             cells += [f"{row[size]['flops'] / 1e9:.1f}", f"{row[size]['median_ms']:.0f}"]
         rows.append([f"`{row['name']}`", *cells])
-    return markdown(["", "parameters", "GFLOP at 256", "ms at 256", "GFLOP at 512", "ms at 512"], rows)
+    return markdown(["", "million parameters", "GFLOP at 256", "ms at 256", "GFLOP at 512", "ms at 512"], rows)
 
 
 TABLES: dict[str, Callable[[], str]] = {
