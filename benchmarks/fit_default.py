@@ -12,44 +12,36 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from fitting import Candidates, Pixels, fit_quality, fit_refine, fit_score
+from fitting import Pixels, fit_quality, fit_refine, fit_score
 from numpy.typing import NDArray
 from quality import rank
 
 from common import DATASETS, POINTS, circumstances, finish, load, need_data, parser
-from pointlabel._checks import pixel_of
-from pointlabel.engine.default import finish as cut
+from pointlabel.calibration.cases import (
+    Candidates,
+    Case,
+    HeatedVote,
+    Outcome,
+    candidates_of,
+    cases_of,
+    inputs_of,
+    label_cases,
+    votes_of,
+)
 from pointlabel.engine.params import DefaultParams
-from pointlabel.engine.quality import quality, quality_inputs
-from pointlabel.engine.refine import pixel_inputs, refine
-from pointlabel.engine.regions import VOTING_SCALES, Regions, grow_regions
-from pointlabel.engine.spread import heat_vote
-from pointlabel.engine.vote import Vote, cast_vote
-from pointlabel.engine.weights import Weights, parse_weights
-from pointlabel.engine.window import HALF, Window, cut_window, find_peak
-from pointlabel.evaluation.targets import true_targets
+from pointlabel.engine.quality import quality
+from pointlabel.engine.regions import VOTING_SCALES, grow_regions
+from pointlabel.engine.weights import parse_weights
+from pointlabel.engine.window import HALF
 
 WEIGHTS = Path(__file__).parent.parent / "pointlabel" / "engine" / "weights" / "default.json"
 N_FOLDS = 5
 NO_QUALITY = {"centre": [], "deviation": [], "hidden": [], "hidden_bias": [], "coefficients": [], "bias": 0.0}
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One target: its window, candidates and truth (within the window, and its whole area)."""
-
-    group: int
-    kind: int
-    image: str
-    window: Window
-    regions: Regions
-    truth: NDArray[np.bool_]
-    true_area: int
 
 
 def gather(data: Path, every: int) -> tuple[list[Case], str]:
@@ -60,48 +52,13 @@ def gather(data: Path, every: int) -> tuple[list[Case], str]:
         for kind, points in enumerate(POINTS):
             for sample in load(data, name, points, every=every):
                 digest.update(sample.image.tobytes() + sample.mask.tobytes() + sample.points.tobytes())
-                labels, owners = true_targets(sample.mask, sample.points)
-                for pixel, owner in zip(pixel_of(sample.points, sample.mask.shape), owners, strict=True):
-                    if owner == 0:
-                        continue
-                    peak = find_peak(sample.image, pixel)
-                    window = cut_window(sample.image, peak)
-                    true = labels == owner
-                    padded = np.pad(true, HALF)[peak[0] : peak[0] + 2 * HALF + 1, peak[1] : peak[1] + 2 * HALF + 1]
-                    regions = grow_regions(window)
-                    cases.append(Case(group, kind, sample.id, window, regions, padded, int(true.sum())))
+                cases += cases_of(sample.image, sample.points, sample.mask, sample.id, group=group, kind=kind)
     return cases, digest.hexdigest()[:16]
 
 
-def candidates_of(cases: list[Case]) -> Candidates:
-    """Features of every candidate with its intersection and union with the truth, which need no pixel later."""
-    features, inter, union = [], [], []
-    for case in cases:
-        _, n_levels, n_features = case.regions.features.shape
-        hits = np.stack(
-            [np.bincount(level[case.truth], minlength=n_levels + 1)[:n_levels] for level in case.regions.level_of]
-        ).cumsum(axis=1)
-        area = np.stack(
-            [np.bincount(level.ravel(), minlength=n_levels + 1)[:n_levels] for level in case.regions.level_of]
-        ).cumsum(axis=1)
-        features.append(case.regions.features.reshape(-1, n_features))
-        inter.append(hits.ravel())
-        union.append((area + case.true_area - hits).ravel())
-    bad = np.stack([case.regions.bad.ravel() for case in cases])
-    return Candidates(np.stack(features), np.stack(inter).astype(float), np.stack(union).astype(float), bad)
-
-
-def votes_of(cases: list[Case], weights: Weights, params: DefaultParams) -> list[tuple[Vote, NDArray[np.float32]]]:
-    """Vote and heated vote of every case."""
-    votes = [cast_vote(case.regions, weights.score, params.temperature) for case in cases]
-    return [(vote, heat_vote(case.window, vote.field, params)) for case, vote in zip(cases, votes, strict=True)]
-
-
-def pixels_of(cases: list[Case], votes: list[tuple[Vote, NDArray[np.float32]]]) -> Pixels:
+def pixels_of(cases: list[Case], votes: list[HeatedVote]) -> Pixels:
     """What the refinement sees of every case."""
-    seen = [
-        pixel_inputs(case.window, case.regions, vote, field) for case, (vote, field) in zip(cases, votes, strict=True)
-    ]
+    seen = inputs_of(cases, votes)
     side = 2 * HALF + 1
     return Pixels(
         owner=np.repeat(np.arange(len(cases)), [len(s.rows) for s in seen]),
@@ -111,36 +68,6 @@ def pixels_of(cases: list[Case], votes: list[tuple[Vote, NDArray[np.float32]]]) 
         place=np.concatenate([s.rows * side + s.columns for s in seen]),
         extra=np.stack([s.extra for s in seen]),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """Per target: intersection, union, inputs of the quality."""
-
-    inter: NDArray[np.float64]
-    union: NDArray[np.float64]
-    inputs: NDArray[np.float64]
-
-    @property
-    def iou(self) -> NDArray[np.float64]:
-        """IoU of each target."""
-        return self.inter / self.union
-
-
-def label_cases(
-    cases: list[Case], votes: list[tuple[Vote, NDArray[np.float32]]], weights: Weights, params: DefaultParams
-) -> Outcome:
-    """Masks of every case by the engine itself, against the truth."""
-    rows, inputs = [], []
-    for case, (vote, field) in zip(cases, votes, strict=True):
-        soft = refine(case.window, case.regions, vote, field, weights.refine) if params.refine else field
-        soft = np.where(case.window.inside, soft, np.float32(0.0))
-        view = cut(case.window, case.regions, vote, soft, 0.5)
-        hits = int((view.mask & case.truth).sum())
-        rows.append((hits, int(view.mask.sum()) + case.true_area - hits))
-        inputs.append(quality_inputs(view.soft, view.mask, vote))
-    table = np.array(rows, float)
-    return Outcome(table[:, 0], table[:, 1], np.stack(inputs))
 
 
 def fit(

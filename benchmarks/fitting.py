@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from pointlabel.calibration.cases import Candidates
 from pointlabel.engine._feature_kernels import FEATURES
 from pointlabel.engine._refine_kernels import N_INPUTS
 from pointlabel.engine.refine import EXTRA
@@ -20,16 +21,6 @@ HIDDEN = (24, 12)
 N_HIDDEN_QUALITY = 4
 BILINEAR = 0.5  # damps the slopes over level and size, which differ from set to set
 RIDGE = 2e-3  # on the same slopes
-
-
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """All candidates of all targets: (N, C, F) features, (N, C) intersection, union with the truth, and bad ones."""
-
-    features: NDArray[np.float64]
-    intersection: NDArray[np.float64]
-    union: NDArray[np.float64]
-    bad: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,9 @@ ALLOWED: dict[str, set[str]] = {
     "pointlabel.batch": {"numpy", *COMMON, "lazy:ray"}
     | {"pointlabel.io", "pointlabel.methods", "pointlabel.labeling", "pointlabel.evaluation"},
     "pointlabel.differentiable": TORCH | COMMON | {"pointlabel.engine"},
+    "pointlabel.calibration": TORCH
+    | COMMON
+    | {"pointlabel._checks", "pointlabel.engine", "pointlabel.differentiable", "pointlabel.evaluation"},
     "pointlabel.losses": TORCH | COMMON | {"pointlabel.engine.params"},
     "pointlabel.detectors": TORCH | COMMON | {"safetensors", "pointlabel.engine.params"},
     "pointlabel.training": TORCH

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 LOOSEST, TIGHTEST = 0.05, 0.60  # shares of the local contrast at tightness 0 and 1
 #: How much a sure soft label counts beside the relief. Probabilities lie near 0 and 1, heights in between: at full
@@ -12,12 +13,12 @@ CERTAINTY = np.float32(0.15)
 
 
 def border_field(
-    soft: NDArray[np.float32], relief: NDArray[np.float32], tightness: float, least: float
+    soft: NDArray[np.float32], relief: NDArray[np.float32], tightness: float, least: float, loosest: float = LOOSEST
 ) -> NDArray[np.float32]:
     """Field whose non-negative part is the mask at `tightness`, same shape as `soft`.
 
-    At 0.5 that is ``soft >= 0.5``. Towards 0 it grows to the union with ``relief >= 0.05``, towards 1 it shrinks to the
-    intersection with ``relief >= 0.6``. Between, the two are blended linearly; each pixel changes side at most
+    At 0.5 that is ``soft >= 0.5``. Towards 0 it grows to the union with ``relief >= loosest``, towards 1 it shrinks to
+    the intersection with ``relief >= 0.6``. Between, the two are blended linearly; each pixel changes side at most
     once, so the masks are nested.
 
     Parameters
@@ -25,6 +26,7 @@ def border_field(
     soft : probability of the target.
     relief : height over the local background as a share of the peak's.
     tightness : in [0, 1].
+    loosest : share of the local contrast at tightness 0.
     least : relief below which nothing is told from noise; no pixel joins there by its relief.
     """
     inner = CERTAINTY * (soft - np.float32(0.5))
@@ -32,8 +34,30 @@ def border_field(
     if weight == 0:
         return inner
     if tightness < 0.5:
-        outer = np.where(relief >= least, relief - np.float32(LOOSEST), np.float32(-1.0))
+        outer = np.where(relief >= least, relief - np.float32(loosest), np.float32(-1.0))
         extreme = np.maximum(outer, inner)
     else:
         extreme = np.minimum(relief - np.float32(TIGHTEST), inner)
     return (1 - weight) * inner + weight * extreme
+
+
+def disc(radius_px: float) -> NDArray[np.bool_]:
+    """Pixels whose centres lie within `radius_px` of the middle one: 5 for 1, 9 for 1.5, 13 for 2, 21 for 2.3."""
+    reach = int(radius_px)
+    rows, columns = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    inside: NDArray[np.bool_] = rows**2 + columns**2 <= radius_px**2
+    return inside
+
+
+def shift_border(field: NDArray[np.float32], border_px: float) -> NDArray[np.float32]:
+    """Grow every level set of a field by a disc of radius `border_px`, or shrink it where that is negative.
+
+    The largest, or smallest, value within the disc: a mask that is cut afterwards is the mask that would have been cut
+    before, dilated or eroded, at every level, so that masks stay nested.
+    """
+    footprint = disc(abs(border_px))
+    if footprint.size == 1:
+        return field
+    shift = ndimage.grey_dilation if border_px > 0 else ndimage.grey_erosion
+    moved: NDArray[np.float32] = shift(field, footprint=footprint, mode="nearest")
+    return moved

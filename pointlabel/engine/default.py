@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 from .._checks import pixel_of
 from ..types import LabelRequest, TargetLabel
 from ._refine_kernels import box_kernel, component_kernel
-from .boundary import border_field
+from .boundary import border_field, shift_border
 from .compete import masks_meet
 from .params import DefaultParams
 from .quality import quality, quality_inputs
 from .refine import refine
 from .regions import FLOOR_NOISES, VOTING_SCALES, Regions, grow_regions
 from .spread import heat_between, heat_vote
+from .style import styled_weights
 from .vote import SUMMARY, Vote, cast_vote
-from .weights import Weights, load_weights
+from .weights import Weights
 from .window import HALF, STRIDES, Window, cut_window, find_peak
 
 LOW_CONTRAST = 3.0  # expected contrast in noises below which a target is flagged
@@ -40,6 +41,7 @@ class View:
     window: Window
     regions: Regions
     vote: Vote
+    field: NDArray[np.float32]
     soft: NDArray[np.float32]
     mask: NDArray[np.bool_]
     found: bool
@@ -60,7 +62,7 @@ def label_default(request: LabelRequest, params: DefaultParams) -> list[TargetLa
 
     Returns one `TargetLabel` a point. Deterministic; `request.rng` is not used.
     """
-    weights = load_weights()
+    weights = styled_weights(params)
     pixels = pixel_of(request.points, (request.image.shape[0], request.image.shape[1]))
     own = [(int(row), int(column)) for row, column in pixels]
     found = [find_peak(request.image, pixel) for pixel in pixels] if params.snap else own
@@ -94,7 +96,7 @@ def label_peak(
     if params.enlarge and (not view.found or view.touches or view.contrast < LOW_CONTRAST):
         view = look_farther(image, view, params, weights)
     if view.found and tightness != 0.5:
-        view = finish(view.window, view.regions, view.vote, view.soft, tightness)
+        view = finish(view.window, view.regions, view.vote, view.field, tightness, params)
     flags = flags | _flags_of(view, image)
     rate = quality(quality_inputs(view.soft, view.mask, view.vote), weights.quality)
     if not view.found:
@@ -114,24 +116,31 @@ def look(image: NDArray, peak: tuple[int, int], stride: int, params: DefaultPara
     field = heat_vote(window, vote.field, params)
     soft = refine(window, regions, vote, field, weights.refine) if params.refine else field
     soft = np.where(window.inside, soft, np.float32(0.0))
-    return finish(window, regions, vote, soft, 0.5)
+    return finish(window, regions, vote, soft, 0.5, params)
 
 
-def finish(window: Window, regions: Regions, vote: Vote, soft: NDArray[np.float32], tightness: float) -> View:
-    """Cut the soft label at `tightness` and keep the component of the peak; 3 x 3 pixels where there is none."""
+def finish(
+    window: Window, regions: Regions, vote: Vote, field: NDArray[np.float32], tightness: float, params: DefaultParams
+) -> View:
+    """Cut the refined `field` at `tightness` and keep the component of the peak; 3 x 3 pixels where there is none."""
+    soft = field
     mask = np.zeros(soft.shape, np.bool_)
     touches = False
     found = bool(soft[HALF, HALF] >= 0.5)
     if found:
         least = FLOOR_NOISES * window.floor / max(float(regions.contrast.max()), 1.0)
-        border = border_field(soft, vote.relief, tightness, least)
+        border = border_field(soft, vote.relief, tightness, least, params.loosest)
+        if params.border_px:
+            border, soft = (shift_border(each, params.border_px / window.stride) for each in (border, soft))
+            soft = np.where(window.inside, soft, np.float32(0.0))
+            soft[HALF, HALF] = max(soft[HALF, HALF], np.float32(0.5))  # the point itself always belongs
         border = np.where(window.inside, border, np.float32(-1.0))
         _, touches = component_kernel(border, 0.0, HALF, HALF, mask)
     else:
         mask[_CENTRE] = window.inside[_CENTRE]
         mask[HALF, HALF] = True
         soft = np.where(mask, np.maximum(soft, np.float32(0.5)), np.float32(0.0))
-    return View(window, regions, vote, soft, mask, found, bool(touches))
+    return View(window, regions, vote, field, soft, mask, found, bool(touches))
 
 
 def look_farther(image: NDArray, first: View, params: DefaultParams, weights: Weights) -> View:

@@ -25,6 +25,9 @@ class ThresholdParams:
                 raise InputError(f"ThresholdParams.{name} must be odd, got {getattr(self, name)}")
 
 
+N_SCORE_STYLE, N_BORDER_STYLE = 3, 25  # numbers of a style, see `engine.style`
+
+
 @dataclass(frozen=True, slots=True)
 class DefaultParams:
     """Parameters of `label_default`; each step can be switched off."""
@@ -40,6 +43,10 @@ class DefaultParams:
     refine: bool = True  # sharpen the border by the pixel perceptron
     enlarge: bool = True  # take a window of 129 or 257 px where 65 px do not hold the target
     share_heat: bool = True  # where masks meet, heat from each peak shares out the soft labels
+    loosest: float = 0.05  # border at this share of the local contrast at tightness 0, in [0.01, 0.3]
+    border_px: float = 0.0  # masks grown, or shrunk where negative, by a disc of this radius, in [-3, 3]
+    score_style: tuple[float, ...] = ()  # added to the score's weights of level, ln area and ln scale; 3 or none
+    border_style: tuple[float, ...] = ()  # weights of the perceptron's inputs and a bias, added; 25 or none
 
     def __post_init__(self) -> None:
         check_range(self, "n_scales", 1, 4)
@@ -49,3 +56,11 @@ class DefaultParams:
         check_range(self, "d0", 0.01, 100)
         check_range(self, "beta", 0, 100)
         check_range(self, "alpha", 0, 1)
+        check_range(self, "loosest", 0.01, 0.3)
+        check_range(self, "border_px", -3, 3)
+        for name, wanted in (("score_style", N_SCORE_STYLE), ("border_style", N_BORDER_STYLE)):
+            numbers = getattr(self, name)
+            if len(numbers) not in (0, wanted) or not all(-100 <= number <= 100 for number in numbers):
+                raise InputError(
+                    f"DefaultParams.{name} must hold no or {wanted} numbers in [-100, 100], got {numbers!r}"
+                )

@@ -25,11 +25,15 @@ class ScoreWeights:
 
 @dataclass(frozen=True, slots=True)
 class RefineWeights:
-    """The pixel perceptron: (I,) mean and deviation of the inputs, then three layers (in, out) with their biases."""
+    """The pixel perceptron: (I,) mean and deviation of the inputs, then three layers (in, out) with their biases.
+
+    `style` is None, or (25,) weights of the pixel's own standardised inputs and a bias, added to the logit.
+    """
 
     centre: NDArray[np.float32]
     deviation: NDArray[np.float32]
     layers: tuple[tuple[NDArray[np.float32], NDArray[np.float32]], ...]
+    style: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ def test_border_is_the_engines(tightness):
     batch = batch_windows([v.window for v in views], regions=[v.regions for v in views])
     out = label_windows(batch, tightness=tightness, rounded=True)
     for k, view in enumerate(views):
-        hard = finish(view.window, view.regions, view.vote, view.soft, tightness).mask
+        hard = finish(view.window, view.regions, view.vote, view.field, tightness, DefaultParams()).mask
         ours = (out.border[k, 0] >= 0).numpy()
         assert ours[hard].mean() > 0.99  # the engine keeps the component of the peak, which ours contains
 

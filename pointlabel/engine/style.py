@@ -1,0 +1,46 @@
+"""A data set's style of drawing: small changes of the fitted numbers that `pointlabel calibrate` learns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+
+from ._feature_kernels import FEATURES
+from ._refine_kernels import N_INPUTS
+from .params import N_BORDER_STYLE, DefaultParams
+from .weights import Weights, load_weights
+
+#: Features whose weight in the score `DefaultParams.score_style` adds to, per deviation.
+STYLE_FEATURES = ("level", "log_area", "log_scale")
+STYLE_AT = [FEATURES.index(name) for name in STYLE_FEATURES]
+assert N_BORDER_STYLE == N_INPUTS + 1
+
+
+def styled_weights(params: DefaultParams) -> Weights:
+    """The fitted numbers with the style of `params`; those of the package where it has none."""
+    return _styled(params.score_style, params.border_style)
+
+
+@cache
+def _styled(score_style: tuple[float, ...], border_style: tuple[float, ...]) -> Weights:
+    return add_style(load_weights(), score_style, border_style)
+
+
+def add_style(weights: Weights, score_style: tuple[float, ...], border_style: tuple[float, ...]) -> Weights:
+    """Add a style to fitted numbers.
+
+    Parameters
+    ----------
+    weights : to start from; not changed.
+    score_style : added to the score's weights of `STYLE_FEATURES`; empty for none.
+    border_style : (25,) weights of the perceptron's inputs and a bias, added to its logit; empty for none.
+    """
+    if score_style:
+        coefficients = weights.score.coefficients.copy()
+        coefficients[STYLE_AT, 0] += score_style
+        weights = replace(weights, score=replace(weights.score, coefficients=coefficients))
+    if border_style:
+        weights = replace(weights, refine=replace(weights.refine, style=np.array(border_style, np.float32)))
+    return weights
