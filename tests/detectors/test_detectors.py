@@ -81,11 +81,11 @@ def test_evaluation_is_deterministic_and_images_do_not_meet(nets, name):
 def test_training_reaches_every_parameter(name):
     torch.manual_seed(1)
     net = build(name, in_channels=3, deep_supervision=name in SUPERVISED)
-    out = net(image(2, 3, 37, 53))
+    out = net(image(2, 3, 19, 30))
     maps = out if net.deep_supervision else [out]
     assert isinstance(maps, list)
     assert len(maps) > net.deep_supervision
-    assert all(logits.shape == (2, 1, 37, 53) for logits in maps)
+    assert all(logits.shape == (2, 1, 19, 30) for logits in maps)
     sum(logits.square().mean() for logits in maps).backward()
     gradients = {name: parameter.grad for name, parameter in net.named_parameters()}
     untouched = {name for name, gradient in gradients.items() if gradient is None}
