@@ -34,7 +34,7 @@ class UNetCA(Detector):
 
     The host of Li and Zhuo, "Revisiting the scale loss function and Gaussian-shape convolution for infrared small
     target detection", 2026 (arXiv 2604.09991), of which no more is known here than that it is a U-Net with channel
-    attention. Chosen here: the widths of DNANet and MSHNet, and attention from the mean and the maximum of each channel,
+    attention. Chosen here: the widths of DNANet and MSHNet, and attention from the mean and the maximum of a channel,
     since the mean alone hardly feels a target of a few pixels. With deep supervision every level of the decoder gives a
     logit map.
     """
