@@ -121,7 +121,7 @@ def _claim(start, stop, lights, reds, blues, rows, columns, centre, left, right,
 
 
 @njit(cache=True)
-def cluster_kernel(codes, colours, rows, columns, shape, reach, scale, n_iter, sums, nearest, best, before):
+def cluster_kernel(codes, colours, rows, columns, shape, reach, scale, n_iter, sums, nearest, best, before, moved):
     """Iterate SLIC from the assignment `nearest` (n,) int32 with its `sums` (k, 6) int64; return the iterations.
 
     `codes` (3, n) int32 and `colours` (3, n) float32 hold L, a and b; `rows`, `columns` (n,) float32 the positions
@@ -152,16 +152,18 @@ def cluster_kernel(codes, colours, rows, columns, shape, reach, scale, n_iter, s
                 np.float32(scale * (left - 0.5 - middle_x)), np.float32(scale * (right - 0.5 - middle_x)), np.int32(k),
                 best, nearest,
             )  # fmt: skip
-        changed = False
+        n_moved = 0
         for q in range(nearest.size):
-            if nearest[q] != before[q]:
-                changed = True
-                old, new = before[q], nearest[q]
-                for m in range(6):
-                    sums[old, m] -= codes[q, m]
-                    sums[new, m] += codes[q, m]
-        if not changed:
+            moved[n_moved] = q
+            n_moved += nearest[q] != before[q]
+        if n_moved == 0:
             return step + 1
+        for place in range(n_moved):
+            q = moved[place]
+            old, new = before[q], nearest[q]
+            for m in range(6):
+                sums[old, m] -= codes[q, m]
+                sums[new, m] += codes[q, m]
     return n_iter
 
 
@@ -210,6 +212,16 @@ def connect_kernel(nearest, height, width, least, most, parts, queue):
 
 
 @njit(cache=True)
+def paint(q, salted, shades, k, codes, colours, sums):
+    """Give pixel q, which counts for cluster k, the colour that it has with the salted channels."""
+    for m in range(3):
+        code = shades[salted, m]
+        sums[k, 1 + m] += code - codes[q, 1 + m]
+        codes[q, 1 + m] = code
+        colours[m, q] = np.float32(1.0 / UNIT) * np.float32(code)
+
+
+@njit(cache=True)
 def vote_kernel(
     grey, row, column, seed_rows, seed_columns, reach, spatial, sizes, n_repeats, density, n_iter, state, votes
 ):
@@ -246,11 +258,11 @@ def vote_kernel(
     first = np.zeros(n, np.int32)
     seed_kernel(height, width, seed_rows, seed_columns, reach[0], reach[1], first)
 
-    clean_codes, clean_colours = np.empty((n, 6), np.int32), np.empty((3, n), np.float32)
     clean_sums = np.empty((n_clusters, 6), np.int64)
     codes, colours = np.empty((n, 6), np.int32), np.empty((3, n), np.float32)
     sums = np.empty((n_clusters, 6), np.int64)
     nearest, before, best = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.float32)
+    moved = np.empty(n + 1, np.uint64)
     size = (height + 2) * (width + 2)
     parts, queue = np.empty(size, np.int32), np.empty(n, np.int32)
     hits = np.empty(3 * n, np.int64)
@@ -275,28 +287,24 @@ def vote_kernel(
             clean_sums[:] = 0
             for q in range(n):
                 k = first[q]
-                clean_codes[q, 0], clean_codes[q, 4], clean_codes[q, 5] = 1, q // width, q % width
+                codes[q, 0], codes[q, 4], codes[q, 5] = 1, q // width, q % width
                 for m in range(3):
-                    clean_codes[q, 1 + m] = table[ranks[q], 0, m]
-                    clean_colours[m, q] = gain * np.float32(table[ranks[q], 0, m])
+                    codes[q, 1 + m] = table[ranks[q], 0, m]
+                    colours[m, q] = gain * np.float32(table[ranks[q], 0, m])
                 for m in range(6):
-                    clean_sums[k, m] += clean_codes[q, m]
-        codes[:] = clean_codes
-        colours[:] = clean_colours
+                    clean_sums[k, m] += codes[q, m]
         sums[:] = clean_sums
         nearest[:] = first
         for k in range(n_hits):
             q = hits[k] // 3
-            if salted[q]:
-                for m in range(3):
-                    code = table[ranks[q], salted[q], m]
-                    sums[first[q], 1 + m] += code - codes[q, 1 + m]
-                    codes[q, 1 + m] = code
-                    colours[m, q] = gain * np.float32(code)
-                salted[q] = 0
+            paint(q, salted[q], table[ranks[q]], first[q], codes, colours, sums)
         cluster_kernel(
-            codes, colours, rows, columns, (height, width), reach, spatial, n_iter, sums, nearest, best, before
+            codes, colours, rows, columns, (height, width), reach, spatial, n_iter, sums, nearest, best, before, moved
         )
+        for k in range(n_hits):
+            q = hits[k] // 3
+            salted[q] = 0
+            paint(q, 0, table[ranks[q]], first[q], codes, colours, sums)
         connect_kernel(nearest, height, width, sizes[0], sizes[1], parts, queue)
         mine = parts[(row + 1) * (width + 2) + column + 1]
         for i in range(height):

@@ -69,8 +69,9 @@ def label_mclc(request: LabelRequest, params: MclcParams) -> list[TargetLabel]:
     4. A dense CRF of the window (`engine.crf.refine_crf`) that starts from the share of votes.
 
     The soft label is the CRF's probability, the mask where it exceeds 0.5, in the whole window: the published code
-    keeps parts that are not connected to the point, too. Quality is sum(votes inside) / (votes of all copies for the
-    area + votes outside): how far the copies agree with the mask. It is not fitted to any data.
+    keeps parts that are not connected to the point, too. Quality is the mean share of votes inside the mask, times
+    c / (c + s), c the mask's contrast against the rest of the window and s that rest's standard deviation. It is not
+    fitted to any data.
 
     The draws of a target depend on `request.rng` and its pixel alone. Images of whole numbers in 0 .. 255 are taken as
     they are, as the published code does, so gain and offset matter here; other images are first mapped on 0 .. 255 by
@@ -111,10 +112,18 @@ def label_mclc(request: LabelRequest, params: MclcParams) -> list[TargetLabel]:
             )
         mask = soft > 0.5
         label = describe(mask, soft.astype(np.float32), finite[part], grey, point, (row, column), bounds, bounds)
-        inside, total = float(share[label.mask].sum()), float(share.sum())
-        quality = min(inside / (label.area + total - inside), 1.0)
+        quality = float(share[label.mask].mean()) * _clarity(window, label.mask)
         out.append(replace(label, quality=quality, time_ms=shared_ms + (perf_counter() - begin) * 1000))
     return out
+
+
+def _clarity(window: NDArray[np.uint8], mask: NDArray[np.bool_]) -> float:
+    """c / (c + s): contrast of the mask and deviation of the rest; 0 without contrast or without a rest."""
+    rest = window[~mask]
+    if rest.size == 0:
+        return 0.0
+    contrast = float(window[mask].mean() - rest.mean())
+    return contrast / (contrast + float(rest.std())) if contrast > 0 else 0.0
 
 
 def windows_of(request: LabelRequest, size_prior: str) -> list[tuple[int, int, int, int]]:

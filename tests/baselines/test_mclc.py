@@ -107,6 +107,15 @@ def test_drawn_targets_are_found(scene):
         assert 0 < label.quality <= 1
 
 
+def test_quality_falls_with_the_noise(rng):
+    image = np.zeros((60, 60))
+    image[26:33, 27:34] = 120
+    worse = [image + 60 + rng.normal(0, deviation, image.shape) for deviation in (2, 15, 45)]
+    quality = [annotate(np.clip(np.round(one), 0, 255), [(29, 30)], method="mclc").targets[0].quality for one in worse]
+    assert quality[0] > 0.9
+    assert quality[0] > quality[1] > quality[2]
+
+
 def test_seeds_repeat_and_differ_and_other_targets_do_not_matter(scene):
     few = get_method("mclc").params(n_repeats=5, n_crf_iter=0)
     first, again, other = (
