@@ -19,7 +19,7 @@ from .styles import OPTIONS, Option, Style
 LEAST_IMAGES = 2  # one to learn from, one to judge
 N_FOLDS = 5
 N_RESAMPLES = 2000
-SURE = 0.95  # share of resamples in which a style must beat the defaults
+SURE = 0.9  # share of resamples in which a style must beat the defaults
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,9 @@ def calibrate(
 ) -> Calibration:
     """Learn a style from targets with known masks.
 
-    Every option is judged on images that it was not learned from: folds of images, at most five. The best one is
-    taken where it beats the defaults in pooled and in mean IoU and in 95 % of the resamples of the images, else the
-    defaults stay. What is taken is learned again from all targets.
+    Every option is judged on images that it was not learned from: folds of images, at most five. Of those that bring
+    what they have to, the best one is taken where it beats the defaults in pooled and in mean IoU and in 90 % of the
+    resamples of the images, else the defaults stay. What is taken is learned again from all targets.
 
     Parameters
     ----------
@@ -85,6 +85,7 @@ def calibrate(
     names = sorted({case.image for case in cases})
     if len(names) < LEAST_IMAGES:
         raise InputError(f"calibration needs masks with targets in at least {LEAST_IMAGES} images, got {len(names)}")
+    options = [option for option in options if len(names) >= option.least_images]
     image = np.array([names.index(case.image) for case in cases])
     rng = np.random.default_rng(seed)
     n_folds = min(N_FOLDS, len(names))
@@ -99,7 +100,9 @@ def calibrate(
             inter[k, held], union[k, held] = outcome.inter, outcome.union
         if report is not None:
             report(k + 1, len(options))
-    chosen = int(np.argmax([score(inter[k], union[k]) for k in range(len(options))]))
+    scores = np.array([score(inter[k], union[k]) for k in range(len(options))])
+    enough = scores - scores[0] >= [0.0, *(option.least_gain for option in options[1:])]
+    chosen = int(np.argmax(np.where(enough, scores, -1.0)))
     gains = _resampled_gains(inter, union, chosen, image, len(names), rng)
     pooled, mean = inter.sum(1) / union.sum(1), (inter / union).mean(1)
     confidence = float((gains > 0).mean())
@@ -114,7 +117,7 @@ def calibrate(
         images=len(names),
         before=(float(pooled[0]), float(mean[0])),
         after=(float(pooled[taken]), float(mean[taken])),
-        gain=score(inter[taken], union[taken]) - score(inter[0], union[0]),
+        gain=float(scores[taken] - scores[0]),
         interval=(float(low), float(high)),
         confidence=confidence,
         tried={option.name: (float(pooled[k]), float(mean[k])) for k, option in enumerate(options)},

@@ -13,7 +13,6 @@ from ..differentiable.refine import soft_refine
 from ..differentiable.vote import score_candidates, soft_vote
 from ..engine.params import N_BORDER_STYLE, N_SCORE_STYLE, DefaultParams
 from ..engine.refine import standardised
-from ..engine.style import STYLE_AT
 from ..engine.weights import Weights
 from .cases import Candidates, Case, HeatedVote, inputs_of
 
@@ -38,11 +37,10 @@ def learn_score(
     inter, union = torch.from_numpy(candidates.intersection[at]), torch.from_numpy(candidates.union[at])
     centre, deviation = torch.from_numpy(weights.score.centre), torch.from_numpy(weights.score.deviation)
     fitted = torch.from_numpy(weights.score.coefficients)
-    rows = torch.tensor(STYLE_AT)
 
     def loss(style: Tensor) -> Tensor:
-        first = fitted[:, 0].index_add(0, rows, style)
-        score = score_candidates(features, centre, deviation, torch.cat([first[:, None], fitted[:, 1:]], 1))
+        coefficients = torch.cat([fitted[:, :1] + style[:, None], fitted[:, 1:]], 1)
+        score = score_candidates(features, centre, deviation, coefficients)
         share = soft_vote(score, bad, params.temperature)[:, 0]
         expected = (share * inter).sum(1), (share * union).sum(1)
         return overlap_loss(*expected) + strength * (style**2).sum() / len(at)

@@ -17,7 +17,7 @@ class Style:
     tightness : in [0, 1]; 0.5 is the default.
     loosest : border at this share of the local contrast at tightness 0.
     border_px : masks grown, or shrunk where negative, by a disc of this radius.
-    score_style : added to the score's weights; 3 numbers or none.
+    score_style : added to the score's weights; 26 numbers or none.
     border_style : added to the refinement's logit; 25 numbers or none.
     """
 
@@ -40,23 +40,38 @@ class Style:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One way to find a style: fixed numbers, or strengths of the pull towards the defaults (None: do not learn)."""
+    """One way to find a style: fixed numbers, or strengths of the pull towards the defaults (None: do not learn).
+
+    `least_images` is how many it takes to learn as freely as that; `least_gain` is what it must bring on held-out masks to be taken: what can leak, and spoil a pooled IoU by one mask
+    that no held-out image happened to show, has to bring more.
+    """
 
     name: str
     style: Style = Style()
     score_strength: float | None = None
     border_strength: float | None = None
+    least_gain: float = 0.01
+    least_images: int = 2
 
 
 #: The options in the order of preference; the first changes nothing.
 OPTIONS: tuple[Option, ...] = (
     Option("the defaults"),
-    *(Option(f"tightness {t:g}", Style(tightness=t)) for t in (0.0, 0.2, 0.35, 0.65, 0.8, 1.0)),
-    *(Option(f"border at {level:.0%}", Style(tightness=0.0, loosest=level)) for level in (0.03, 0.1, 0.15)),
-    *(Option(f"border moved by {px:+g} px", Style(border_px=px)) for px in (-2.3, -2, -1.5, -1, 1, 1.5, 2, 2.3)),
-    *(Option(f"border learned at {s:g}", border_strength=s) for s in (0.1, 0.03, 0.01, 0.003)),
-    *(Option(f"score learned at {s:g}", score_strength=s) for s in (0.3, 0.1, 0.03)),
-    *(Option(f"both learned at {s:g}", score_strength=s, border_strength=s) for s in (0.3, 0.1, 0.03)),
+    *(Option(f"score learned at {s:g}", score_strength=s) for s in (0.3, 0.1)),
+    *(Option(f"border learned at {s:g}", border_strength=s) for s in (0.1, 0.03)),
+    Option("both learned at 0.3", score_strength=0.3, border_strength=0.3),
+    Option("border learned at 0.01", border_strength=0.01, least_images=25),
+    Option("both learned at 0.1", score_strength=0.1, border_strength=0.1, least_images=25),
+    *(
+        Option(f"border moved by {px:+g} px", Style(border_px=px), least_gain=0.02)
+        for px in (-2.3, -2, -1.5, -1, 1, 1.5, 2, 2.3)
+    ),
+    *(Option(f"tightness {t:g}", Style(tightness=t), least_gain=0.02) for t in (0.65, 0.8, 1.0)),
+    *(Option(f"tightness {t:g}", Style(tightness=t), least_gain=0.05) for t in (0.0, 0.2, 0.35)),
+    *(
+        Option(f"border at {level:.0%}", Style(tightness=0.0, loosest=level), least_gain=0.05)
+        for level in (0.03, 0.1, 0.15)
+    ),
 )
 
 

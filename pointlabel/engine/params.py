@@ -25,7 +25,7 @@ class ThresholdParams:
                 raise InputError(f"ThresholdParams.{name} must be odd, got {getattr(self, name)}")
 
 
-N_SCORE_STYLE, N_BORDER_STYLE = 3, 25  # numbers of a style, see `engine.style`
+N_SCORE_STYLE, N_BORDER_STYLE = 26, 25  # numbers of a style, see `engine.style`
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class DefaultParams:
     share_heat: bool = True  # where masks meet, heat from each peak shares out the soft labels
     loosest: float = 0.05  # border at this share of the local contrast at tightness 0, in [0.01, 0.3]
     border_px: float = 0.0  # masks grown, or shrunk where negative, by a disc of this radius, in [-3, 3]
-    score_style: tuple[float, ...] = ()  # added to the score's weights of level, ln area and ln scale; 3 or none
+    score_style: tuple[float, ...] = ()  # added to the score's weights of the features; 26 or none
     border_style: tuple[float, ...] = ()  # weights of the perceptron's inputs and a bias, added; 25 or none
 
     def __post_init__(self) -> None:

@@ -7,15 +7,12 @@ from functools import cache
 
 import numpy as np
 
-from ._feature_kernels import FEATURES
+from ._feature_kernels import N_FEATURES
 from ._refine_kernels import N_INPUTS
-from .params import N_BORDER_STYLE, DefaultParams
+from .params import N_BORDER_STYLE, N_SCORE_STYLE, DefaultParams
 from .weights import Weights, load_weights
 
-#: Features whose weight in the score `DefaultParams.score_style` adds to, per deviation.
-STYLE_FEATURES = ("level", "log_area", "log_scale")
-STYLE_AT = [FEATURES.index(name) for name in STYLE_FEATURES]
-assert N_BORDER_STYLE == N_INPUTS + 1
+assert (N_SCORE_STYLE, N_BORDER_STYLE) == (N_FEATURES, N_INPUTS + 1)
 
 
 def styled_weights(params: DefaultParams) -> Weights:
@@ -34,12 +31,12 @@ def add_style(weights: Weights, score_style: tuple[float, ...], border_style: tu
     Parameters
     ----------
     weights : to start from; not changed.
-    score_style : added to the score's weights of `STYLE_FEATURES`; empty for none.
+    score_style : (26,) added to the score's linear weights of the features, per deviation; empty for none.
     border_style : (25,) weights of the perceptron's inputs and a bias, added to its logit; empty for none.
     """
     if score_style:
         coefficients = weights.score.coefficients.copy()
-        coefficients[STYLE_AT, 0] += score_style
+        coefficients[:, 0] += score_style
         weights = replace(weights, score=replace(weights.score, coefficients=coefficients))
     if border_style:
         weights = replace(weights, refine=replace(weights.refine, style=np.array(border_style, np.float32)))
