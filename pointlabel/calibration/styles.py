@@ -42,8 +42,9 @@ class Style:
 class Option:
     """One way to find a style: fixed numbers, or strengths of the pull towards the defaults (None: do not learn).
 
-    `least_images` is how many it takes to learn as freely as that; `least_gain` is what it must bring on held-out masks to be taken: what can leak, and spoil a pooled IoU by one mask
-    that no held-out image happened to show, has to bring more.
+    `least_images` is how many it takes to learn as freely as that; `least_gain` is what it must bring on held-out
+    masks to be taken: what can leak, and spoil a pooled IoU by one mask that no held-out image happened to show, has to
+    bring more.
     """
 
     name: str
