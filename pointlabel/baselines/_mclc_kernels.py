@@ -101,35 +101,37 @@ def seed_kernel(height, width, seed_rows, seed_columns, reach_y, reach_x, neares
 
 
 @njit(cache=True, fastmath=FAST)
-def _claim(start, stop, lights, reds, blues, rows, columns, centre, left, right, k, best, nearest):
-    """Let cluster k claim the pixels of some rows, left < column < right, that it is nearer to than those before.
+def _claim(start, stop, features, centre, left, right, k, best, nearest):
+    """Let cluster k claim the pixels start .. stop, left < column < right, that it is nearer to than those before.
 
     The square of the pixel's own vector is left out of the distance: it is the same for all clusters.
     """
+    lights, reds, blues = features[0][start:stop], features[1][start:stop], features[2][start:stop]
+    rows, columns = features[3][start:stop], features[4][start:stop]
+    best, nearest = best[start:stop], nearest[start:stop]
     base = np.float32(0.0)
     for m in range(5):
         base += centre[m] * centre[m]
     two = np.float32(-2.0)
     ml, ma, mb, my, mx = two * centre[0], two * centre[1], two * centre[2], two * centre[3], two * centre[4]
-    lights, reds, blues = lights[start:stop], reds[start:stop], blues[start:stop]
-    rows, columns, best, nearest = rows[start:stop], columns[start:stop], best[start:stop], nearest[start:stop]
     for q in range(best.size):
         d = base + ml * lights[q] + ma * reds[q] + mb * blues[q] + my * rows[q] + mx * columns[q]
         nearer = (d < best[q]) & (columns[q] > left) & (columns[q] < right)
-        best[q] = d if nearer else best[q]
-        nearest[q] = k if nearer else nearest[q]
+        if nearer:
+            best[q] = d
+            nearest[q] = k
 
 
 @njit(cache=True)
-def cluster_kernel(codes, colours, rows, columns, shape, reach, scale, n_iter, sums, nearest, best, before, moved):
+def cluster_kernel(codes, features, shape, reach, scale, n_iter, sums, nearest, best, before, moved):
     """Iterate SLIC from the assignment `nearest` (n,) int32 with its `sums` (k, 6) int64; return the iterations.
 
-    `codes` (3, n) int32 and `colours` (3, n) float32 hold L, a and b; `rows`, `columns` (n,) float32 the positions
-    from the window's middle times `scale`. A cluster reaches the pixels within `reach` of its centre.
-    Sums: pixels, L, a, b, row, column. The assignment of the seeds counts as the first iteration.
+    `codes` (n, 6) int32 hold what a pixel adds to its cluster's sums: 1, L, a, b in units of 1 / UNIT, row, column.
+    `features` (5, n) float32 hold L, a, b, and row and column from the window's middle, times `scale`. A cluster
+    reaches the pixels within `reach` of its centre. The assignment of the seeds counts as the first iteration.
+    `best`, `before` and `moved` are work space.
     """
     height, width = shape
-    lights, reds, blues = colours[0], colours[1], colours[2]
     centre = np.empty(5, np.float32)
     middle_y, middle_x = 0.5 * (height - 1), 0.5 * (width - 1)
     gain = 1.0 / UNIT
@@ -148,7 +150,7 @@ def cluster_kernel(codes, colours, rows, columns, shape, reach, scale, n_iter, s
             top, bottom = int(max(y - reach[0], 0)), int(min(y + reach[0] + 1, height))
             left, right = int(max(x - reach[1], 0)), int(min(x + reach[1] + 1, width))
             _claim(
-                top * width, bottom * width, lights, reds, blues, rows, columns, centre,
+                top * width, bottom * width, features, centre,
                 np.float32(scale * (left - 0.5 - middle_x)), np.float32(scale * (right - 0.5 - middle_x)), np.int32(k),
                 best, nearest,
             )  # fmt: skip
@@ -173,33 +175,36 @@ def connect_kernel(nearest, height, width, least, most, parts, queue):
 
     Parts are met in raster order. One below `least` pixels takes the number of the last numbered neighbour that the
     search meets, one of `most` pixels is cut off there. `parts` ((height + 2) (width + 2),) int32 has a margin of one
-    pixel; it gets minus the number of the part. `queue` (n,) int32 is work space.
+    pixel; it gets minus the number of the part. `queue` (n,) uint64 is work space.
     """
-    wide = width + 2
+    wide, one = np.uint64(width + 2), np.uint64(1)  # unsigned: no index is looked at from the end
     for q in range(parts.size):
         parts[q] = 0
     for i in range(height):
         for j in range(width):
-            parts[(i + 1) * wide + j + 1] = nearest[i * width + j] + 1
-    number = -1
-    for start in range(wide + 1, parts.size - wide - 1):
+            parts[(i + 1) * (width + 2) + j + 1] = nearest[i * width + j] + 1
+    number = np.int32(-1)
+    for begin in range(width + 3, parts.size - width - 3):
+        start = np.uint64(begin)
         label = parts[start]
         if label <= 0:  # numbered, or the margin
             continue
         neighbour = number
         parts[start] = number
         queue[0] = start
-        size, done = 1, 0
+        size, done = np.uint64(1), np.uint64(0)
         while done < size and size < most:
             here = queue[done]
-            done += 1
+            done += one
             for side in range(4):
-                other = here + (1 if side == 0 else -1 if side == 1 else wide if side == 2 else -wide)
+                other = (
+                    here + one if side == 0 else here - one if side == 1 else here + wide if side == 2 else here - wide
+                )
                 value = parts[other]
                 if value == label:
                     parts[other] = number
                     queue[size] = other
-                    size += 1
+                    size += one
                     if size >= most:
                         break
                 elif value < 0 and value != number:
@@ -208,17 +213,17 @@ def connect_kernel(nearest, height, width, least, most, parts, queue):
             for k in range(size):
                 parts[queue[k]] = neighbour
         else:
-            number -= 1
+            number = np.int32(number - 1)
 
 
 @njit(cache=True)
-def paint(q, salted, shades, k, codes, colours, sums):
+def paint(q, salted, shades, k, codes, features, sums):
     """Give pixel q, which counts for cluster k, the colour that it has with the salted channels."""
     for m in range(3):
         code = shades[salted, m]
         sums[k, 1 + m] += code - codes[q, 1 + m]
         codes[q, 1 + m] = code
-        colours[m, q] = np.float32(1.0 / UNIT) * np.float32(code)
+        features[m, q] = np.float32(1.0 / UNIT) * np.float32(code)
 
 
 @njit(cache=True)
@@ -248,23 +253,23 @@ def vote_kernel(
     table_low, table_high = -1, -1
 
     ranks = np.empty(n, np.int64)
-    rows, columns = np.empty(n, np.float32), np.empty(n, np.float32)
+    features = np.empty((5, n), np.float32)
     for i in range(height):
         for j in range(width):
             q = i * width + j
             ranks[q] = rank[grey[i, j]]
-            rows[q] = spatial * (i - 0.5 * (height - 1))
-            columns[q] = spatial * (j - 0.5 * (width - 1))
+            features[3, q] = spatial * (i - 0.5 * (height - 1))
+            features[4, q] = spatial * (j - 0.5 * (width - 1))
     first = np.zeros(n, np.int32)
     seed_kernel(height, width, seed_rows, seed_columns, reach[0], reach[1], first)
 
     clean_sums = np.empty((n_clusters, 6), np.int64)
-    codes, colours = np.empty((n, 6), np.int32), np.empty((3, n), np.float32)
+    codes = np.empty((n, 6), np.int32)
     sums = np.empty((n_clusters, 6), np.int64)
     nearest, before, best = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.float32)
     moved = np.empty(n + 1, np.uint64)
     size = (height + 2) * (width + 2)
-    parts, queue = np.empty(size, np.int32), np.empty(n, np.int32)
+    parts, queue = np.empty(size, np.int32), np.empty(n, np.uint64)
     hits = np.empty(3 * n, np.int64)
     salted = np.zeros(n, np.uint8)
     gain = np.float32(1.0 / UNIT)
@@ -290,22 +295,20 @@ def vote_kernel(
                 codes[q, 0], codes[q, 4], codes[q, 5] = 1, q // width, q % width
                 for m in range(3):
                     codes[q, 1 + m] = table[ranks[q], 0, m]
-                    colours[m, q] = gain * np.float32(table[ranks[q], 0, m])
+                    features[m, q] = gain * np.float32(table[ranks[q], 0, m])
                 for m in range(6):
                     clean_sums[k, m] += codes[q, m]
         sums[:] = clean_sums
         nearest[:] = first
         for k in range(n_hits):
             q = hits[k] // 3
-            paint(q, salted[q], table[ranks[q]], first[q], codes, colours, sums)
-        cluster_kernel(
-            codes, colours, rows, columns, (height, width), reach, spatial, n_iter, sums, nearest, best, before, moved
-        )
+            paint(q, salted[q], table[ranks[q]], first[q], codes, features, sums)
+        cluster_kernel(codes, features, (height, width), reach, spatial, n_iter, sums, nearest, best, before, moved)
         for k in range(n_hits):
             q = hits[k] // 3
             salted[q] = 0
-            paint(q, 0, table[ranks[q]], first[q], codes, colours, sums)
-        connect_kernel(nearest, height, width, sizes[0], sizes[1], parts, queue)
+            paint(q, 0, table[ranks[q]], first[q], codes, features, sums)
+        connect_kernel(nearest, height, width, np.uint64(sizes[0]), np.uint64(sizes[1]), parts, queue)
         mine = parts[(row + 1) * (width + 2) + column + 1]
         for i in range(height):
             for j in range(width):
