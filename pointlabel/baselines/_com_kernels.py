@@ -19,35 +19,40 @@ TINY = 1e-10  # kept out of denominators, as published
 NEGLIGIBLE = 1e-7
 
 
-def _power_series(function, degree):
-    """Coefficients of a polynomial near `function` on [0, 1], highest power first."""
-    return tuple(Chebyshev.interpolate(function, degree, [0, 1]).convert(kind=Polynomial).coef[::-1].tolist())
+def _power_series(function, degree, stretch):
+    """Coefficients of a polynomial in `stretch` t near function(t) for t in [0, 1], highest power first."""
+    powers = Chebyshev.interpolate(function, degree, [0, 1]).convert(kind=Polynomial).coef
+    return tuple((powers / stretch ** np.arange(degree + 1))[::-1].tolist())
 
 
-#: sin(2 pi s) / (2 pi s) - 1 over s^2, and (1 + cos(pi x)) / 2 over x^2, to 3e-10: the functions of the mathematics
-#: library are called once a pixel, polynomials run in vector instructions.
-WELL = _power_series(lambda square: np.sinc(2 * np.sqrt(square)) - 1, 9)
-BUMP = _power_series(lambda square: 0.5 + 0.5 * np.cos(np.pi * np.sqrt(square)), 7)
+#: A quarter of sin(2 pi s) / (2 pi s) - 1 over (2 s)^2, and (1 + cos(pi x)) / 2 over x^2, to 1e-8: the functions of the
+#: mathematics library are called once a pixel, polynomials run in vector instructions.
+WELL = _power_series(lambda square: 0.25 * (np.sinc(2 * np.sqrt(square)) - 1), 8, 4.0)
+BUMP = _power_series(lambda square: 0.5 + 0.5 * np.cos(np.pi * np.sqrt(square)), 6, 1.0)
 
 
 @njit(cache=True)
 def _well(t):
-    """p'(s) / s - 1 of the double well p at s^2 = t in [0, 1]."""
+    """A quarter of p'(s) / s - 1 of the double well p at (2 s)^2 = t in [0, 4]."""
     c = WELL
-    high = (((c[0] * t + c[1]) * t + c[2]) * t + c[3]) * t + c[4]
-    low = (((c[5] * t + c[6]) * t + c[7]) * t + c[8]) * t + c[9]
-    t2 = t * t
-    return high * (t2 * t2 * t) + low
+    return (((((((c[0] * t + c[1]) * t + c[2]) * t + c[3]) * t + c[4]) * t + c[5]) * t + c[6]) * t + c[7]) * t + c[8]
 
 
 @njit(cache=True)
 def _bump(t):
     """(1 + cos(pi x)) / 2 at x^2 = t in [0, 1]."""
     c = BUMP
-    high = ((c[0] * t + c[1]) * t + c[2]) * t + c[3]
-    low = ((c[4] * t + c[5]) * t + c[6]) * t + c[7]
-    t2 = t * t
-    return high * (t2 * t2) + low
+    return (((((c[0] * t + c[1]) * t + c[2]) * t + c[3]) * t + c[4]) * t + c[5]) * t + c[6]
+
+
+@njit(cache=True, error_model="numpy")
+def _half_root(t):
+    """-1 / (2 sqrt(t)), a quarter of p'(s) / s - 1 at (2 s)^2 = t > 4, to 1e-13.
+
+    A guess in single precision, where roots and divisions are quick, and one step of Newton's.
+    """
+    guess = np.float64(np.float32(0.5) / np.sqrt(np.float32(t)))
+    return guess * (2.0 * t * guess * guess - 1.5)
 
 
 @njit(cache=True)
@@ -66,30 +71,35 @@ def edge_kernel(units, scale, taps, edge):
     """
     height, width = units.shape
     reach = taps.shape[0] - 1
-    total = float(taps[0] + 2 * taps[1:].sum())
-    gain = GREY / (scale * total * total)
+    weight = float(taps[0] + 2 * taps[1:].sum())
+    gain = GREY / (scale * weight * weight)
     first = np.empty((height, width), np.int64)
     line = np.empty(width + 2 * reach, np.int64)
     for i in range(height):
-        for j in range(width + 2 * reach):
-            line[j] = units[i, _mirrored(j - reach, width)]
         for j in range(width):
-            value = taps[0] * line[j + reach]
-            for k in range(1, reach + 1):
-                value += taps[k] * (line[j + reach - k] + line[j + reach + k])
-            first[i, j] = value
+            line[reach + j] = units[i, j]
+        for k in range(reach):
+            line[k] = units[i, _mirrored(k - reach, width)]
+            line[reach + width + k] = units[i, _mirrored(width + k, width)]
+        row = first[i]
+        for j in range(width):
+            row[j] = taps[0] * line[j + reach]
+        for k in range(1, reach + 1):
+            before, after = line[reach - k :], line[reach + k :]
+            for j in range(width):
+                row[j] += taps[k] * (before[j] + after[j])
     smooth = np.empty((height, width))
-    row = np.empty(width, np.int64)
+    total = np.empty(width, np.int64)
     for i in range(height):
         middle = first[i]
         for j in range(width):
-            row[j] = taps[0] * middle[j]
+            total[j] = taps[0] * middle[j]
         for k in range(1, reach + 1):
             above, below = first[_mirrored(i - k, height)], first[_mirrored(i + k, height)]
             for j in range(width):
-                row[j] += taps[k] * (above[j] + below[j])
+                total[j] += taps[k] * (above[j] + below[j])
         for j in range(width):
-            smooth[i, j] = gain * row[j]
+            smooth[i, j] = gain * total[j]
     for i in range(height):
         top, bottom = max(i - 1, 0), min(i + 1, height - 1)
         for j in range(width):
@@ -152,18 +162,18 @@ def _turn(units, i, j, sign, band, inside, along, near, sums):
 
 
 @njit(cache=True)
-def _find_inside(units, phi, band, inside, along, near, sums):
-    """Bring the inside, phi <= 0 of a padded field, and its sums up to date."""
+def _follow(units, phi, before, band, inside, along, near, sums):
+    """Bring the inside, phi <= 0 of a padded field, and its sums up to date; `before` is phi of the last time."""
     height, width = units.shape
     for i in range(height):
-        values, row = phi[i + 1, 1 : width + 1], inside[i]
+        values, old = phi[i + 1, 1 : width + 1], before[i + 1, 1 : width + 1]
         changed = 0
         for j in range(width):
-            changed += row[j] != (values[j] <= 0.0)
+            changed += (values[j] <= 0.0) != (old[j] <= 0.0)
         if changed > 0:
             for j in range(width):
                 now = values[j] <= 0.0
-                if row[j] != now:
+                if inside[i, j] != now:
                     _turn(units, i, j, np.int64(1 if now else -1), band, inside, along, near, sums)
 
 
@@ -185,58 +195,56 @@ def _shifted(field, stride):
 
 @njit(cache=True, error_model="numpy")
 def _flux(phi, stride, flux_x, flux_y):
-    """(p'(s) / s - 1) grad phi with s = |grad phi|, over a flat padded field."""
+    """Half of (p'(s) / s - 1) grad phi with s = |grad phi|, over a flat padded field."""
     _, left, right, above, below = _shifted(phi, stride)
     out_x, out_y = flux_x[stride:], flux_y[stride:]
     for k in range(left.shape[0]):
-        x = 0.5 * (right[k] - left[k])
-        y = 0.5 * (below[k] - above[k])
+        x = right[k] - left[k]
+        y = below[k] - above[k]
         t = x * x + y * y
-        factor = _well(min(t, 1.0)) if t <= 1.0 else -1.0 / math.sqrt(t)
+        factor = _well(t) if t <= 4.0 else _half_root(t)
         out_x[k] = factor * x
         out_y[k] = factor * y
 
 
 @njit(cache=True, error_model="numpy")
 def _normals(phi, stride, normal_x, normal_y):
-    """grad phi / |grad phi| over a flat padded field."""
+    """Twice grad phi / |grad phi| over a flat padded field."""
     _, left, right, above, below = _shifted(phi, stride)
     out_x, out_y = normal_x[stride:], normal_y[stride:]
     for k in range(left.shape[0]):
-        x = 0.5 * (right[k] - left[k])
-        y = 0.5 * (below[k] - above[k])
-        share = 1.0 / (math.sqrt(x * x + y * y) + TINY)
+        x = right[k] - left[k]
+        y = below[k] - above[k]
+        share = 1.0 / (0.5 * math.sqrt(x * x + y * y) + TINY)
         out_x[k] = share * x
         out_y[k] = share * y
 
 
 @njit(cache=True)
-def _divergence(field_x, field_y, stride, factor, divergence):
-    """`factor` times the divergence of a vector field, over a flat padded field."""
-    _, left, right, _, _ = _shifted(field_x, stride)
-    _, _, _, above, below = _shifted(field_y, stride)
-    out = divergence[stride:]
+def _bend(normal_x, normal_y, stride, factor, bend):
+    """`factor` times the curvature, the divergence of the normals, over a flat padded field."""
+    _, left, right, _, _ = _shifted(normal_x, stride)
+    _, _, _, above, below = _shifted(normal_y, stride)
+    out = bend[stride:]
     for k in range(left.shape[0]):
-        out[k] = factor * (0.5 * (right[k] - left[k]) + 0.5 * (below[k] - above[k]))
+        out[k] = 0.25 * factor * ((right[k] - left[k]) + (below[k] - above[k]))
 
 
-@njit(cache=True, error_model="numpy")
-def _step(phi, flux_x, flux_y, edge, bend, stride, time_step, regularity, force, width_px, after):
-    """One step of the evolution over a flat padded field: `after` = phi + time_step (...)."""
+@njit(cache=True)
+def _step(phi, flux_x, flux_y, push, bend, stride, share, narrow, after):
+    """One step over a flat padded field: `after` = phi + share R + b (push + bend), b = _bump(narrow phi^2)."""
     middle, left, right, above, below = _shifted(phi, stride)
     _, flux_left, flux_right, _, _ = _shifted(flux_x, stride)
     _, _, _, flux_above, flux_below = _shifted(flux_y, stride)
-    edges, bends, out = edge[stride:], bend[stride:], after[stride:]
-    peak = 1.0 / width_px
-    narrow = peak * peak
+    pushes, bends, out = push[stride:], bend[stride:], after[stride:]
+    keep = 1.0 - 4.0 * share
     for k in range(middle.shape[0]):
         value = middle[k]
         around = (left[k] + right[k]) + (above[k] + below[k])
-        spread = 0.5 * (flux_right[k] - flux_left[k]) + 0.5 * (flux_below[k] - flux_above[k])
-        smoother = spread + (around - 4.0 * value)
+        spread = (flux_right[k] - flux_left[k]) + (flux_below[k] - flux_above[k])
         t = value * value * narrow
-        dirac = peak * _bump(min(t, 1.0)) if t <= 1.0 else 0.0
-        out[k] = value + time_step * (regularity * smoother + dirac * (force * edges[k] + bends[k]))
+        acting = _bump(t) if t <= 1.0 else 0.0
+        out[k] = (keep * value + share * (spread + around)) + acting * (pushes[k] + bends[k])
 
 
 @njit(cache=True, error_model="numpy")
@@ -254,52 +262,57 @@ def evolve_kernel(
     height, width = units.shape
     stride = width + 2
     shape = (height + 2, stride)
-    inner = np.empty((height, width))
-    edge_kernel(units, scale, taps, inner)
-    edge = np.zeros(shape)
-    edge[1:-1, 1:-1] = inner
+    edge = np.empty((height, width))
+    edge_kernel(units, scale, taps, edge)
     now, after, bend = np.ones(shape), np.ones(shape), np.zeros(shape)
     flux_x, flux_y, normal_x, normal_y = np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape)
     inside = np.zeros((height, width), np.bool_)
     along, near = np.zeros((height, width), np.int32), np.zeros((height, width), np.int32)
     sums = np.zeros(4, np.int64)  # pixels and units inside, then inside or near
+    gain = GREY / scale
+    peak = time_step / width_px  # largest value of the Dirac, times the step
+    shrinking, growing = np.zeros(shape), np.zeros(shape)
     for i in range(height):
         for j in range(width):
             now[i + 1, j + 1] = -1.0 if GREY * units[i, j] > start * scale else 1.0
-    gain = GREY / scale
+            shrinking[i + 1, j + 1] = peak * shrink * edge[i, j]
+            growing[i + 1, j + 1] = -peak * grow * edge[i, j]
     n_counted = 0
+    bent = False
     for _ in range(n_outer):
         highest = 0.0
         for _ in range(n_inner):
             _copy_border(now, height, width)
-            _find_inside(units, now, band, inside, along, near, sums)
+            _follow(units, now, after, band, inside, along, near, sums)
             mean_in = gain * sums[1] / sums[0] if sums[0] > 0 else 0.0
             n_out = sums[2] - sums[0]
             mean_out = gain * (sums[3] - sums[1]) / n_out if n_out > 0 else 0.0
-            force = -grow
+            push = growing
             if mean_in > highest:
                 highest = mean_in
-                force = shrink
+                push = shrinking
             pull = difference / ((mean_in - mean_out) * (mean_in - mean_out) + TINY)
             _extend_rows(now, height, width, 1.0)
             _extend_columns(now, height, width, 1.0)
             _flux(now.ravel(), stride, flux_x.ravel(), flux_y.ravel())
             _extend_columns(flux_x, height, width, 1.0)
             _extend_rows(flux_y, height, width, 1.0)
-            # differences of normals, hence the curvature, are 2 at most
-            if pull * 2.0 * time_step / width_px * n_outer * n_inner > NEGLIGIBLE:
+            # two differences of normals, of 2 at most each, are the curvature
+            if 4.0 * peak * pull * n_outer * n_inner > NEGLIGIBLE:
                 n_counted += 1
                 _normals(now.ravel(), stride, normal_x.ravel(), normal_y.ravel())
                 _extend_columns(normal_x, height, width, 1.0)
                 _extend_rows(normal_y, height, width, 1.0)
-                _divergence(normal_x.ravel(), normal_y.ravel(), stride, pull, bend.ravel())
-            else:
+                _bend(normal_x.ravel(), normal_y.ravel(), stride, pull * peak, bend.ravel())
+                bent = True
+            elif bent:
                 bend[:] = 0.0
+                bent = False
             _extend_rows(now, height, width, 0.0)
             _extend_columns(now, height, width, 0.0)
             _step(
-                now.ravel(), flux_x.ravel(), flux_y.ravel(), edge.ravel(), bend.ravel(),
-                stride, time_step, regularity, force, width_px, after.ravel(),
+                now.ravel(), flux_x.ravel(), flux_y.ravel(), push.ravel(), bend.ravel(),
+                stride, time_step * regularity, 1.0 / (width_px * width_px), after.ravel(),
             )  # fmt: skip
             now, after = after, now
     phi[:] = now[1:-1, 1:-1]
@@ -307,43 +320,50 @@ def evolve_kernel(
 
 
 @njit(cache=True)
-def _find_outer(phi, open_sides, outer):
-    """Mark the pixels that no closed contour surrounds; return how many there are.
+def _find_closed(phi, open_sides, closed):
+    """Mark the pixels that some closed contour surrounds.
 
-    They are joined to the border of the window through pixels of their own side of the contour: 8-connected where
-    phi <= 0, else 4-connected. The image's own border closes a contour: pixels with phi <= 0 count as joined at the
-    `open_sides` (top, bottom, left, right) only.
+    The others are joined to the border of the window through pixels of their own side of the contour: 8-connected
+    where phi <= 0, else 4-connected. The image's own border closes a contour: pixels with phi <= 0 count as joined
+    at the `open_sides` (top, bottom, left, right) only.
     """
     height, width = phi.shape
-    stack = np.empty(height * width, np.int32)
+    stride = width + 2
+    side = np.zeros((height + 2) * stride, np.uint8)  # 1 inside, 2 outside, 0 beyond the window and once it was reached
+    for i in range(height):
+        row = side[(i + 1) * stride + 1 : (i + 2) * stride - 1]
+        for j in range(width):
+            row[j] = 1 if phi[i, j] <= 0.0 else 2
+    steps = np.array([-1, 1, -stride, stride, -stride - 1, -stride + 1, stride - 1, stride + 1])
+    stack = np.empty(height * width, np.int64)
+    kinds = np.empty(height * width, np.uint8)
     n = 0
     for i in range(height):
-        for j in range(width):
-            at_border = i == 0 or i == height - 1 or j == 0 or j == width - 1
+        for j in range(0, width, 1 if i == 0 or i == height - 1 else max(width - 1, 1)):
+            k = (i + 1) * stride + j + 1
             at_open = (
                 (i == 0 and open_sides[0])
                 or (i == height - 1 and open_sides[1])
                 or (j == 0 and open_sides[2])
                 or (j == width - 1 and open_sides[3])
             )
-            outer[i, j] = at_open or (at_border and phi[i, j] > 0.0)
-            if outer[i, j]:
-                stack[n] = i * width + j
+            if side[k] == 2 or (side[k] == 1 and at_open):
+                stack[n], kinds[n] = k, side[k]
+                side[k] = 0
                 n += 1
-    count = n
     while n > 0:
         n -= 1
-        i, j = stack[n] // width, stack[n] % width
-        below = phi[i, j] <= 0.0
-        for y in range(max(i - 1, 0), min(i + 2, height)):
-            for x in range(max(j - 1, 0), min(j + 2, width)):
-                if outer[y, x] or (phi[y, x] <= 0.0) != below or not (below or y == i or x == j):
-                    continue
-                outer[y, x] = True
-                stack[n] = y * width + x
+        k, kind = stack[n], kinds[n]
+        for m in range(8 if kind == 1 else 4):
+            near = k + steps[m]
+            if side[near] == kind:
+                side[near] = 0
+                stack[n], kinds[n] = near, kind
                 n += 1
-                count += 1
-    return count
+    for i in range(height):
+        row = side[(i + 1) * stride + 1 : (i + 2) * stride - 1]
+        for j in range(width):
+            closed[i, j] = row[j] != 0
 
 
 @njit(cache=True)
@@ -369,13 +389,13 @@ def enclose_kernel(phi, row, column, open_sides, width_px, soft):
     inside is all of it.
     """
     height, width = phi.shape
-    outer = np.empty((height, width), np.bool_)
+    closed = np.empty((height, width), np.bool_)
     region = np.empty((height, width), np.bool_)
     for i in range(height):
         for j in range(width):
             soft[i, j] = 0.0
-    _find_outer(phi, open_sides, outer)
-    if connected_kernel(~outer, row, column, region) == 0:
+    _find_closed(phi, open_sides, closed)
+    if connected_kernel(closed, row, column, region) == 0:
         return 0
     half, below_half = np.float32(0.5), np.float32(0.49999997)
     n_inside = 0

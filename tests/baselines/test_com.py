@@ -42,8 +42,8 @@ def window(rng: np.random.Generator, shape: tuple[int, int], noise: float = 8.0)
 def test_polynomials_stand_for_their_functions():
     t = np.linspace(0, 1, 10_001)
     s = np.sqrt(t)
-    np.testing.assert_allclose(np.polyval(WELL, t), np.sinc(2 * s) - 1, rtol=0, atol=3e-10)
-    np.testing.assert_allclose(np.polyval(BUMP, t), (1 + np.cos(np.pi * s)) / 2, rtol=0, atol=3e-10)
+    np.testing.assert_allclose(np.polyval(WELL, 4 * t), 0.25 * (np.sinc(2 * s) - 1), rtol=0, atol=1e-8)
+    np.testing.assert_allclose(np.polyval(BUMP, t), (1 + np.cos(np.pi * s)) / 2, rtol=0, atol=1e-8)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
