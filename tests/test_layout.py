@@ -42,9 +42,13 @@ ALLOWED: dict[str, set[str]] = {
     "pointlabel.batch": {"numpy", *COMMON, "lazy:ray"}
     | {"pointlabel.io", "pointlabel.methods", "pointlabel.labeling", "pointlabel.evaluation"},
     "pointlabel.differentiable": TORCH | COMMON | {"pointlabel.engine"},
+    "pointlabel.backend": TORCH
+    | COMMON
+    | {"numba", "pointlabel._checks", "pointlabel.engine", "pointlabel.differentiable"},
     "pointlabel.calibration": TORCH
     | COMMON
-    | {"pointlabel._checks", "pointlabel.engine", "pointlabel.differentiable", "pointlabel.evaluation"},
+    | {"pointlabel._checks", "pointlabel.engine", "pointlabel.differentiable"}
+    | {"pointlabel.evaluation", "pointlabel.io"},
     "pointlabel.losses": TORCH | COMMON | {"pointlabel.engine.params"},
     "pointlabel.detectors": TORCH | COMMON | {"safetensors", "pointlabel.engine.params"},
     "pointlabel.training": TORCH

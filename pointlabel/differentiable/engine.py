@@ -13,8 +13,9 @@ from torch.nn.functional import max_pool2d
 from ..engine._vote_kernels import LEAST_VOTE
 from ..engine.params import DefaultParams
 from ..engine.regions import FLOOR_NOISES, LEVELS
-from ..engine.weights import Weights, load_weights
-from .boundary import BORDER_WIDTH, border_field, soft_mask
+from ..engine.style import styled_weights
+from ..engine.weights import Weights
+from .boundary import BORDER_WIDTH, border_field, shift_border, soft_mask
 from .conductance import soft_conductance
 from .diffusion import diffuse, fuse
 from .refine import EXTRA_AT, as_engine, near_vote, pixel_inputs, relative_brightness, soft_refine, whole
@@ -62,6 +63,7 @@ def weights_as_tensors(weights: Weights, like: Tensor) -> dict[str, Any]:
         "refine_centre": tensor(weights.refine.centre),
         "refine_deviation": tensor(weights.refine.deviation),
         "refine": [(tensor(weight), tensor(bias)) for weight, bias in weights.refine.layers],
+        "style": None if weights.refine.style is None else tensor(weights.refine.style),
     }
 
 
@@ -112,11 +114,12 @@ def label_windows(
     Parameters
     ----------
     batch : the windows with their candidates, which are constants.
-    weights : from `weights_as_tensors`, any of them learnable; None for the fitted ones.
+    weights : from `weights_as_tensors`, any of them learnable; None for the fitted ones with the style of `params`.
     theta : d0, beta, alpha and rho, numbers or tensors that broadcast with (B, 1, 1, 1); what is missing, or None,
         comes from `params`.
     tightness : likewise, in [0, 1].
-    params : of the default method; None for its defaults.
+    params : of the default method; None for its defaults. Its styles stand in `weights`, its ``loosest`` and
+        ``border_px`` hold as they are.
     border_width : of the soft mask.
     rounded : round the fields to whole 2^-20 as the engine does, with the gradient of the identity: the hard limit,
         whose soft labels are the engine's. Finite differences of rounded fields say nothing.
@@ -127,7 +130,7 @@ def label_windows(
     features and backgrounds, the entropy, the box that heat spreads in, and which pixels lie near the vote.
     """
     options = params or DefaultParams()
-    fitted = weights_as_tensors(load_weights(), batch.image) if weights is None else weights
+    fitted = weights_as_tensors(styled_weights(options), batch.image) if weights is None else weights
     score = score_candidates(batch.features, fitted["score_centre"], fitted["score_deviation"], fitted["score"])
     share = soft_vote(score, batch.bad, options.temperature)
     settle = as_engine if rounded else _unchanged
@@ -143,7 +146,10 @@ def label_windows(
         soft = refined(batch, field, rest, summary, fitted, settle)
     soft = torch.where(batch.inside, soft, 0.0)
     contrast = peak_contrast(rest).amax(1).clamp(min=1)
-    border = border_field(soft, relief, tightness, FLOOR_NOISES * batch.least / contrast)
+    border = border_field(soft, relief, tightness, FLOOR_NOISES * batch.least / contrast, options.loosest)
+    if options.border_px:
+        border, soft = shift_border(border, options.border_px), shift_border(soft, options.border_px)
+        soft = torch.where(batch.inside, soft, 0.0)
     border = torch.where(batch.inside, border, -1.0)
     return SoftLabels(share, field, relief, soft, border, soft_mask(border, border_width), summary)
 
@@ -174,6 +180,7 @@ def refined(
         fitted["refine_centre"],
         fitted["refine_deviation"],
         fitted["refine"],
+        style=fitted.get("style"),
     )
     out = torch.zeros_like(field[:, 0])
     return out.masked_scatter(at, probability)[:, None]
@@ -204,7 +211,7 @@ class DifferentiableEngine(nn.Module):
         super().__init__()
         self.params = params or DefaultParams()
         self.border_width = border_width
-        fitted = weights_as_tensors(load_weights(), torch.empty(0, dtype=dtype))
+        fitted = weights_as_tensors(styled_weights(self.params), torch.empty(0, dtype=dtype))
 
         def parameter(value: Tensor) -> nn.Parameter:
             return nn.Parameter(value.to(dtype).clone())
@@ -218,6 +225,7 @@ class DifferentiableEngine(nn.Module):
             self.register_buffer(name, fitted[name])
         self.layers = nn.ParameterList([parameter(part) for layer in fitted["refine"] for part in layer])
         self.layers.requires_grad_(learn_refinement)
+        self.register_buffer("style", fitted["style"])
 
     def theta(self) -> dict[str, Tensor]:
         """d0, beta, alpha and rho as they are now."""
@@ -236,6 +244,7 @@ class DifferentiableEngine(nn.Module):
         return {
             **{name: getattr(self, name) for name in names},
             "score": self.score,
+            "style": self.style,
             "refine": [(parts[k], parts[k + 1]) for k in range(0, len(parts), 2)],
         }
 

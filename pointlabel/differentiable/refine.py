@@ -99,6 +99,8 @@ def soft_refine(
     centre: Tensor,
     deviation: Tensor,
     layers: Sequence[tuple[Tensor, Tensor]],
+    *,
+    style: Tensor | None = None,
 ) -> Tensor:
     """sigmoid(net(inputs, extra) + 6 (vote - 0.5)) of n pixels, (n,).
 
@@ -107,8 +109,12 @@ def soft_refine(
     inputs : (n, 24); votes : (n,); extra : (n, 6), what the pixels of a target share.
     centre, deviation : (30,), of inputs and extra.
     layers : three pairs of weight (in, out) and bias (out,).
+    style : (25,) weights of the standardised inputs and a bias, added to the logit; None for none.
     """
     hidden = ((torch.cat([inputs, extra], 1) - centre) / deviation).clamp(-5, 5)
     (w1, b1), (w2, b2), (w3, b3) = layers
+    logit = 6.0 * (votes - 0.5)
+    if style is not None:
+        logit = logit + hidden[:, :N_INPUTS] @ style[:-1] + style[-1]
     hidden = silu(silu(hidden @ w1 + b1) @ w2 + b2)
-    return torch.sigmoid((hidden @ w3 + b3)[:, 0] + 6.0 * (votes - 0.5))
+    return torch.sigmoid((hidden @ w3 + b3)[:, 0] + logit)

@@ -101,8 +101,8 @@ def label_peak(
     rate = quality(quality_inputs(view.soft, view.mask, view.vote), weights.quality)
     if not view.found:
         rate = 0.0
-    soft, mask, top, left = _in_image(view, image.shape)
-    if _at_border(mask, top, left, image.shape):
+    soft, mask, top, left = in_image(view.soft, view.mask, view.window.peak, view.window.stride, image.shape)
+    if at_border(mask, top, left, image.shape):
         flags.add("clipped")
     point = (float(peak[0]), float(peak[1]))
     return TargetLabel(point, (top, left), soft, mask, rate, tuple(sorted(flags)))
@@ -162,18 +162,25 @@ def _flags_of(view: View, image: NDArray) -> set[str]:
         flags.add("touches_window")
     if view.contrast < LOW_CONTRAST:
         flags.add("low_contrast")
-    if image.dtype.kind == "f":
-        reach = HALF * view.window.stride
-        row, column = view.window.peak
-        part = image[max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1]
-        if not np.isfinite(part).all():
-            flags.add("nan")
+    if has_holes(image, view.window.peak, view.window.stride):
+        flags.add("nan")
     return flags
 
 
-def _in_image(view: View, shape: tuple[int, ...]) -> tuple[NDArray[np.float32], NDArray[np.bool_], int, int]:
-    """Soft label, mask, top and left of the part of the image that the target needs."""
-    soft, mask, stride = view.soft, view.mask, view.window.stride
+def has_holes(image: NDArray, peak: tuple[int, int], stride: int) -> bool:
+    """Whether pixels of the image in the window of a stride are not finite."""
+    if image.dtype.kind != "f":
+        return False
+    reach = HALF * stride
+    row, column = peak
+    part = image[max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1]
+    return not np.isfinite(part).all()
+
+
+def in_image(
+    soft: NDArray[np.float32], mask: NDArray[np.bool_], peak: tuple[int, int], stride: int, shape: tuple[int, ...]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], int, int]:
+    """Soft label, mask, top and left of the part of the image that the target needs, from those of its window."""
     reach = HALF * stride
     if stride > 1:
         between = np.zeros((2 * reach + 1, 2 * HALF + 1), np.float32)
@@ -184,7 +191,7 @@ def _in_image(view: View, shape: tuple[int, ...]) -> tuple[NDArray[np.float32], 
         soft = (between @ soft @ between.T).astype(np.float32)
         mask = (between @ mask.astype(np.float32) @ between.T) >= 0.5
     top, bottom, left, right = box_kernel(np.maximum(soft, mask), _LEAST_SOFT)
-    row, column = view.window.peak
+    row, column = peak
     top, bottom = max(top, reach - row), min(bottom, reach - row + shape[0])
     left, right = max(left, reach - column), min(right, reach - column + shape[1])
     part = (slice(top, bottom), slice(left, right))
@@ -196,7 +203,8 @@ def _in_image(view: View, shape: tuple[int, ...]) -> tuple[NDArray[np.float32], 
     )
 
 
-def _at_border(mask: NDArray[np.bool_], top: int, left: int, shape: tuple[int, ...]) -> bool:
+def at_border(mask: NDArray[np.bool_], top: int, left: int, shape: tuple[int, ...]) -> bool:
+    """Whether a mask, cut out at (top, left), touches the border of its image."""
     height, width = mask.shape
     return bool(
         (top == 0 and mask[0].any())

@@ -34,7 +34,17 @@ def quality_inputs(soft: NDArray[np.float32], mask: NDArray[np.bool_], vote: Vot
 
 def quality(inputs: NDArray[np.float64], weights: QualityWeights) -> float:
     """A perceptron with one hidden layer of x sigmoid(x) on the standardised inputs, cut to [0, 1]."""
+    return min(max(float(_perceptron(inputs, weights)), 0.0), 1.0)
+
+
+def qualities(inputs: NDArray[np.float64], weights: QualityWeights) -> NDArray[np.float64]:
+    """`quality` of many targets, (n, I) inputs to (n,) numbers in [0, 1]."""
+    return np.clip(_perceptron(inputs, weights), 0.0, 1.0)
+
+
+def _perceptron(inputs: NDArray[np.float64], weights: QualityWeights) -> NDArray[np.float64]:
     z = np.minimum(np.maximum((inputs - weights.centre) / weights.deviation, -4), 4)
     hidden = z @ weights.hidden + weights.hidden_bias
     hidden /= 1 + np.exp(-hidden)
-    return min(max(float(hidden @ weights.coefficients) + weights.bias, 0.0), 1.0)
+    out: NDArray[np.float64] = hidden @ weights.coefficients + weights.bias
+    return out
