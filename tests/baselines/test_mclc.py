@@ -91,8 +91,10 @@ def test_parts_equal_their_twin(rng):
             nearest = rng.integers(0, 3, shape)
             exact = twin.parts(nearest, least, most)
             wide = np.empty((shape[0] + 2) * (shape[1] + 2), np.int32)
-            queue = np.empty(nearest.size, np.int32)
-            kernels.connect_kernel(nearest.astype(np.int32).ravel(), *shape, least, most, wide, queue)
+            queue = np.empty(nearest.size, np.uint64)
+            kernels.connect_kernel(
+                nearest.astype(np.int32).ravel(), *shape, np.uint64(least), np.uint64(most), wide, queue
+            )
             np.testing.assert_array_equal(-wide.reshape(shape[0] + 2, -1)[1:-1, 1:-1], exact)
 
 
