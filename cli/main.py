@@ -11,6 +11,7 @@ from pointlabel import __version__
 
 from .annotate import annotate
 from .bench import bench
+from .calibrate import calibrate
 from .evaluate import evaluate
 from .points import points
 from .weights import weights
@@ -54,6 +55,7 @@ def main(verbose: bool, quiet: bool) -> None:
 
 main.add_command(annotate)
 main.add_command(bench)
+main.add_command(calibrate)
 main.add_command(evaluate)
 main.add_command(points)
 main.add_command(weights)

@@ -28,7 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     "pointlabel.errors": set(),
     "pointlabel.synthetic": {"numpy", "scipy", *COMMON},
     "pointlabel.labeling": {"numpy", *COMMON, "pointlabel._checks", "pointlabel.methods", "pointlabel.engine"}
-    | {"pointlabel.refinement"},
+    | {"pointlabel.refinement", "lazy:pointlabel.backend"},
     "pointlabel.refinement": ARRAYS | COMMON | {"pointlabel._checks", "pointlabel.engine"},
     "pointlabel.methods": {"numpy", *COMMON, "pointlabel.engine", "pointlabel.baselines"},
     "pointlabel.engine": LABELLING,
@@ -50,7 +50,10 @@ ALLOWED: dict[str, set[str]] = {
     | {"pointlabel._checks", "pointlabel.engine", "pointlabel.differentiable"}
     | {"pointlabel.evaluation", "pointlabel.io"},
     "pointlabel.losses": TORCH | COMMON | {"pointlabel.engine.params"},
-    "pointlabel.detectors": TORCH | COMMON | {"safetensors", "pointlabel.engine.params"},
+    "pointlabel.convolutions": TORCH | COMMON,
+    "pointlabel.detectors": TORCH
+    | COMMON
+    | {"safetensors", "pointlabel.engine.params", "pointlabel.convolutions", "lazy:onnx", "lazy:onnxruntime"},
     "pointlabel.training": TORCH
     | COMMON
     | {"safetensors", "pointlabel.differentiable", "pointlabel.losses", "pointlabel.detectors"}

@@ -126,8 +126,10 @@ def _typed(method: Method, key: str, value: Any, default: Any) -> Any:
         value = value if rule else float(value)
     elif isinstance(default, str):
         rule = None if isinstance(value, str) else "a word"
-    elif isinstance(default, tuple) and isinstance(value, list):
-        value = tuple(value)
+    elif isinstance(default, tuple):
+        good = isinstance(value, list | tuple) and all(type(item) in (int, float) for item in value)
+        rule = None if good else "a list of numbers"
+        value = value if rule else tuple(float(item) for item in value)
     if rule:
         raise InputError(f"parameter {key} of method {method.name} must be {rule}, got {value!r}")
     return value

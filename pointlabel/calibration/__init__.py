@@ -3,7 +3,19 @@
 from importlib import import_module
 from typing import Any
 
-_HOME = {"calibrate": "calibrate", "Calibration": "calibrate", "Style": "styles", "write_style": "styles"}
+_HOME = {
+    "calibrate": "choose",
+    "Calibration": "choose",
+    "Case": "cases",
+    "cases_of": "cases",
+    "Examples": "examples",
+    "read_examples": "examples",
+    "Style": "styles",
+    "write_style": "styles",
+    "changes": "words",
+    "heading": "words",
+    "verdict": "words",
+}
 __all__ = sorted(_HOME)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from ..engine.params import DefaultParams
+from ..io.files import write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +77,20 @@ OPTIONS: tuple[Option, ...] = (
 )
 
 
-def write_style(path: Path, style: Style, heading: str) -> None:
-    """Write a configuration file for ``annotate --config``; `heading` goes in front as a comment."""
+def write_style(path: str | os.PathLike[str], style: Style, heading: str, polarity: str = "bright") -> None:
+    """Write a configuration file for ``annotate --config``; `heading` goes in front as a comment.
+
+    Raises
+    ------
+    OutputError
+        Where the file could not be written.
+    """
     numbers = {"loosest": style.loosest, "border_px": style.border_px}
     lists = {"score_style": style.score_style, "border_style": style.border_style}
     lines = [f"# {line}".rstrip() for line in heading.splitlines()]
-    lines += ["", "[annotate]", 'method = "default"', f"tightness = {style.tightness:.6g}", "", "[params]"]
+    lines += ["", "[annotate]", 'method = "default"', f"tightness = {style.tightness:.6g}"]
+    lines += [f'polarity = "{polarity}"'] if polarity != "bright" else []
+    lines += ["", "[params]"]
     lines += [f"{name} = {float(value)!r}" for name, value in numbers.items()]
     lines += [f"{name} = [{', '.join(f'{v:.6g}' for v in values)}]" for name, values in lists.items()]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_whole(os.fspath(path), ("\n".join(lines) + "\n").encode())

@@ -20,7 +20,7 @@ from .decode import decode_image
 from .files import read_bytes
 from .images import ImageFile, list_images, strip_suffix
 from .masks.pairs import list_masks
-from .masks.read import read_grey_mask
+from .masks.read import MASK_THRESHOLD, read_grey_mask
 from .notes import Note
 from .points.base import PointEntry
 from .points.fit import fit_points
@@ -179,8 +179,8 @@ def read_split(folder: str, name: str) -> list[str]:
     return list(dict.fromkeys(ids))
 
 
-def read_sample(entry: Entry) -> Sample:
-    """Read one image with its points and its true mask.
+def read_sample(entry: Entry, *, mask_threshold: float = MASK_THRESHOLD) -> Sample:
+    """Read one image with its points and its true mask: the pixels above `mask_threshold` (`masks.read.read_mask`).
 
     Raises
     ------
@@ -201,11 +201,11 @@ def read_sample(entry: Entry) -> Sample:
     if entry.mask is not None:
         digest.update(hashlib.sha256(read_bytes(entry.mask)).digest())
         grey = read_grey_mask(entry.mask)
-        mask = grey.mask()
+        mask = grey.mask(mask_threshold)
         if mask.shape != shape:
             sizes = f"{mask.shape[1]} x {mask.shape[0]}, its image {shape[1]} x {shape[0]}"
             raise InputError(f"{entry.mask}: the true mask is {sizes}")
-        complaint = grey.complaint()
+        complaint = grey.complaint(mask_threshold)
         if complaint:
             notes += (Note("empty_mask", complaint),)
     return Sample(entry.id, image, points, mask, notes, digest.hexdigest())

@@ -30,17 +30,22 @@ class Calibration:
     ----------
     style : what to annotate with; the defaults' where nothing was worth a change.
     option : how it was found, in words.
+    best : the option that came closest, taken or not.
+    least_gain : what that option has to gain to be taken.
     worth_using : whether it changes anything.
     targets, images : what it was learned from.
     before, after : (pooled IoU, mean IoU) held out, with the defaults and with the style.
     gain : held-out gain of the score, half pooled and half mean IoU.
     interval : 95 % bootstrap interval of the gain, over images.
-    confidence : share of the resamples in which the best option, taken or not, beats the defaults.
+    confidence : share of the resamples in which `best` beats the defaults.
+    size_before, size_after : area of the masks over the true area, geometric mean, held out.
     tried : held-out (pooled IoU, mean IoU) of every option by name.
     """
 
     style: Style
     option: str
+    best: str
+    least_gain: float
     worth_using: bool
     targets: int
     images: int
@@ -49,6 +54,8 @@ class Calibration:
     gain: float
     interval: tuple[float, float]
     confidence: float
+    size_before: float
+    size_after: float
     tried: dict[str, tuple[float, float]]
 
 
@@ -72,7 +79,7 @@ def calibrate(
     cases : from `cases_of`, of at least two images.
     params : of the default method to start from.
     weights : fitted numbers to start from; None for the package's.
-    options : ways to find a style, the first one the defaults.
+    options : ways to find a style, the first one the defaults; at least two.
     seed : of the folds and the resamples.
     report : called with the number of options done and of all.
 
@@ -103,15 +110,20 @@ def calibrate(
     scores = np.array([score(inter[k], union[k]) for k in range(len(options))])
     enough = scores - scores[0] >= [0.0, *(option.least_gain for option in options[1:])]
     chosen = int(np.argmax(np.where(enough, scores, -1.0)))
-    gains = _resampled_gains(inter, union, chosen, image, len(names), rng)
+    best = chosen or 1 + int(np.argmax(scores[1:]))
+    gains = _resampled_gains(inter, union, best, image, len(names), rng)
     pooled, mean = inter.sum(1) / union.sum(1), (inter / union).mean(1)
     confidence = float((gains > 0).mean())
-    better = bool(pooled[chosen] > pooled[0] and mean[chosen] > mean[0] and confidence >= SURE)
+    better = bool(chosen and pooled[chosen] > pooled[0] and mean[chosen] > mean[0] and confidence >= SURE)
     taken = chosen if better else 0
+    true_area = np.array([case.true_area for case in cases])
+    sizes = np.exp(np.log((inter + union - true_area) / true_area).mean(1))
     low, high = np.percentile(gains, [2.5, 97.5]) if better else (0.0, 0.0)
     return Calibration(
         style=workshop.find(options[taken], np.arange(len(cases))),
         option=options[taken].name,
+        best=options[best].name,
+        least_gain=options[best].least_gain,
         worth_using=better,
         targets=len(cases),
         images=len(names),
@@ -120,6 +132,8 @@ def calibrate(
         gain=float(scores[taken] - scores[0]),
         interval=(float(low), float(high)),
         confidence=confidence,
+        size_before=float(sizes[0]),
+        size_after=float(sizes[taken]),
         tried={option.name: (float(pooled[k]), float(mean[k])) for k, option in enumerate(options)},
     )
 

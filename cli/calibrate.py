@@ -1,0 +1,170 @@
+"""``pointlabel calibrate``: a data set's style of drawing from a few masks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING
+
+import click
+
+from .options import progress_option, seed_option
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from pointlabel.calibration import Calibration, Examples
+
+
+@click.command()
+@click.argument("images", metavar="IMAGES", type=click.Path())
+@click.option("-p", "--points", required=True, type=click.Path(), help="Folder of one-pixel PNGs, or a CSV table.")
+@click.option("-m", "--masks", required=True, type=click.Path(), help="Folder of masks with the names of the images.")
+@click.option("-o", "--out", required=True, type=click.Path(), help="Style to write, for annotate --config.")
+@click.option("--overwrite", is_flag=True, help="Replace the file where it is there already.")
+@click.option(
+    "--polarity",
+    type=click.Choice(["bright", "dark", "auto"]),
+    default="bright",
+    show_default=True,
+    help="Targets brighter or darker than their surroundings; auto decides for each point.",
+)
+@click.option(
+    "--origin",
+    type=click.Choice(["center", "corner"]),
+    default="center",
+    show_default=True,
+    help="Where a table's x = y = 0 lies: centre of the first pixel, or its corner.",
+)
+@click.option(
+    "--mask-threshold",
+    type=click.FloatRange(0, 255, max_open=True),
+    default=127.0,
+    show_default=True,
+    help="Pixels above this grey level are foreground; masks of 0 and 1 need 0.",
+)
+@seed_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else on standard output.")
+@progress_option
+@click.pass_context
+def calibrate(
+    ctx: click.Context,
+    images: str,
+    points: str,
+    masks: str,
+    out: str,
+    overwrite: bool,
+    polarity: str,
+    origin: str,
+    mask_threshold: float,
+    seed: int,
+    as_json: bool,
+    no_progress: bool,
+) -> None:
+    """Learn how the masks of a data set are drawn, from 3 to 50 of them, and write a style for annotate.
+
+    IMAGES is a folder (searched with its sub-folders), one file, or a quoted glob; MASKS holds true masks for some of
+    them, under the same names. Every style that is tried is judged on images it was not learned from. Where none is
+    better than the defaults, the file that is written keeps them.
+
+    \b
+    Example:
+        pointlabel calibrate data/images -p data/points -m data/masks -o style.toml
+        pointlabel annotate data/images -p data/points -o out --config style.toml
+    """
+    import os
+
+    from pointlabel.engine.cache import kernels_are_cached
+    from pointlabel.errors import InputError, MissingExtraError
+    from pointlabel.io.files import check_writable
+
+    if os.path.exists(out) and not overwrite:
+        raise InputError(f"{out} is there already; --overwrite replaces it")
+    try:
+        import torch  # noqa: F401
+
+        from pointlabel.calibration import calibrate, heading, read_examples, write_style
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(f"calibrate needs {error.name}: pip install 'pointlabel[train]'") from error
+
+    check_writable(out)
+    quiet = bool(ctx.find_root().params.get("quiet"))
+    if not quiet and not kernels_are_cached():
+        click.echo("compiling kernels once for this installation ...", err=True)
+    with _progress(shown=not no_progress and not quiet) as progress:
+        examples = read_examples(
+            images,
+            points,
+            masks,
+            origin=origin,
+            polarity=polarity,
+            mask_threshold=mask_threshold,
+            seed=seed,
+            report=_stage(progress, "reading"),
+        )
+        found = calibrate(examples.cases, seed=seed, report=_stage(progress, "trying styles"))
+    for text in () if quiet else _notes(examples):
+        click.echo(text, err=True)
+    write_style(out, found.style, heading(found), polarity)
+    if as_json:
+        import json
+
+        counts = {item.name: getattr(examples, item.name) for item in fields(examples) if item.name.startswith("n_")}
+        click.echo(json.dumps({"out": out, **counts, **asdict(found)}))
+    else:
+        _print(found, out)
+
+
+def _progress(*, shown: bool) -> Progress:
+    """A bar for each stage, on standard error where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, console=console, transient=True, disable=not (shown and console.is_terminal))
+
+
+def _stage(progress: Progress, name: str) -> Callable[[int, int], None]:
+    """Add a bar; return what moves it, called with (done, of all)."""
+    task = progress.add_task(name, total=None)
+    return lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _notes(examples: Examples) -> list[str]:
+    """What became of the images, and what is to be known of their files, one sentence each."""
+    said = [
+        (examples.n_unmasked, "images without a mask, left out"),
+        (examples.n_unpointed, "images with a mask and without points, left out"),
+        (examples.n_empty, "images without a target within 3 px of a point, left out"),
+        (examples.n_alone, "points without a target within 3 px, left out"),
+        (examples.n_unread, f"images more than needed: {examples.n_used} were drawn by --seed, the others left out"),
+    ]
+    out = [f"note: {number} {what}" for number, what in said if number]
+    counts = Counter(note.kind for note in examples.notes)
+    first = {note.kind: note.text for note in reversed(examples.notes)}
+    for kind, text in sorted(first.items()):
+        more = f" ({counts[kind] - 1} more like it)" if counts[kind] > 1 else ""
+        out.append(f"warning: {text}{more}")
+    return out
+
+
+def _print(found: Calibration, out: str) -> None:
+    """The report on standard output."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from pointlabel.calibration import changes, verdict
+
+    head = ("held out", "defaults", "style" if found.worth_using else "best tried")
+    table = Table(*head[:1], title=f"{found.targets} targets in {found.images} images")
+    for name in head[1:]:
+        table.add_column(name, justify="right")
+    for index, name in enumerate(("IoU, pooled", "IoU, mean")):
+        table.add_row(name, f"{found.before[index]:.4f}", f"{found.tried[found.best][index]:.4f}")
+    Console(highlight=False).print(table)
+    for change in changes(found):
+        click.echo(f"changed: {change}")
+    click.echo(verdict(found))
+    click.echo(f"written to {out}; use it by pointlabel annotate ... --config {out}")
