@@ -66,6 +66,16 @@ from .options import (
     show_default=True,
     help="Sharpen the labels of any method by a dense CRF.",
 )
+@click.option(
+    "--backend",
+    type=click.Choice(["numba", "torch"]),
+    default="numba",
+    show_default=True,
+    help="torch labels by the default method, many targets at a time: the same masks, for a GPU and many targets.",
+)
+@click.option(
+    "--device", metavar="NAME", default="cpu", show_default=True, help="Where --backend torch works: cpu, cuda, cuda:N."
+)
 @jobs_option
 @seed_option
 @click.option("--soft", is_flag=True, help="Write 16-bit soft labels to OUT/soft.")
@@ -97,6 +107,8 @@ def annotate(
     masks: str | None,
     checkpoint: str | None,
     refine: str,
+    backend: str,
+    device: str,
     jobs: int,
     seed: int,
     soft: bool,
@@ -154,6 +166,8 @@ def annotate(
                 jobs=jobs,
                 mode="resume" if resume else "overwrite" if overwrite else "new",
                 on_error=on_error,
+                backend=backend,
+                device=device,
                 report=console.report,
             )
         except OutputError as error:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .errors import InputError, PointLabelError
-    from .labeling import annotate
+    from .labeling import annotate, annotate_images
     from .methods import METHODS, get_method
     from .types import ImageLabels, TargetLabel
 
@@ -22,6 +22,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "annotate": "labeling",
+    "annotate_images": "labeling",
     "METHODS": "methods",
     "get_method": "methods",
     "ImageLabels": "types",
@@ -38,6 +39,7 @@ __all__ = [
     "TargetLabel",
     "__version__",
     "annotate",
+    "annotate_images",
     "get_method",
 ]
 

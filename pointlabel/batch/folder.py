@@ -46,6 +46,8 @@ def annotate_folder(
     jobs: int = 1,
     mode: str = "new",
     on_error: str = "skip",
+    backend: str = "numba",
+    device: str = "cpu",
     report: Report | None = None,
 ) -> RunSummary:
     """Annotate images from one point a target and write masks, and a manifest with a line for each image.
@@ -61,9 +63,11 @@ def annotate_folder(
     true_masks : folder of true masks, for methods run with ``size_prior="oracle"`` only.
     refine : as for `pointlabel.annotate`.
     soft, instances, overlay : whether to write ``soft/``, ``instances/`` and ``overlay/`` too.
-    jobs : worker processes; 1 works in this process, 0 takes one for each processor.
+    jobs : worker processes; 1 works in this process, 0 takes one for each processor. With the backend torch, threads
+        that read and write images.
     mode : "new", "resume" or "overwrite", for a folder that holds a run.
     on_error : "skip" goes on after an image that fails, "stop" ends the run there.
+    backend, device : as for `pointlabel.annotate`; the backend torch labels the targets of several images together.
     report : called with each event as it happens.
 
     Returns
@@ -84,7 +88,7 @@ def annotate_folder(
     kinds = tuple(kind for kind, wanted in zip(OUTPUTS, (True, soft, instances, overlay), strict=True) if wanted)
     if params is None:
         params = get_method(method).params()
-    settings = RunSettings(method, params, float(tightness), polarity, seed, kinds, refine)
+    settings = RunSettings(method, params, float(tightness), polarity, seed, kinds, refine, backend, device)
     get_method(method).check(params)
     if on_error not in ("skip", "stop"):
         raise InputError(f"on_error must be skip or stop, got {on_error!r}")

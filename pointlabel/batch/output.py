@@ -111,7 +111,8 @@ def _refuse_other_settings(path: str, record: dict[str, Any], stamp: dict[str, A
         if key == "outputs":
             found, value = " ".join(found or ()), " ".join(value)
         if key in OPTIONAL:
-            found, value = found or "none", value or "none"
+            without = "numba" if key == "backend" else "none"
+            found, value = found or without, value or without
         raise InputError(
             f"{path} holds a run with {key} {found}, this one has {key} {value}; "
             "use the same settings, another folder, or --overwrite"

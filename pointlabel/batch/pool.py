@@ -15,6 +15,7 @@ from multiprocessing import connection
 from multiprocessing.synchronize import Event
 
 from ..errors import PointLabelError
+from .together import run_together
 from .work import Job, Outcome, RunContext, do_job
 
 _LARGEST_CHUNK = 8  # images that a worker takes at a time: enough to hide what sending them costs
@@ -28,7 +29,8 @@ _stop: Event | None = None
 def run_jobs(jobs: Sequence[Job], context: RunContext, n_workers: int) -> Generator[Outcome]:
     """Do all jobs and yield their outcomes in order.
 
-    With one worker they are done here, else in `n_workers` processes, a bounded number ahead of what was yielded.
+    With one worker they are done here, else in `n_workers` processes, a bounded number ahead of what was yielded. The
+    backend torch works in this process, and takes `n_workers` threads to read and write.
     Where Ctrl-C is pressed, jobs that wait are dropped, those in progress end and are yielded, and
     `KeyboardInterrupt` follows.
 
@@ -39,6 +41,9 @@ def run_jobs(jobs: Sequence[Job], context: RunContext, n_workers: int) -> Genera
     PointLabelError
         Where a worker process died.
     """
+    if context.settings.backend != "numba":
+        yield from run_together(jobs, context, n_workers)
+        return
     if n_workers == 1 or len(jobs) < 2:
         for job in jobs:
             yield do_job(job, context)

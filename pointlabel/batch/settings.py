@@ -9,14 +9,15 @@ from typing import Any
 
 from .. import __version__
 from ..errors import InputError
-from ..labeling import REFINEMENTS
+from ..labeling import REFINEMENTS, check_backend
 from ..methods import Method, get_method
 
 POLARITIES = ("bright", "dark", "auto")
 #: What can be written for each image: its folder in the output.
 OUTPUTS = ("masks", "soft", "instances", "overlay")
-#: Entries of the stamp that stand in it only where a run has them: a refinement, a method of an installed package.
-OPTIONAL = ("refine", "method_package")
+#: Entries of the stamp that stand in it only where a run has them: a refinement, a method of an installed package, a
+#: backend other than numba. The device leaves no trace: masks do not depend on it.
+OPTIONAL = ("refine", "method_package", "backend")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class RunSettings:
     seed : non-negative; each image draws from a stream of (seed, image id).
     outputs : folders out of `OUTPUTS`, "masks" first.
     refine : what sharpens the labels after the method, "crf"; None for nothing.
+    backend, device : as for `pointlabel.annotate`.
     """
 
     method: str
@@ -41,6 +43,8 @@ class RunSettings:
     seed: int = 0
     outputs: tuple[str, ...] = ("masks",)
     refine: str | None = None
+    backend: str = "numba"
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         method = get_method(self.method)
@@ -54,6 +58,7 @@ class RunSettings:
             raise InputError(f"seed must not be negative, got {self.seed}")
         if self.refine is not None and self.refine not in REFINEMENTS:
             raise InputError(f"refine must be None or one of {', '.join(REFINEMENTS)}, got {self.refine!r}")
+        check_backend(self.backend, self.method, self.device)
 
     @property
     def has_tightness(self) -> bool:
@@ -80,6 +85,7 @@ class RunSettings:
             "version": __version__,
             "refine": self.refine,
             "method_package": get_method(self.method).package or None,
+            "backend": None if self.backend == "numba" else self.backend,
         }
         kept = {key: value for key, value in stamp.items() if value is not None or key not in OPTIONAL}
         return json.loads(json.dumps(kept))

@@ -1,9 +1,14 @@
-"""One image of a run, from bytes to files. Runs in any process and answers with a small outcome."""
+"""One image of a run, from bytes to files. Runs in any process and answers with a small outcome.
+
+Three steps, so that the targets of several images can be labelled together: open, label, close.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -75,6 +80,55 @@ def output_path(out: str, kind: str, image_id: str) -> str:
     return os.path.join(out, kind, *f"{image_id}.png".split("/"))
 
 
+@dataclass(slots=True)
+class OpenJob:
+    """A job on its way.
+
+    Attributes
+    ----------
+    job : what to do.
+    hashes : of image, points and true mask.
+    notes : warnings so far.
+    image, points : what was read.
+    labels : what came of it.
+    error : a sentence where it failed; nothing more is done then.
+    is_done : whether an earlier run did it, with the same inputs.
+    seconds : spent on it.
+    """
+
+    job: Job
+    hashes: dict[str, str | None]
+    notes: list[Note]
+    image: NDArray | None = None
+    points: FittedPoints | None = None
+    labels: ImageLabels | None = None
+    error: str | None = None
+    is_done: bool = False
+    seconds: float = 0.0
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether its targets wait to be labelled."""
+        return self.image is not None and self.labels is None and self.error is None
+
+
+@contextmanager
+def _recorded(work: OpenJob) -> Iterator[None]:
+    """Turn whatever is wrong with the image into the job's error; only what concerns the output folder is raised."""
+    start = perf_counter()
+    try:
+        yield
+    except OutputError:
+        raise
+    except (PointLabelError, MemoryError) as error:
+        work.error = str(error) or "not enough memory"
+    except Exception as error:
+        # A batch goes on where a method fails on one image; the type of the error helps whoever reports it.
+        work.error = f"{work.job.path}: {type(error).__name__}: {error}"
+    finally:
+        work.seconds += perf_counter() - start
+
+
 def do_job(job: Job, context: RunContext) -> Outcome:
     """Annotate one image, write its files, and build its line of the manifest.
 
@@ -85,12 +139,17 @@ def do_job(job: Job, context: RunContext) -> Outcome:
     OutputError
         Where a file could not be written.
     """
-    start = perf_counter()
+    work = open_job(job, context)
+    if work.is_waiting:
+        label_job(work, context)
+    return close_job(work, context)
+
+
+def open_job(job: Job, context: RunContext) -> OpenJob:
+    """Read one image with its points."""
     hashes: dict[str, str | None] = {"image_sha256": None, "points_sha256": None}
-    notes: list[Note] = [] if job.note is None else [job.note]
-    record: dict[str, Any] = {"id": job.image_id, "status": "ok"}
-    targets: list[dict[str, Any]] = []
-    try:
+    work = OpenJob(job, hashes, [] if job.note is None else [job.note])
+    with _recorded(work):
         if job.error is not None:
             raise InputError(job.error)
         data = read_bytes(job.path)
@@ -100,32 +159,55 @@ def do_job(job: Job, context: RunContext) -> Outcome:
         if job.true_mask is not None:
             hashes["true_mask_sha256"] = hashlib.sha256(read_bytes(job.true_mask)).hexdigest()
         if job.done == tuple(hashes.values()) and _files_are_there(job, context):
-            tally = job.tally or Tally()
-            return Outcome(None, ImageDone(job.image_id, "skipped", None, (), tally))
+            work.is_done = True
+            return work
         image, more = decode_image(data, job.path)
-        notes += more
+        work.notes += more
         shape = (image.shape[0], image.shape[1])
-        fitted = FittedPoints(np.zeros((0, 2)), (), ()) if given is None else fit_points(given, shape)
-        notes += fitted.notes
-        labels = _label(job, context.settings, image, fitted, notes)
-        _write_files(job, context, image, labels)
-        record["height"], record["width"] = shape
-        targets = _target_records(labels, fitted)
-    except OutputError:
-        raise
-    except (PointLabelError, MemoryError) as error:
-        record["status"], record["error"] = "error", str(error) or "not enough memory"
-    except Exception as error:
-        # A batch goes on where a method fails on one image; the type of the error helps whoever reports it.
-        record["status"], record["error"] = "error", f"{job.path}: {type(error).__name__}: {error}"
-    if record["status"] == "error":
+        work.points = FittedPoints(np.zeros((0, 2)), (), ()) if given is None else fit_points(given, shape)
+        work.notes += work.points.notes
+        work.image = image
+    return work
+
+
+def label_job(work: OpenJob, context: RunContext) -> None:
+    """Label the targets of one image."""
+    with _recorded(work):
+        assert work.image is not None
+        assert work.points is not None
+        work.labels = _label(work.job, context.settings, work.image, work.points, work.notes)
+
+
+def close_job(work: OpenJob, context: RunContext) -> Outcome:
+    """Write the files of one image, and build its line of the manifest.
+
+    Raises
+    ------
+    OutputError
+        Where a file could not be written.
+    """
+    job = work.job
+    if work.is_done:
+        return Outcome(None, ImageDone(job.image_id, "skipped", None, (), job.tally or Tally()))
+    record: dict[str, Any] = {"id": job.image_id, "status": "ok"}
+    targets: list[dict[str, Any]] = []
+    if work.error is None:
+        with _recorded(work):
+            assert work.image is not None
+            assert work.points is not None
+            assert work.labels is not None
+            _write_files(job, context, work.image, work.labels)
+            record["height"], record["width"] = work.labels.shape
+            targets = _target_records(work.labels, work.points)
+    if work.error is not None:
+        record["status"], record["error"] = "error", work.error
         targets = []
         if job.done is not None:
             remove_outputs(context.out, job.image_id, context.settings.outputs)
-    record |= {"warnings": [note.text for note in notes], "image": job.shown, **hashes, **context.stamp}
+    record |= {"warnings": [note.text for note in work.notes], "image": job.shown, **work.hashes, **context.stamp}
     record["targets"] = targets
-    record["ms"] = round((perf_counter() - start) * 1000, 3)
-    done = ImageDone(job.image_id, record["status"], record.get("error"), tuple(notes), Tally.of(record))
+    record["ms"] = round(work.seconds * 1000, 3)
+    done = ImageDone(job.image_id, record["status"], record.get("error"), tuple(work.notes), Tally.of(record))
     return Outcome(encode_record(record), done)
 
 
@@ -157,9 +239,6 @@ def _files_are_there(job: Job, context: RunContext) -> bool:
 
 def _label(job: Job, settings: RunSettings, image: NDArray, fitted: FittedPoints, notes: list[Note]) -> ImageLabels:
     shape = (image.shape[0], image.shape[1])
-    tightness: Any = settings.tightness
-    if settings.has_tightness and any(row.tightness is not None for row in fitted.rows):
-        tightness = [settings.tightness if row.tightness is None else row.tightness for row in fitted.rows]
     areas = None
     if job.true_mask is not None:
         areas, more = true_areas(job.true_mask, fitted.points, shape)
@@ -169,12 +248,21 @@ def _label(job: Job, settings: RunSettings, image: NDArray, fitted: FittedPoints
         fitted.points,
         method=settings.method,
         params=settings.params,
-        tightness=tightness,
+        tightness=tightness_of(settings, fitted),
         polarity=settings.polarity,
         true_area=areas,
         refine=settings.refine,
         rng=image_generator(settings.seed, job.image_id),
+        backend=settings.backend,
+        device=settings.device,
     )
+
+
+def tightness_of(settings: RunSettings, points: FittedPoints) -> float | list[float]:
+    """Tightness of each point: its own where it has one, else that of the run."""
+    if not settings.has_tightness or all(row.tightness is None for row in points.rows):
+        return settings.tightness
+    return [settings.tightness if row.tightness is None else row.tightness for row in points.rows]
 
 
 def _write_files(job: Job, context: RunContext, image: NDArray, labels: ImageLabels) -> None:
