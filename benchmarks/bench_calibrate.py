@@ -1,0 +1,223 @@
+"""What `pointlabel calibrate` wins and risks, scored on images that it was not calibrated on.
+
+    python benchmarks/bench_calibrate.py --data DIR --out benchmarks/results/calibrate.json
+
+Random images of one data set give their masks, a calibration chooses a style, and other images of the set are scored
+with the defaults and with the style; the mean over draws is reported. The parts:
+
+    shipped   masks as they are, the package's numbers: nothing to win, so nothing must be lost
+    left out  masks as they are, numbers fitted on the two other data sets; the reference is the package's numbers
+    dilated   masks dilated by one pixel (a cross), the package's numbers; the reference is what these score on the
+    eroded    masks as they are. Eroded likewise, without the targets that vanish
+    level     masks redrawn as the region of the peak above 3 % or 8 % of its height over a 35 px background, without
+              those that reach the noise, the window's border, or four times the true area
+
+Won back is the gain over what the reference is ahead by. IoU is pooled over pixels, nIoU the mean over images.
+Needs the extra [train]. Fits for the part "left out" are kept in --cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import fit_default
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from common import DATASETS, finish, need_data, parser, spread
+from pointlabel.calibration import calibrate
+from pointlabel.calibration.cases import Case, HeatedVote, Outcome, candidates_of, label_cases, votes_of
+from pointlabel.engine.params import DefaultParams
+from pointlabel.engine.regions import FLOOR_NOISES
+from pointlabel.engine.style import add_style
+from pointlabel.engine.weights import Weights, load_weights, parse_weights
+from pointlabel.engine.window import HALF
+
+N_DRAWS, N_IMAGES, N_SCORED = 20, (10, 30), 200  # of each draw: images with masks, other images that are scored
+LEVEL_SCALE = 2  # the background of 35 px
+LARGEST = 4.0  # times the true area: a region beyond is clutter, not what anybody draws
+PARAMS = DefaultParams()
+Pair = NDArray[np.float64]  # pooled IoU, nIoU
+
+
+def _redrawn(case: Case, truth: NDArray[np.bool_] | None) -> Case | None:
+    if truth is None or not truth.any():
+        return None
+    return replace(case, truth=truth, true_area=case.true_area + int(truth.sum()) - int(case.truth.sum()))
+
+
+def _region_above(case: Case, level: float) -> NDArray[np.bool_] | None:
+    """Connected region of the peak above a share of its height; None where nobody would draw it."""
+    height = case.regions.rest[LEVEL_SCALE]
+    least = level * float(height[HALF, HALF])
+    if least < FLOOR_NOISES * case.window.floor:
+        return None
+    labels, _ = ndimage.label((height >= least) & case.window.inside, np.ones((3, 3)))
+    region: NDArray[np.bool_] = labels == labels[HALF, HALF]
+    at_border = region[[0, -1]].any() or region[:, [0, -1]].any()
+    return None if at_border or region.sum() > LARGEST * case.true_area else region
+
+
+#: Part -> (how its masks are drawn, numbers of images that give masks).
+PARTS: dict[str, tuple[Callable[[Case], Case | None], tuple[int, ...]]] = {
+    "shipped": (lambda case: case, N_IMAGES),
+    "left out": (lambda case: case, N_IMAGES),
+    "dilated": (lambda case: _redrawn(case, ndimage.binary_dilation(case.truth)), N_IMAGES),
+    "eroded": (lambda case: _redrawn(case, ndimage.binary_erosion(case.truth)), N_IMAGES),
+    "level 3 %": (lambda case: _redrawn(case, _region_above(case, 0.03)), N_IMAGES[:1]),
+    "level 8 %": (lambda case: _redrawn(case, _region_above(case, 0.08)), N_IMAGES[:1]),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """One row of the table: a data set, a part, and how many images give masks."""
+
+    data: str
+    part: str
+    n_images: int
+    n_draws: int
+    weights: Weights
+    cases: Sequence[Case]
+
+
+_SETUPS: list[Setup] = []  # handed to the workers by their fork
+
+
+def pair(outcome: Outcome, images: NDArray[np.int64], at: NDArray[np.int64]) -> Pair:
+    """Pooled IoU and nIoU of the targets `at`, whose images are numbered by `images`."""
+    inter, union = (np.bincount(images[at], values[at]) for values in (outcome.inter, outcome.union))
+    return np.array([inter.sum() / union.sum(), (inter[union > 0] / union[union > 0]).mean()])
+
+
+def labelled(cases: Sequence[Case], votes: Sequence[HeatedVote] | None, weights: Weights) -> Outcome:
+    """The defaults with some fitted numbers."""
+    return label_cases(cases, votes_of(cases, weights, PARAMS) if votes is None else votes, weights, PARAMS)
+
+
+def measure(number: int) -> dict[str, Any]:
+    """All draws of one setup."""
+    torch.set_num_threads(1)
+    setup = _SETUPS[number]
+    draw, _ = PARTS[setup.part]
+    drawn = [(case, other) for case in setup.cases if (other := draw(case)) is not None]
+    plain, cases = [case for case, _ in drawn], [other for _, other in drawn]
+    names, images = np.unique([case.image for case in cases], return_inverse=True)
+    votes = votes_of(cases, setup.weights, PARAMS)
+    before = labelled(cases, votes, setup.weights)
+    reference = labelled(plain, None, load_weights()) if setup.part != "shipped" else before
+    rng = np.random.default_rng(1)
+    rows: list[list[Pair]] = []
+    taken: list[str] = []
+    times = []
+    for seed in range(setup.n_draws):
+        order = rng.permutation(len(names))
+        given, scored = order[: setup.n_images], order[setup.n_images :][:N_SCORED]
+        at = np.flatnonzero(np.isin(images, scored))
+        start = perf_counter()
+        found = calibrate([cases[k] for k in np.flatnonzero(np.isin(images, given))], weights=setup.weights, seed=seed)
+        times.append((perf_counter() - start) * 1000)
+        taken.append(found.option)
+        rows.append([pair(outcome, images, at) for outcome in (reference, before)])
+        style = found.style
+        if found.worth_using:
+            weights = add_style(setup.weights, style.score_style, style.border_style)
+            chosen = [cases[k] for k in at]
+            seen = votes_of(chosen, weights, PARAMS) if style.score_style else [votes[k] for k in at]
+            after = label_cases(chosen, seen, weights, style.params(PARAMS), style.tightness)
+            rows[-1].append(pair(after, images[at], np.arange(len(at))))
+        else:
+            rows[-1].append(rows[-1][1])
+    table = np.array(rows)
+    mean, change = table.mean(0), table[:, 2] - table[:, 1]
+    lost = mean[0] - mean[1]
+    return {
+        "data": setup.data,
+        "part": setup.part,
+        "images": setup.n_images,
+        "draws": setup.n_draws,
+        "targets": len(cases),
+        **{
+            name: {"iou": float(p), "niou": float(n)}
+            for name, (p, n) in zip(("reference", "before", "after"), mean, strict=True)
+        },
+        "change": {"iou": float(change.mean(0)[0]), "niou": float(change.mean(0)[1])},
+        "worst": {"iou": float(change[:, 0].min()), "niou": float(change[:, 1].min())},
+        "won_back": None
+        if setup.part == "shipped"
+        else {
+            name: float(change.mean(0)[k] / lost[k]) if lost[k] > 0 else None for k, name in enumerate(("iou", "niou"))
+        },
+        "taken": dict(Counter(taken).most_common()),
+        "time": spread(times),
+    }
+
+
+def left_out(cases: list[Case], digest: str, group: int, cache: Path) -> Weights:
+    """Numbers fitted without a data set, out of the cache where they are there."""
+    scripts = b"".join((Path(__file__).parent / name).read_bytes() for name in ("fit_default.py", "fitting.py"))
+    key = hashlib.sha256(scripts + digest.encode()).hexdigest()[:16]
+    path = cache / f"{key}-without-{DATASETS[group]}.json"
+    if not path.is_file():
+        print(f"fitting without {DATASETS[group]} ...", flush=True)
+        train = np.array([case.group != group for case in cases])
+        stored, _ = fit_default.fit(cases, candidates_of(cases), train, 0, PARAMS)
+        cache.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(stored), encoding="utf-8")
+    return parse_weights(json.loads(path.read_text(encoding="utf-8")))
+
+
+def show(row: dict[str, Any]) -> None:
+    """One line of the table."""
+    won = row["won_back"] or {}
+    cells = [f"{row[name]['iou']:.3f} / {row[name]['niou']:.3f}" for name in ("reference", "before", "after")]
+    cells.append(f"{row['change']['iou']:+.4f} / {row['change']['niou']:+.4f}")
+    cells.append(" / ".join("-" if won.get(name) is None else f"{won[name]:.0%}" for name in ("iou", "niou")))
+    print(f"{row['data']:<11}{row['part']:<10}{row['images']:>3}  " + "  ".join(f"{c:>17}" for c in cells), end="")
+    print(f"  {row['time']['median_ms'] / 1000:5.1f} s", flush=True)
+
+
+def main() -> None:
+    """Gather the targets, fit what is left out, measure every setup."""
+    options = parser(__doc__)
+    options.add_argument("--draws", type=int, default=N_DRAWS, help="draws of images a row")
+    options.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="processes")
+    options.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS), help="only these")
+    options.add_argument(
+        "--cache", type=Path, default=Path(tempfile.gettempdir()) / "pointlabel-bench", help="folder for fitted numbers"
+    )
+    args = options.parse_args()
+    torch.set_num_threads(1)
+    cases, digest = fit_default.gather(need_data(args), 10 if args.quick else 1)
+    own = {"left out": [left_out(cases, digest, g, args.cache) if "left out" in args.parts else None for g in range(3)]}
+    for part in args.parts:
+        for n_images in PARTS[part][1][: 1 if args.quick else None]:
+            for group, name in enumerate(DATASETS):
+                here = [case for case in cases if case.group == group and case.kind == 0]
+                weights = own.get(part, [load_weights()] * 3)[group]
+                assert weights is not None
+                _SETUPS.append(Setup(name, part, n_images, 3 if args.quick else args.draws, weights, here))
+    print(f"{'':26}{'reference':>17}{'before':>19}{'after':>19}{'change':>19}{'won back':>19}")
+    with ProcessPoolExecutor(args.jobs, mp_context=multiprocessing.get_context("fork")) as pool:
+        rows = []
+        for row in pool.map(measure, range(len(_SETUPS))):
+            rows.append(row)
+            show(row)
+    finish({"rows": rows}, args.out)
+
+
+if __name__ == "__main__":
+    main()
