@@ -106,8 +106,8 @@ def soft_refine(
 
     Parameters
     ----------
-    inputs : (n, 24); votes : (n,); extra : (n, 6), what the pixels of a target share.
-    centre, deviation : (30,), of inputs and extra.
+    inputs : (n, 24); votes : (n,); extra : (n, 5), what the pixels of a target share.
+    centre, deviation : (29,), of inputs and extra.
     layers : three pairs of weight (in, out) and bias (out,).
     style : (25,) weights of the standardised inputs and a bias, added to the logit; None for none.
     """
