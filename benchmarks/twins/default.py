@@ -215,7 +215,7 @@ def _shares(features: NDArray, bad: NDArray[np.bool_], weights: ScoreWeights) ->
 
 
 def _summary(features: NDArray, share: NDArray[np.float64], best: float) -> NDArray[np.float32]:
-    """What all pixels share: ln area and its deviation, level, best score, ln contrast over noise and spread."""
+    """What all pixels share: ln area, then what the perceptron reads: its deviation, level, best score, ln contrast over noise and spread."""
     mean = np.einsum("ka,kaf->f", share, features)
     deviation = np.sqrt(max((share * features[..., 9] ** 2).sum() - mean[9] ** 2, 0))
     return np.array([mean[9], deviation, mean[3], best, mean[23], mean[24]], np.float32)
@@ -258,7 +258,7 @@ def _refine(field, core, inside, level_of, rest, contrast, summary, weights):
     votes = sliding_window_view(np.pad(field, 2), (5, 5))[rows, columns].reshape(-1, 25)
     own, small = bright[:, 2, 2], bright[:, 1:4, 1:4].reshape(-1, 9)
     flat = bright.reshape(-1, 25)
-    inputs = np.empty((len(rows), 30))
+    inputs = np.empty((len(rows), 29))
     inputs[:, :6], inputs[:, 6:12] = votes @ AVERAGE.T, flat @ AVERAGE.T
     inputs[:, 12:15] = np.append(LEVELS, 0.0)[level_of[:3, rows, columns]].T
     inputs[:, 15:17] = np.clip(rest[::2, rows, columns].T / np.maximum(contrast[::2], 1.0), -1, 2)
@@ -270,7 +270,7 @@ def _refine(field, core, inside, level_of, rest, contrast, summary, weights):
     inputs[:, 21] = np.hypot(down, across)
     inputs[:, 22] = (down * y + across * x) / np.maximum(distance, 1.0)
     inputs[:, 23] = distance / np.exp(summary[0] / 2)
-    inputs[:, 24:] = summary
+    inputs[:, 24:] = summary[1:]
     z = np.clip((inputs.astype(np.float32) - weights.centre) / weights.deviation, -5, 5)
     (w1, b1), (w2, b2), (w3, b3) = weights.layers
     for w, b in ((w1, b1), (w2, b2)):
