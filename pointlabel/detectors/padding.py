@@ -21,10 +21,14 @@ def pad_to_multiple(image: torch.Tensor, multiple: int) -> torch.Tensor:
 
 
 def _mirrored(size: int, padded_size: int, device: torch.device) -> torch.Tensor:
-    """Index into an axis of `size` for each of `padded_size` places, back and forth."""
-    period = max(2 * (size - 1), 1)
+    """Index into an axis of `size` for each of `padded_size` places, back and forth.
+
+    The last index is a tensor and no branch asks for the size, so that a traced graph holds for every size.
+    """
+    last = torch.arange(size, device=device)[-1]
+    period = (2 * last).clamp(min=1)
     place = torch.arange(padded_size, device=device) % period
-    return torch.minimum(place, period - place) if size > 1 else place
+    return torch.minimum(place, period - place)
 
 
 def cut_back(logits: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
