@@ -135,13 +135,13 @@ def _stage(progress: Progress, name: str) -> Callable[[int, int], None]:
 def _notes(examples: Examples) -> list[str]:
     """What became of the images, and what is to be known of their files, one sentence each."""
     said = [
-        (examples.n_unmasked, "images without a mask, left out"),
-        (examples.n_unpointed, "images with a mask and without points, left out"),
-        (examples.n_empty, "images without a target within 3 px of a point, left out"),
-        (examples.n_alone, "points without a target within 3 px, left out"),
-        (examples.n_unread, f"images more than needed: {examples.n_used} were drawn by --seed, the others left out"),
+        (examples.n_unmasked, "image", "without a mask, left out"),
+        (examples.n_unpointed, "image", "with a mask and without points, left out"),
+        (examples.n_empty, "image", "without a target within 3 px of a point, left out"),
+        (examples.n_alone, "point", "without a target within 3 px, left out"),
+        (examples.n_unread, "image", f"more than needed, left out: --seed drew {examples.n_used}"),
     ]
-    out = [f"note: {number} {what}" for number, what in said if number]
+    out = [f"note: {number} {noun}{'s' if number > 1 else ''} {what}" for number, noun, what in said if number]
     counts = Counter(note.kind for note in examples.notes)
     first = {note.kind: note.text for note in reversed(examples.notes)}
     for kind, text in sorted(first.items()):

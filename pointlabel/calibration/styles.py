@@ -88,9 +88,9 @@ def write_style(path: str | os.PathLike[str], style: Style, heading: str, polari
     numbers = {"loosest": style.loosest, "border_px": style.border_px}
     lists = {"score_style": style.score_style, "border_style": style.border_style}
     lines = [f"# {line}".rstrip() for line in heading.splitlines()]
-    lines += ["", "[annotate]", 'method = "default"', f"tightness = {style.tightness:.6g}"]
+    lines += ["", "[annotate]", 'method = "default"', f"tightness = {float(style.tightness)!r}"]
     lines += [f'polarity = "{polarity}"'] if polarity != "bright" else []
     lines += ["", "[params]"]
     lines += [f"{name} = {float(value)!r}" for name, value in numbers.items()]
-    lines += [f"{name} = [{', '.join(f'{v:.6g}' for v in values)}]" for name, values in lists.items()]
+    lines += [f"{name} = [{', '.join(repr(float(v)) for v in values)}]" for name, values in lists.items()]
     write_whole(os.fspath(path), ("\n".join(lines) + "\n").encode())

@@ -60,7 +60,8 @@ class DefaultParams:
         check_range(self, "border_px", -3, 3)
         for name, wanted in (("score_style", N_SCORE_STYLE), ("border_style", N_BORDER_STYLE)):
             numbers = getattr(self, name)
-            if len(numbers) not in (0, wanted) or not all(-100 <= number <= 100 for number in numbers):
+            real = isinstance(numbers, tuple) and all(isinstance(number, int | float) for number in numbers)
+            if not real or len(numbers) not in (0, wanted) or not all(-100 <= number <= 100 for number in numbers):
                 raise InputError(
-                    f"DefaultParams.{name} must hold no or {wanted} numbers in [-100, 100], got {numbers!r}"
+                    f"DefaultParams.{name} must be a tuple of no or {wanted} numbers in [-100, 100], got {numbers!r}"
                 )
