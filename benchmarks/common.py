@@ -62,12 +62,12 @@ def need_data(args: argparse.Namespace) -> Path:
     return args.data
 
 
-def load(data: Path, name: str, points: str = "centroid", *, every: int = 1) -> Iterator[Sample]:
-    """Yield the images of data set `name` in the order of their names, each `every`-th only.
+def load(data: Path, name: str, points: str = "centroid", *, every: int = 1, start: int = 0) -> Iterator[Sample]:
+    """Yield the images of data set `name` in the order of their names, each `every`-th from the one at `start`.
 
     They come as `pointlabel.io.datasets` reads them; what it cannot read is left out with a line.
     """
-    for entry in open_dataset(data / name, points=points).entries[::every]:
+    for entry in open_dataset(data / name, points=points).entries[start::every]:
         try:
             sample = read_sample(entry)
         except InputError as error:

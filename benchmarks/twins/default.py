@@ -215,7 +215,10 @@ def _shares(features: NDArray, bad: NDArray[np.bool_], weights: ScoreWeights) ->
 
 
 def _summary(features: NDArray, share: NDArray[np.float64], best: float) -> NDArray[np.float32]:
-    """What all pixels share: ln area, then what the perceptron reads: its deviation, level, best score, ln contrast over noise and spread."""
+    """What all pixels share: ln area, then what the perceptron reads.
+
+    That is its deviation, the level, the best score, ln contrast over noise and spread.
+    """
     mean = np.einsum("ka,kaf->f", share, features)
     deviation = np.sqrt(max((share * features[..., 9] ** 2).sum() - mean[9] ** 2, 0))
     return np.array([mean[9], deviation, mean[3], best, mean[23], mean[24]], np.float32)

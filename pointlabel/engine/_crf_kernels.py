@@ -154,8 +154,13 @@ def mean_field_kernel(
                 for j in range(width):
                     values[i, j] = smooth_norm[i, j] * (2.0 * probability[i, j] - 1.0)
             blur_kernel(near_rows, near_columns, values, smooth_message)
+        moved = False
         for i in range(height):
             for j in range(width):
+                before = probability[i, j]
                 score = unary[i, j] + compatibility * norm[i, j] * message[i, j]
                 score += smooth_compatibility * smooth_norm[i, j] * smooth_message[i, j]
                 probability[i, j] = 1.0 / (1.0 + math.exp(-min(max(score, -700.0), 700.0)))
+                moved |= probability[i, j] != before
+        if not moved:  # what follows would give the same, bit for bit
+            break
