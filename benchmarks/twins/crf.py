@@ -19,7 +19,7 @@ def refine_crf_plain(
     intensity: float = 10.0,
     compatibility: float = 110.0,
 ) -> NDArray[np.float64]:
-    """As `pointlabel.engine.crf.refine_crf` without pairs of the distance alone: all pairs in one matrix, mean field."""
+    """As `pointlabel.engine.crf.refine_crf`, no pairs of the distance alone: all pairs in one matrix, mean field."""
     first = np.clip(probability.ravel(), CLIP, 1 - CLIP)
     energy = np.stack([-np.log(1 - first), -np.log(first)])
     rows, columns = np.indices(grey.shape).reshape(2, -1).astype(float)
