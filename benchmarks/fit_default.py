@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from fitting import Pixels, fit_quality, fit_refine, fit_score
 from numpy.typing import NDArray
-from quality import rank
+from ranking import rank
 
 from common import DATASETS, POINTS, circumstances, finish, load, need_data, parser
 from pointlabel.calibration.cases import (
