@@ -14,6 +14,9 @@ from .bench import bench
 from .calibrate import calibrate
 from .evaluate import evaluate
 from .points import points
+from .predict import predict
+from .split import split
+from .train import train
 from .weights import weights
 
 
@@ -58,4 +61,7 @@ main.add_command(bench)
 main.add_command(calibrate)
 main.add_command(evaluate)
 main.add_command(points)
+main.add_command(predict)
+main.add_command(split)
+main.add_command(train)
 main.add_command(weights)

@@ -13,6 +13,10 @@ class OutputError(PointLabelError, OSError):
     """Something could not be written; what was written before is whole."""
 
 
+class TrainingError(PointLabelError):
+    """Training cannot go on; what was trained before stays on the disk."""
+
+
 class UnknownMethodError(InputError):
     """No annotator of that name; the message suggests the nearest one."""
 

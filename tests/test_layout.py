@@ -57,7 +57,8 @@ ALLOWED: dict[str, set[str]] = {
     "pointlabel.training": TORCH
     | COMMON
     | {"safetensors", "pointlabel.differentiable", "pointlabel.losses", "pointlabel.detectors"}
-    | {"pointlabel.evaluation.metrics", "pointlabel.io"},
+    | {"pointlabel.evaluation", "pointlabel.io", "pointlabel.labeling", "pointlabel.methods"}
+    | {"pointlabel.batch.settings", "pointlabel.batch.work"},
     "pointlabel.cli": {"click", "rich", "numpy", "pointlabel", "lazy:torch", "lazy:matplotlib"},
 }
 KERNELS = {"numpy", "numba"}

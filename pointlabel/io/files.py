@@ -33,11 +33,12 @@ def make_folder(path: str) -> None:
         raise OutputError(f"cannot create the folder {path} ({_reason(error)})") from error
 
 
-def write_whole(path: str, data: bytes) -> None:
+def write_whole(path: str, data: bytes, *, durable: bool = False) -> None:
     """Write `data` to `path`: a temporary name in the same folder, then a rename.
 
     Whoever reads `path` sees the old bytes or all of the new ones. Where the write fails, is interrupted or
-    the disk is full, `path` is as before, and the temporary file is removed.
+    the disk is full, `path` is as before, and the temporary file is removed. With `durable` that holds for a loss of
+    power too: the bytes are on the disk before the rename.
 
     Raises
     ------
@@ -51,10 +52,10 @@ def write_whole(path: str, data: bytes) -> None:
             make_folder(folder)
             _known_folders.add(folder)
         try:
-            _write_all(temporary, data)
+            _write_all(temporary, data, durable)
         except FileNotFoundError:  # somebody removed the folder since it was made
             make_folder(folder)
-            _write_all(temporary, data)
+            _write_all(temporary, data, durable)
         os.replace(temporary, path)
     except BaseException as error:
         remove_file(temporary)
@@ -84,11 +85,13 @@ def check_writable(path: str) -> None:
         remove_file(temporary)
 
 
-def _write_all(path: str, data: bytes) -> None:
+def _write_all(path: str, data: bytes, durable: bool = False) -> None:
     with open(path, "xb", buffering=0) as file:
         view = memoryview(data)
         while view:
             view = view[file.write(view) :]
+        if durable:
+            os.fsync(file.fileno())
 
 
 def remove_file(path: str) -> None:

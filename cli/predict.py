@@ -1,0 +1,92 @@
+"""``pointlabel predict``: masks, soft maps and detections of a trained detector."""
+
+from __future__ import annotations
+
+import click
+
+from .options import progress_option
+
+
+@click.command()
+@click.argument("run", metavar="RUN", type=click.Path())
+@click.argument("images", metavar="IMAGES", type=click.Path())
+@click.option("-o", "--out", required=True, type=click.Path(), help="Output folder.")
+@click.option(
+    "--checkpoint",
+    type=click.Choice(["best", "last"]),
+    default="best",
+    show_default=True,
+    help="The epoch that validation chose, or the last one.",
+)
+@click.option(
+    "--threshold",
+    metavar="F",
+    type=click.FloatRange(0, 1),
+    help="Probability above which a pixel belongs to a target; by default that of the run.",
+)
+@click.option(
+    "--min-area",
+    metavar="N",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Leave out detections of fewer pixels.",
+)
+@click.option("--no-soft", is_flag=True, help="Write no soft maps.")
+@click.option("--overwrite", is_flag=True, help="Replace what an earlier prediction wrote to OUT.")
+@click.option("--device", metavar="NAME", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@progress_option
+@click.pass_context
+def predict(
+    ctx: click.Context,
+    run: str,
+    images: str,
+    out: str,
+    checkpoint: str,
+    threshold: float | None,
+    min_area: int,
+    no_soft: bool,
+    overwrite: bool,
+    device: str,
+    no_progress: bool,
+) -> None:
+    """Detect targets in IMAGES with the detector of RUN, a folder that train wrote.
+
+    IMAGES is a folder (searched with its sub-folders), one file, or a quoted glob, of any sizes. OUT gets masks/,
+    soft/ (16 bits) and detections.csv with centroid, box, area, peak and mean score of each detection.
+
+    Exit codes: 0 done, 1 the output could not be written, 2 wrong arguments, 3 some images could not be read, 130
+    Ctrl-C.
+
+    \b
+    Example:
+        pointlabel predict runs/first data/images -o out --threshold 0.4 --min-area 2
+    """
+    from pointlabel.errors import MissingExtraError
+
+    from .train_console import TrainConsole
+
+    try:
+        from pointlabel.training import predict_images
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(f"predict needs {error.name}: pip install 'pointlabel[train]'") from error
+    quiet = bool(ctx.find_root().params.get("quiet"))
+    with TrainConsole(progress=not no_progress, quiet=quiet) as console:
+        summary = predict_images(
+            run,
+            images,
+            out,
+            checkpoint=checkpoint,
+            threshold=threshold,
+            min_area=min_area,
+            soft=not no_soft,
+            overwrite=overwrite,
+            device=device,
+            report=console.report,
+        )
+    if not quiet:
+        click.echo(f"{summary.n_images} images, {summary.n_detections} detections in {out}", err=True)
+    for sentence in summary.errors if quiet else ():
+        click.echo(f"error: {sentence}", err=True)
+    if summary.errors:
+        ctx.exit(3)

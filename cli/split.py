@@ -1,0 +1,35 @@
+"""``pointlabel split``: draw which images train, validate and test."""
+
+from __future__ import annotations
+
+import click
+
+from .options import seed_option
+
+
+@click.command()
+@click.argument("dataset", metavar="DATASET", type=click.Path())
+@click.option(
+    "--ratio",
+    metavar="A:B:C",
+    default="6:2:2",
+    show_default=True,
+    help="Shares of training, validation and test; two numbers leave validation out.",
+)
+@seed_option
+@click.option("--overwrite", is_flag=True, help="Replace lists that are there.")
+@click.pass_context
+def split(ctx: click.Context, dataset: str, ratio: str, seed: int, overwrite: bool) -> None:
+    """Draw a split of the images of DATASET and write it to DATASET/img_idx.
+
+    DATASET is a folder with images/. The lists are train.txt, val.txt and test.txt, one id a line.
+
+    \b
+    Example:
+        pointlabel split data --ratio 6:2:2 --seed 1
+    """
+    from pointlabel.training import make_split
+
+    parts = make_split(dataset, ratio=ratio, seed=seed, overwrite=overwrite)
+    if not ctx.find_root().params.get("quiet"):
+        click.echo(", ".join(f"{name} {len(ids)}" for name, ids in parts.items()))

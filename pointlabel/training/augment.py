@@ -1,0 +1,111 @@
+"""Where a crop lies and how it is turned: the same for an image and every map that belongs to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from .config import TrainConfig
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A square cut out of an image, resized, turned.
+
+    Attributes
+    ----------
+    top, left : first row and column; may lie outside, where the image is continued by reflection.
+    side : of the square in the image, pixels.
+    size : of the result, pixels.
+    flip_rows, flip_columns, transpose : applied in this order, after resizing.
+    """
+
+    top: int
+    left: int
+    side: int
+    size: int
+    flip_rows: bool = False
+    flip_columns: bool = False
+    transpose: bool = False
+
+    def cut(self, pixels: NDArray) -> torch.Tensor:
+        """Cut the view out of a map (H, W); (size, size) float32."""
+        out = torch.from_numpy(_window(pixels, self.top, self.left, self.side).astype(np.float32))
+        if self.side != self.size:
+            # Antialiased, so that a target of one pixel does not fall between two samples.
+            scaled = F.interpolate(out[None, None], size=(self.size, self.size), mode="bilinear", antialias=True)
+            out = scaled[0, 0]
+        if self.flip_rows:
+            out = out.flip(0)
+        if self.flip_columns:
+            out = out.flip(1)
+        return out.T.contiguous() if self.transpose else out.contiguous()
+
+    def map_points(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Where points (N, 2) of the image lie in the view; those outside are left out."""
+        scale = self.size / self.side
+        out = (points - (self.top, self.left) + 0.5) * scale - 0.5
+        if self.flip_rows:
+            out[:, 0] = self.size - 1 - out[:, 0]
+        if self.flip_columns:
+            out[:, 1] = self.size - 1 - out[:, 1]
+        if self.transpose:
+            out = out[:, ::-1]
+        return out[((out >= -0.5) & (out < self.size - 0.5)).all(axis=1)]
+
+
+def draw_view(
+    shape: tuple[int, int], points: NDArray[np.float64], config: TrainConfig, generator: torch.Generator
+) -> View:
+    """Draw a view of an image: on one of its points with the chance `target_share`, else anywhere.
+
+    The same number of random numbers is drawn whatever the image, so that one image does not shift the others'.
+    """
+    draws = torch.rand(8, generator=generator, dtype=torch.float64).tolist()
+    on_target, which, down, right, stretch, *turns = draws
+    zoom = 1 + config.zoom * (2 * stretch - 1)
+    side = max(2, round(config.crop / zoom)) if config.zoom else config.crop
+    place = None
+    if len(points) and on_target < config.target_share:
+        place = points[int(which * len(points))]
+    top, left = (
+        _start(size, side, None if place is None else float(place[axis]), draw)
+        for axis, (size, draw) in enumerate(zip(shape, (down, right), strict=True))
+    )
+    return View(top, left, side, config.crop, turns[0] < 0.5, turns[1] < 0.5, turns[2] < 0.5)
+
+
+def change_grey_levels(image: torch.Tensor, config: TrainConfig, generator: torch.Generator) -> torch.Tensor:
+    """Draw gain, offset and noise for each image of a batch (B, 1, H, W) of normalised grey levels."""
+    n = len(image)
+    gain, offset, sigma = torch.rand(3, n, 1, 1, 1, generator=generator)
+    noise = torch.randn(image.shape, generator=generator)
+    out = image * (1 + config.brightness * (2 * gain - 1)) + config.brightness * (2 * offset - 1)
+    return out + config.noise * sigma * noise
+
+
+def _start(size: int, side: int, place: float | None, draw: float) -> int:
+    """First row or column of a square of `side`: inside the image where it fits, around `place` where there is one."""
+    if side >= size:
+        return -((side - size) // 2)
+    low, high = 0, size - side
+    if place is not None:
+        low = min(max(int(np.ceil(place)) - side + 1, 0), high)
+        high = min(max(int(np.floor(place)), low), high)
+    return low + int(draw * (high - low + 1))
+
+
+def _window(pixels: NDArray, top: int, left: int, side: int) -> NDArray:
+    """A square of a map, continued by reflection where it reaches over the border."""
+    height, width = pixels.shape
+    rows, columns = slice(max(top, 0), top + side), slice(max(left, 0), left + side)
+    inside = pixels[rows, columns]
+    if inside.shape == (side, side):
+        return inside
+    before = (max(-top, 0), max(-left, 0))
+    after = (max(top + side - height, 0), max(left + side - width, 0))
+    return np.pad(inside, tuple(zip(before, after, strict=True)), mode="reflect")

@@ -1,0 +1,190 @@
+"""What one training run is: every number that decides it, with its range. Loads neither torch nor the methods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from typing import Any
+
+from ..detectors.registry import get_detector
+from ..errors import InputError
+from ..losses.registry import get_loss
+from .strategies import get_strategy
+
+PROTOCOLS = ("ours", "paper")
+#: Side in pixels of the square that the protocol "paper" scores at.
+PAPER_SIZE_PX = 256
+#: Shares of training, validation and test that the protocol "paper" draws where no lists are given.
+PAPER_RATIO = (6, 2, 2)
+
+
+def _option(
+    default: Any,
+    text: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+    free: bool = False,
+) -> Any:
+    """One field: its default, its meaning, its range; `free` where a run may be resumed with another value."""
+    rules = {"help": text, "low": low, "high": high, "choices": choices, "free": free}
+    if isinstance(default, dict):
+        return field(default_factory=dict, metadata=rules)
+    return field(default=default, metadata=rules)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Settings of a run; each field carries its meaning and range as metadata, which the command line shows.
+
+    Raises
+    ------
+    InputError
+        Where a value is of another type than its default, out of range, or names nothing.
+    """
+
+    model: str = _option("tiny", "Detector to train.")
+    strategy: str = _option("offline", "Where labels come from and how they and the samples' weights change.")
+    options: Mapping[str, Any] = _option({}, "Parameters of the strategy by name.")
+    loss: str = _option("soft-iou", "Loss between logits and labels.")
+
+    points: str = _option("centroid", "centroid or coarse, or a folder of one-pixel images or a CSV table.")
+    label_method: str = _option("default", "Method that makes pseudo-masks from points.")
+    label_params: Mapping[str, Any] = _option({}, "Parameters of the label method by name.")
+    tightness: float = _option(0.5, "Tightness of the pseudo-masks: 0 wide, 1 tight.", low=0, high=1)
+    label_kind: str = _option("mask", "Train on binary masks or on soft labels.", choices=("mask", "soft"))
+    labels: str = _option("", "Folder of masks for the training images, instead of the label method.")
+
+    protocol: str = _option(
+        "ours",
+        "ours: native size, best epoch on validation pseudo-labels. paper: 6:2:2, scored at 256 x 256, best epoch on "
+        "the test part; for comparison with published tables only.",
+        choices=PROTOCOLS,
+    )
+    val_share: float = _option(
+        0.25, "Share of the training images held out where there is no validation list.", low=0.01, high=0.9
+    )
+
+    epochs: int = _option(400, "Epochs.", low=1)
+    batch_size: int = _option(16, "Images in a batch.", low=1)
+    crop: int = _option(256, "Side of the square that training cuts out of images, pixels.", low=8, high=4096)
+    optimizer: str = _option("adamw", "Optimiser of the detector.", choices=("adamw", "sgd", "adagrad"))
+    lr: float = _option(1e-3, "Learning rate at the start.", low=0, high=10)
+    weight_decay: float = _option(1e-2, "Weight decay.", low=0, high=1)
+    schedule: str = _option(
+        "cosine",
+        "How the learning rate falls to a twentieth over the epochs.",
+        choices=("cosine", "linear", "constant"),
+    )
+    start_probability: float = _option(
+        0.01, "Probability that a fresh detector starts from; 0.5 leaves it as it is.", low=1e-4, high=0.5
+    )
+    seed: int = _option(0, "Seed of all random numbers.", low=0)
+
+    outer_start: float = _option(
+        0.2, "Share of the epochs after which labels and weights start to be updated.", low=0, high=1
+    )
+    outer_every: float = _option(0.05, "Share of the epochs between two updates of the labels.", low=0, high=1)
+
+    normalise: str = _option(
+        "dataset", "Mean and deviation that grey levels are scaled by.", choices=("dataset", "image")
+    )
+    target_share: float = _option(0.75, "Share of the crops that are placed on a target.", low=0, high=1)
+    zoom: float = _option(0.2, "Crops are enlarged or shrunk by up to this share.", low=0, high=0.5)
+    noise: float = _option(
+        0.05, "Largest deviation of the added noise, in deviations of the grey levels.", low=0, high=1
+    )
+    brightness: float = _option(0.1, "Largest change of gain, and of offset in the same unit.", low=0, high=1)
+
+    threshold: float = _option(0.5, "Probability above which a pixel belongs to a target.", low=0, high=1)
+    validate_every: int = _option(1, "Epochs between two looks at the validation images.", low=1)
+    picture_every: int = _option(0, "Epochs between two pictures of predictions; 0 for none.", low=0, free=True)
+    checkpoint_every: int = _option(1, "Epochs between two checkpoints to resume from.", low=1, free=True)
+    tensorboard: bool = _option(False, "Write curves for TensorBoard to RUN/tensorboard.", free=True)
+
+    device: str = _option("auto", "auto, cpu, cuda or cuda:N; auto takes a GPU where there is one.", free=True)
+    amp: bool = _option(False, "Compute in bfloat16 where that is safe; GPUs only.")
+    compile: bool = _option(False, "Compile the detector with torch.compile.", free=True)
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            object.__setattr__(self, item.name, _checked(item.name, getattr(self, item.name), item))
+        get_detector(self.model)
+        get_loss(self.loss)
+        get_strategy(self.strategy)
+        if self.lr == 0:
+            raise InputError("lr must be positive, got 0")
+        if self.device not in ("auto", "cpu", "cuda") and not self.device.removeprefix("cuda:").isdigit():
+            raise InputError(f"device must be auto, cpu, cuda or cuda:N, got {self.device!r}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Every field by name, ready for JSON."""
+        return asdict(self)
+
+    def lr_at(self, epoch: int) -> float:
+        """Learning rate of an epoch, counted from 1."""
+        import math
+
+        done = (epoch - 1) / max(self.epochs - 1, 1)
+        share = {"cosine": 0.5 + 0.5 * math.cos(math.pi * done), "linear": 1 - done, "constant": 1.0}[self.schedule]
+        return self.lr * (0.05 + 0.95 * share)
+
+    def outer_from(self) -> int:
+        """First epoch, counted from 1, whose end may update labels and weights."""
+        return max(1, round(self.outer_start * self.epochs))
+
+    def is_outer(self, epoch: int) -> bool:
+        """Whether labels are updated at the end of an epoch, counted from 1; never after the last one."""
+        every = max(1, round(self.outer_every * self.epochs))
+        since = epoch - self.outer_from()
+        return since >= 0 and since % every == 0 and epoch < self.epochs
+
+
+def config_from_dict(values: Mapping[str, Any]) -> TrainConfig:
+    """Build a config from stored values; unknown names are refused with the nearest one."""
+    import difflib
+
+    known = [item.name for item in fields(TrainConfig)]
+    for name in values:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            raise InputError(f"there is no setting {name!r}; {hint}")
+    return TrainConfig(**values)
+
+
+def differing_setting(stored: Mapping[str, Any], config: TrainConfig) -> tuple[str, Any, Any] | None:
+    """First setting, with both values, that a run has otherwise than `config` and may not be resumed with."""
+    ours = config.as_dict()
+    for item in fields(TrainConfig):
+        if not item.metadata["free"] and stored.get(item.name) != ours[item.name]:
+            return item.name, stored.get(item.name), ours[item.name]
+    return None
+
+
+def _checked(name: str, value: Any, item: Any) -> Any:
+    """`value` in the type of the field's default and in its range; whole numbers may stand for real ones."""
+    default = {} if item.default is MISSING else item.default
+    rules = item.metadata
+    if isinstance(default, bool):
+        good, kind = isinstance(value, bool), "true or false"
+    elif isinstance(default, int):
+        good, kind = isinstance(value, int) and not isinstance(value, bool), "a whole number"
+    elif isinstance(default, float):
+        good, kind = isinstance(value, int | float) and not isinstance(value, bool), "a number"
+        value = float(value) if good else value
+    elif isinstance(default, str):
+        good, kind = isinstance(value, str), "a word"
+    else:
+        good, kind = isinstance(value, Mapping), "a table"
+        value = dict(value) if good else value
+    if not good:
+        raise InputError(f"{name} must be {kind}, got {value!r}")
+    if rules["choices"] and value not in rules["choices"]:
+        raise InputError(f"{name} must be one of {', '.join(rules['choices'])}, got {value!r}")
+    low, high = rules["low"], rules["high"]
+    if (low is not None and not value >= low) or (high is not None and not value <= high):
+        rule = f"be at least {low:g}" if high is None else f"lie in [{low:g}, {high:g}]"
+        raise InputError(f"{name} must {rule}, got {value!r}")
+    return value

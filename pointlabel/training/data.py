@@ -1,0 +1,280 @@
+"""The images of a run in memory: grey levels, points, labels that strategies may replace, batches of crops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..io.datasets import Dataset, read_sample
+from .augment import View, change_grey_levels, draw_view
+from .config import TrainConfig
+from .events import Note
+from .splits import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """How grey levels become inputs of a detector: (level - mean) / deviation.
+
+    Whole numbers are first divided by the largest value of their type. Where `mean` is None each image is scaled by
+    its own mean and deviation. Pixels that are not finite become 0.
+    """
+
+    mean: float | None
+    deviation: float | None
+
+    def apply(self, image: NDArray) -> NDArray[np.float32]:
+        """Scale an image (H, W), or a piece of one where the scaling does not depend on the image."""
+        levels = unit_levels(image)
+        mean, deviation = self.mean, self.deviation
+        if mean is None or deviation is None:
+            mean, deviation = _moments([levels])
+        out = (levels - np.float32(mean)) / np.float32(deviation)
+        out[~np.isfinite(out)] = 0
+        return out
+
+
+@dataclass(slots=True)
+class SampleSet:
+    """Images of one part of the split, in a fixed order; a sample is known by its index.
+
+    Attributes
+    ----------
+    ids : ``DATASET/ID``.
+    parts : place of each sample's data set.
+    images : (H, W) grey levels in the depth of the files; what methods of labelling work on.
+    inputs : (H, W) float32, scaled; what detectors see.
+    points : (N, 2) float64, (row, column).
+    masks : (H, W) bool, the true masks, None where the run may not know them.
+    labels : (H, W) float16 in [0, 1], what is trained on; replaced through `set_label`.
+    """
+
+    ids: list[str]
+    parts: list[int]
+    images: list[NDArray]
+    inputs: list[NDArray[np.float32]]
+    points: list[NDArray[np.float64]]
+    masks: list[NDArray[np.bool_]] | None
+    labels: list[NDArray[np.float16]]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def n_points(self) -> int:
+        """Points of all images."""
+        return sum(len(points) for points in self.points)
+
+    def set_label(self, index: int, label: NDArray) -> None:
+        """Replace the label of one sample by a mask or a soft label (H, W) in [0, 1]."""
+        if label.shape != self.images[index].shape:
+            raise InputError(
+                f"the label of {self.ids[index]} must be of the image's size {self.images[index].shape}, "
+                f"got {label.shape}"
+            )
+        self.labels[index] = label.astype(np.float16)
+
+    def labels_state(self) -> dict[str, torch.Tensor]:
+        """The labels as tensors, pixels that are not 0 only: a share of a percent of all."""
+        pixels = [np.flatnonzero(label) for label in self.labels]
+        values = [label.ravel()[where] for label, where in zip(self.labels, pixels, strict=True)]
+        return {
+            "count": torch.tensor([len(where) for where in pixels], dtype=torch.int64),
+            "pixel": torch.from_numpy(np.concatenate([np.zeros(0, np.int64), *pixels])),
+            "value": torch.from_numpy(np.concatenate([np.zeros(0, np.float16), *values])),
+        }
+
+    def load_labels(self, state: dict[str, torch.Tensor]) -> None:
+        """Take labels back from `labels_state`."""
+        stops = np.cumsum(state["count"].numpy())
+        pixel, value = state["pixel"].numpy(), state["value"].numpy()
+        for index, (stop, count) in enumerate(zip(stops, state["count"].tolist(), strict=True)):
+            label = np.zeros(self.images[index].shape, np.float16)
+            label.ravel()[pixel[stop - count : stop]] = value[stop - count : stop]
+            self.labels[index] = label
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Crops of B samples.
+
+    Attributes
+    ----------
+    index : (B,) int64, the samples' indices in their set.
+    image : (B, 1, S, S) float32, scaled and augmented.
+    label : (B, 1, S, S) float32 in [0, 1].
+    views : where each crop lies, to cut the same out of other maps by `cut`.
+    """
+
+    index: torch.Tensor
+    image: torch.Tensor
+    label: torch.Tensor
+    views: tuple[View, ...]
+
+    def __len__(self) -> int:
+        return len(self.views)
+
+    def cut(self, maps: Sequence[NDArray]) -> torch.Tensor:
+        """Cut the crops out of other maps, one (H, W) for each sample of the set; (B, 1, S, S) float32."""
+        crops = [view.cut(maps[k]) for k, view in zip(self.index.tolist(), self.views, strict=True)]
+        return torch.stack(crops)[:, None].to(self.image.device)
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on another device."""
+        moved = {name: getattr(self, name).to(device) for name in ("index", "image", "label")}
+        return replace(self, **moved)
+
+
+class BatchStream:
+    """Batches of augmented crops of a set, from a generator of its own.
+
+    Parameters
+    ----------
+    samples : the set; its labels are looked up when a batch is cut.
+    config : for the size of crops and batches and the augmentation.
+    seed : of the generator.
+    """
+
+    def __init__(self, samples: SampleSet, config: TrainConfig, seed: int) -> None:
+        self.samples, self.config = samples, config
+        self.generator = torch.Generator().manual_seed(seed)
+        self._queue: list[int] = []
+
+    @property
+    def n_batches(self) -> int:
+        """Batches of an epoch."""
+        return -(-len(self.samples) // self.config.batch_size)
+
+    def epoch(self) -> Iterator[Batch]:
+        """Every sample once, in an order drawn anew."""
+        order = self._shuffled()
+        for start in range(0, len(order), self.config.batch_size):
+            yield self.cut(order[start : start + self.config.batch_size])
+
+    def next(self) -> Batch:
+        """The next batch of an endless stream."""
+        while len(self._queue) < self.config.batch_size:
+            self._queue += self._shuffled()
+        chosen, self._queue = self._queue[: self.config.batch_size], self._queue[self.config.batch_size :]
+        return self.cut(chosen)
+
+    def cut(self, indices: Sequence[int]) -> Batch:
+        """Cut a batch out of the samples with the given indices."""
+        samples = self.samples
+        views = tuple(
+            draw_view(samples.images[k].shape[:2], samples.points[k], self.config, self.generator) for k in indices
+        )
+        image = torch.stack([view.cut(samples.inputs[k]) for k, view in zip(indices, views, strict=True)])
+        label = torch.stack([view.cut(samples.labels[k]) for k, view in zip(indices, views, strict=True)])
+        image = change_grey_levels(image[:, None], self.config, self.generator)
+        return Batch(torch.tensor(list(indices)), image, label[:, None].clamp_(0, 1), views)
+
+    def state_dict(self) -> dict[str, Any]:
+        """State of the generator, and what is left of the endless stream's order."""
+        return {"generator": self.generator.get_state(), "queue": torch.tensor(self._queue, dtype=torch.int64)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state_dict`."""
+        self.generator.set_state(state["generator"])
+        self._queue = state["queue"].tolist()
+
+    def _shuffled(self) -> list[int]:
+        return torch.randperm(len(self.samples), generator=self.generator).tolist()
+
+
+@dataclass(slots=True)
+class Data:
+    """All that a run reads.
+
+    Attributes
+    ----------
+    names : of the data sets.
+    train, valid : what is trained on and what is held out; both know points, true masks only where they are asked for.
+    test : the test part with true masks, None where there is none. Strategies leave it alone.
+    scaling : from grey levels to inputs.
+    notes : what to tell about files and split.
+    """
+
+    names: list[str]
+    train: SampleSet
+    valid: SampleSet
+    test: SampleSet | None
+    scaling: Scaling
+    notes: list[Note]
+
+
+def read_data(
+    sources: Sequence[Source], config: TrainConfig, *, on_image: Callable[[int, int], None] | None = None
+) -> Data:
+    """Read the images of all parts.
+
+    Parameters
+    ----------
+    sources : from `splits.open_sources`.
+    config : for the scaling.
+    on_image : called with the images read so far and their number.
+
+    Raises
+    ------
+    InputError
+        Where a file cannot be read, or the training part has no target at all.
+    """
+    total = sum(len(part) for source in sources for part in (source.train, source.val, source.test) if part)
+    done = 0
+    notes = [Note("split", text) for source in sources for text in source.split.notes]
+
+    def read(parts: Sequence[Dataset | None]) -> SampleSet:
+        nonlocal done
+        out = SampleSet([], [], [], [], [], [], [])
+        for place, part in enumerate(parts):
+            for entry in part.entries if part is not None else ():
+                sample = read_sample(entry)
+                out.ids.append(f"{sources[place].name}/{entry.id}")
+                out.parts.append(place)
+                out.images.append(sample.image)
+                out.points.append(sample.points)
+                if sample.mask is not None and out.masks is not None:
+                    out.masks.append(sample.mask)
+                out.labels.append(np.zeros(sample.image.shape, np.float16))
+                notes.extend(Note(note.kind, note.text) for note in sample.notes)
+                done += 1
+                if on_image is not None:
+                    on_image(done, total)
+        if not out.masks:
+            out.masks = None
+        return out
+
+    train, valid = read([source.train for source in sources]), read([source.val for source in sources])
+    test = read([source.test for source in sources]) if any(source.test for source in sources) else None
+    for name, samples in (("training", train), ("validation", valid)):
+        if samples.n_points == 0:
+            raise InputError(f"{', '.join(source.train.folder for source in sources)}: the {name} part has no target")
+    mean, deviation = _moments([unit_levels(image) for image in train.images])
+    scaling = Scaling(mean, deviation) if config.normalise == "dataset" else Scaling(None, None)
+    for part in (train, valid, *([test] if test else [])):
+        part.inputs = [scaling.apply(image) for image in part.images]
+    return Data([source.name for source in sources], train, valid, test, scaling, notes)
+
+
+def unit_levels(image: NDArray) -> NDArray[np.float32]:
+    """Grey levels as float32; whole numbers over the largest value of their type."""
+    if image.dtype.kind in "ui":
+        return image.astype(np.float32) / np.float32(np.iinfo(image.dtype).max)
+    return image.astype(np.float32)
+
+
+def _moments(images: Sequence[NDArray[np.float32]]) -> tuple[float, float]:
+    """Mean and deviation of the finite pixels of several images; a flat image has the deviation 1."""
+    n, total, squares = 0, 0.0, 0.0
+    for image in images:
+        finite = image[np.isfinite(image)].astype(np.float64)
+        n, total, squares = n + finite.size, total + float(finite.sum()), squares + float((finite**2).sum())
+    mean = total / n if n else 0.0
+    variance = max(squares / n - mean**2, 0.0) if n else 0.0
+    return mean, variance**0.5 if variance > 1e-12 else 1.0

@@ -1,0 +1,124 @@
+"""Labels for the images of a run: by a method from points, from a folder of masks, or the true masks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..batch.settings import build_params
+from ..batch.work import image_generator
+from ..errors import InputError
+from ..io.files import write_whole
+from ..io.masks.pairs import list_masks
+from ..io.masks.png import encode_mask, encode_soft
+from ..io.masks.read import read_grey_mask
+from ..labeling import annotate
+from ..methods import get_method
+from ..types import ImageLabels
+from .config import TrainConfig
+from .data import Data, SampleSet
+
+#: Sub-folder of a run that holds the labels it started from.
+FOLDER = "labels"
+
+
+class Labeller:
+    """Makes labels as the config says; strategies call it before training and for updates.
+
+    Parameters
+    ----------
+    config : of the run.
+    folder : of the run, where the masks of `label_all` are written; None writes none.
+    on_image : called with what is done, the images done so far and their number.
+    """
+
+    def __init__(
+        self, config: TrainConfig, folder: str | None = None, on_image: Callable[[str, int, int], None] | None = None
+    ) -> None:
+        self.config, self.folder = config, folder
+        self._on_image = on_image or (lambda what, done, total: None)
+        self._params = {config.label_method: build_params(config.label_method, config.label_params)}
+
+    def annotate(
+        self, samples: SampleSet, index: int, *, image: NDArray | None = None, method: str | None = None
+    ) -> ImageLabels:
+        """Label one sample from its points.
+
+        Parameters
+        ----------
+        samples, index : which one.
+        image : (H, W) to label in place of the sample's own, such as a detector's prediction.
+        method : in place of the config's, with its default parameters.
+        """
+        name = method or self.config.label_method
+        chosen = get_method(name)
+        return annotate(
+            samples.images[index] if image is None else image,
+            samples.points[index],
+            method=name,
+            params=self._params.setdefault(name, chosen.params()),
+            tightness=self.config.tightness if chosen.has_tightness else 0.5,
+            rng=image_generator(self.config.seed, samples.ids[index].partition("/")[2]),
+        )
+
+    def label_all(self, data: Data, *, method: str | None = None) -> None:
+        """Label the training and validation images by a method, or from the config's folder of masks.
+
+        The folder goes first unless a `method` is named. The labels are written to ``labels/`` of the run.
+        """
+        stored = self._stored_masks(data) if self.config.labels and method is None else None
+        soft = self.config.label_kind == "soft"
+        total, done = len(data.train) + len(data.valid), 0
+        for samples in (data.train, data.valid):
+            for index in range(len(samples)):
+                if stored is not None:
+                    label = _read_label(stored[samples.ids[index]], soft)
+                else:
+                    found = self.annotate(samples, index, method=method)
+                    label = found.soft() if soft else found.mask()
+                samples.set_label(index, label)
+                self._write(samples.ids[index], label)
+                done += 1
+                self._on_image("labelling", done, total)
+
+    def use_true_masks(self, data: Data) -> None:
+        """Take the true masks of the training and validation images as labels."""
+        for samples in (data.train, data.valid):
+            if samples.masks is None:
+                raise InputError("the true masks of the training images are needed and were not read")
+            for index, mask in enumerate(samples.masks):
+                samples.set_label(index, mask)
+
+    def _stored_masks(self, data: Data) -> dict[str, str]:
+        """Path of the stored mask of each sample: ``DATASET/ID`` below the folder, or ``ID``."""
+        folder = self.config.labels
+        if not os.path.isdir(folder):
+            raise InputError(f"{folder}: no such folder; labels names the folder of the masks to train on")
+        paths = list_masks(folder)
+        ids = data.train.ids + data.valid.ids
+        out = {name: paths.get(name) or paths.get(name.partition("/")[2]) for name in ids}
+        missing = [name for name, path in out.items() if path is None]
+        if missing:
+            more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+            raise InputError(f"{folder}: there is no mask for {missing[0]}{more}")
+        return {name: path for name, path in out.items() if path is not None}
+
+    def _write(self, name: str, label: NDArray[Any]) -> None:
+        if self.folder is None:
+            return
+        data = encode_mask(label) if label.dtype == bool else encode_soft(label)
+        write_whole(os.path.join(self.folder, FOLDER, f"{name}.png"), data)
+
+
+def _read_label(path: str, soft: bool) -> NDArray[Any]:
+    grey = read_grey_mask(path)
+    if soft:
+        return grey.soft().astype(np.float32)
+    complaint = grey.complaint()
+    if complaint:
+        raise InputError(complaint)
+    return grey.mask()

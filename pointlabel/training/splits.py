@@ -1,0 +1,240 @@
+"""Which images train, validate and test: given lists of ids, or parts drawn by a seed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import InputError
+from ..io.datasets import POINT_FOLDERS, SPLIT_FOLDER, Dataset, open_dataset, open_images, read_split
+from ..io.files import write_whole
+from ..io.images import list_images
+from .config import PAPER_RATIO, TrainConfig
+
+#: Parts in the order of a ratio, and the name of the list of each.
+PARTS = ("train", "val", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The ids of one data set by part, and what has to be told about them."""
+
+    train: tuple[str, ...]
+    val: tuple[str, ...]
+    test: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One data set before it is read: its three parts and its split."""
+
+    name: str
+    train: Dataset
+    val: Dataset
+    test: Dataset | None
+    split: Split
+
+
+def parse_ratio(text: str) -> tuple[float, ...]:
+    """``6:2:2`` (training, validation, test) or ``1:1`` (training, test) -> shares that add up to 1.
+
+    Raises
+    ------
+    InputError
+        Where it is neither, or a number is not positive.
+    """
+    try:
+        numbers = [float(word) for word in text.split(":")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (2, 3) or not all(0 < number < float("inf") for number in numbers):
+        raise InputError(f"ratio must be two or three positive numbers such as 6:2:2, got {text!r}")
+    return tuple(number / sum(numbers) for number in numbers)
+
+
+def draw_split(ids: Sequence[str], shares: Sequence[float], seed: int) -> dict[str, tuple[str, ...]]:
+    """Draw parts of the given shares; each keeps the order of the ids. No part is empty.
+
+    Raises
+    ------
+    InputError
+        Where there are fewer ids than parts.
+    """
+    names = PARTS if len(shares) == 3 else ("train", "test")
+    if len(ids) < len(names):
+        raise InputError(f"a split into {len(names)} parts needs as many images, got {len(ids)}")
+    order = np.random.default_rng(seed).permutation(len(ids))
+    edges = np.rint(np.cumsum([0.0, *shares]) * len(ids)).astype(int)
+    for k in range(1, len(names)):  # at least one image in each part
+        edges[k] = min(max(edges[k], edges[k - 1] + 1), len(ids) - (len(names) - k))
+    ranges = zip(names, edges[:-1], edges[1:], strict=True)
+    return {name: tuple(ids[k] for k in sorted(order[low:high])) for name, low, high in ranges}
+
+
+def make_split(
+    folder: str | os.PathLike[str], *, ratio: str = "6:2:2", seed: int = 0, overwrite: bool = False
+) -> dict[str, tuple[str, ...]]:
+    """Draw a split of a data set's images and write it to ``img_idx/``.
+
+    Parameters
+    ----------
+    folder : a data set with ``images/``.
+    ratio : training, validation and test, or training and test.
+    seed : of the draw.
+    overwrite : whether lists that are there may be replaced.
+
+    Returns
+    -------
+    Ids by part.
+
+    Raises
+    ------
+    InputError
+        For a ratio that is none, too few images, or lists that are there.
+    """
+    root = os.fspath(folder)
+    shares = parse_ratio(ratio)
+    images = os.path.join(root, "images")
+    if not os.path.isdir(images):
+        raise InputError(f"{root}: a data set needs the folder images/")
+    parts = draw_split([file.id for file in list_images(images).files], shares, seed)
+    if list_names(root) and not overwrite:
+        raise InputError(
+            f"{os.path.join(root, SPLIT_FOLDER)} holds lists already ({', '.join(list_names(root))}); "
+            "--overwrite replaces them"
+        )
+    for name, ids in parts.items():
+        write_whole(os.path.join(root, SPLIT_FOLDER, f"{name}.txt"), "".join(f"{each}\n" for each in ids).encode())
+    return parts
+
+
+def list_names(folder: str) -> list[str]:
+    """Names of the lists in ``img_idx/``, without suffix, sorted."""
+    where = os.path.join(folder, SPLIT_FOLDER)
+    if not os.path.isdir(where):
+        return []
+    return sorted(os.path.splitext(name)[0] for name in os.listdir(where) if name.endswith(".txt"))
+
+
+def plan_split(folder: str, ids: Sequence[str], config: TrainConfig) -> Split:
+    """Decide on the parts of one data set.
+
+    Lists in ``img_idx/`` go first. Without a validation list a seeded share of the training ids is held out. Without
+    any list all images train but for that share, and under the protocol "paper" 6:2:2 is drawn.
+
+    Raises
+    ------
+    InputError
+        Where there are lists but none for training, or too few images for the parts.
+    """
+    names = list_names(folder)
+    given = {part: _read(folder, part, names) for part in PARTS}
+    notes = []
+    if names and given["train"] is None:
+        raise InputError(f"{folder}: {SPLIT_FOLDER}/ holds {', '.join(names)} but no list train.txt")
+    if config.protocol == "paper" and given["train"] is None:
+        drawn = draw_split(ids, parse_ratio(":".join(str(n) for n in PAPER_RATIO)), config.seed)
+        notes.append(f"{folder}: no lists in {SPLIT_FOLDER}/, 6:2:2 is drawn by seed {config.seed}")
+        return Split(drawn["train"], drawn["val"], drawn["test"], tuple(notes))
+    train, val, test = given["train"], given["val"], given["test"]
+    if train is None:
+        train = tuple(ids)
+        notes.append(
+            f"{folder}: no lists in {SPLIT_FOLDER}/, so that all images train and none test; "
+            "pointlabel split draws lists"
+        )
+    notes += _meetings(folder, train, val or (), test or ())
+    if val is None:
+        if len(train) < 2:
+            raise InputError(f"{folder}: the training part must hold at least two images, got {len(train)}")
+        drawn = draw_split(train, (1 - config.val_share, config.val_share), config.seed)
+        train, val = drawn["train"], drawn["test"]
+    return Split(train, val, test or (), tuple(notes))
+
+
+def open_sources(folders: Sequence[str], config: TrainConfig, *, train_masks: bool) -> list[Source]:
+    """Open data sets with their parts; several are told apart by the names of their folders.
+
+    Points that are neither "centroid" nor "coarse" name a folder or a table, and the data set is then any folder of
+    images, without masks or lists.
+
+    Parameters
+    ----------
+    folders : the data sets.
+    config : for the points, the protocol, the share held out and the seed.
+    train_masks : whether the training and validation images need true masks.
+
+    Raises
+    ------
+    InputError
+        Where a data set is given twice, a file is missing, or a part is empty.
+    """
+    places = [os.path.realpath(folder) for folder in folders]
+    for k, place in enumerate(places):
+        if place in places[:k]:
+            raise InputError(f"{folders[k]}: this data set is given twice")
+    names = [os.path.basename(os.path.abspath(folder)) for folder in folders]
+    if len(set(names)) < len(names):
+        names = [f"{name}-{k}" for k, name in enumerate(names, start=1)]
+    return [_open_source(folder, name, config, train_masks) for folder, name in zip(folders, names, strict=True)]
+
+
+def split_hash(sources: Sequence[Source]) -> str:
+    """Hexadecimal hash of which image of which data set is in which part."""
+    digest = hashlib.sha256()
+    for source in sources:
+        for part in PARTS:
+            for image_id in sorted(getattr(source.split, part)):
+                digest.update(f"{part}\t{source.name}\t{image_id}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _open_source(folder: str, name: str, config: TrainConfig, train_masks: bool) -> Source:
+    if config.points in POINT_FOLDERS:
+        whole = open_dataset(folder, points=config.points, masks=train_masks)
+        split = plan_split(folder, [entry.id for entry in whole.entries], config)
+    elif train_masks:
+        raise InputError(f"{folder}: true masks are read from data sets; points must be centroid or coarse there")
+    else:
+        whole = open_images(folder, config.points)
+        split = plan_split(folder, [entry.id for entry in whole.entries], config)
+    test = None
+    if split.test:
+        tested = open_dataset(folder, points=config.points, masks=True) if not train_masks else whole
+        test = _part(tested, split.test, folder, "test")
+    return Source(name, _part(whole, split.train, folder, "train"), _part(whole, split.val, folder, "val"), test, split)
+
+
+def _part(whole: Dataset, ids: tuple[str, ...], folder: str, part: str) -> Dataset:
+    by_id = {entry.id: entry for entry in whole.entries}
+    missing = [name for name in ids if name not in by_id]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise InputError(f"{folder}: the list {part} names images that images/ does not hold: {missing[0]}{more}")
+    if not ids:
+        raise InputError(f"{folder}: the part {part} of the split is empty")
+    return Dataset(whole.name, whole.folder, tuple(by_id[name] for name in ids))
+
+
+def _read(folder: str, part: str, names: list[str]) -> tuple[str, ...] | None:
+    if not any(name == part or name.startswith(f"{part}_") for name in names):
+        return None
+    return tuple(read_split(folder, part))
+
+
+def _meetings(folder: str, train: Sequence[str], val: Sequence[str], test: Sequence[str]) -> list[str]:
+    """A sentence for each two lists that share ids."""
+    out = []
+    lists = (("train", train), ("val", val), ("test", test))
+    for k, (first, ours) in enumerate(lists):
+        for second, theirs in lists[k + 1 :]:
+            both = sorted(set(ours) & set(theirs))
+            if both:
+                more = f" and {len(both) - 1} more" if len(both) > 1 else ""
+                out.append(f"{folder}: the lists {first} and {second} share images: {both[0]}{more}")
+    return out

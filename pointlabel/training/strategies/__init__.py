@@ -1,0 +1,57 @@
+"""The table of strategies: name -> where its class lives, imported on use. Listing the names does not load torch."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from ...errors import InputError
+
+if TYPE_CHECKING:
+    from .base import Strategy
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyEntry:
+    """One strategy.
+
+    Attributes
+    ----------
+    name : what users type.
+    summary : one line for listings.
+    path : ``module:class`` under ``pointlabel.training.strategies``, a subclass of `Strategy`.
+    needs_masks : whether it reads the true masks of the training images.
+    """
+
+    name: str
+    summary: str
+    path: str
+    needs_masks: bool = False
+
+    @property
+    def strategy_class(self) -> type[Strategy]:
+        """The class; loads torch."""
+        module, _, attribute = self.path.partition(":")
+        return getattr(import_module(f"{__name__}.{module}"), attribute)
+
+
+STRATEGIES: dict[str, StrategyEntry] = {
+    entry.name: entry
+    for entry in (
+        StrategyEntry("full", "true masks: the upper bound", "full:Full", needs_masks=True),
+        StrategyEntry("point", "points as masks: the lower bound", "point:PointOnly"),
+        StrategyEntry("offline", "masks that a method makes once, before training", "offline:Offline"),
+    )
+}
+
+
+def get_strategy(name: str) -> StrategyEntry:
+    """Return the entry called `name`; raise `InputError` naming the nearest one."""
+    try:
+        return STRATEGIES[name]
+    except KeyError:
+        near = difflib.get_close_matches(name.lower(), STRATEGIES, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(STRATEGIES)}"
+        raise InputError(f"unknown strategy {name!r}; {hint}") from None

@@ -1,0 +1,217 @@
+"""A run in memory: detector, optimiser, data, streams of random numbers. Strategies work through it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..detectors import build
+from ..errors import InputError, TrainingError
+from ..losses import build_loss
+from .config import TrainConfig
+from .data import Batch, BatchStream, Data, SampleSet
+from .evaluate import predict_maps
+from .labels import Labeller
+from .start import lower_start
+from .strategies.base import Step, Strategy
+
+# Streams of random numbers start from the seed and these, so that one does not shift another.
+_TRAIN, _VALID, _STRATEGY = 1, 2, 3
+
+
+class Trainer:
+    """What a strategy sees of a run.
+
+    Attributes
+    ----------
+    config : of the run.
+    data : with `data.train` and `data.valid`, whose labels strategies may replace.
+    net : the detector. `parameters` are what its optimiser descends, those of the strategy among them.
+    optimizer : of `parameters`.
+    epoch : counted from 1; 0 before the first.
+    device : where tensors live.
+    labeller : makes labels from points, for updates.
+    folder : of the run, for files of the strategy.
+    generator : on the CPU, for random numbers of the strategy; part of the checkpoint.
+    """
+
+    def __init__(self, config: TrainConfig, data: Data, strategy: Strategy, labeller: Labeller, folder: str) -> None:
+        self.config, self.data, self.strategy, self.labeller, self.folder = config, data, strategy, labeller, folder
+        self.device = pick_device(config.device)
+        torch.manual_seed(config.seed)
+        self.net = build(config.model)
+        if config.start_probability < 0.5:
+            lower_start(self.net, config.start_probability)
+        # Channels last is the faster order on the CPU too: two thirds of the time of a step of `tiny`.
+        self.net = self.net.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._callable = torch.compile(self.net) if config.compile else self.net
+        self.loss = build_loss(config.loss, reduction="none")
+        self.epoch = 0
+        self._train = BatchStream(data.train, config, _stream_seed(config.seed, _TRAIN))
+        self._valid = BatchStream(data.valid, config, _stream_seed(config.seed, _VALID))
+        self.generator = torch.Generator().manual_seed(_stream_seed(config.seed, _STRATEGY))
+        strategy.start(self)
+        self.parameters = [*self.net.parameters(), *strategy.parameters()]
+        self.optimizer = _make_optimizer(config, self.parameters)
+
+    @property
+    def n_steps(self) -> int:
+        """Batches of an epoch."""
+        return self._train.n_batches
+
+    def batches(self) -> Iterator[Batch]:
+        """Training batches of one epoch."""
+        for batch in self._train.epoch():
+            yield batch.to(self.device)
+
+    def validation_batch(self) -> Batch:
+        """Next batch of an endless stream of augmented crops of the validation images."""
+        return self._valid.next().to(self.device)
+
+    def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
+        """Logits (B, 1, H, W) in float32, the map used in evaluation first, then side outputs in training."""
+        image = image.to(memory_format=torch.channels_last)
+        with self.autocast():
+            out = self._callable(image)
+        return [each.float() for each in (out if isinstance(out, list) else [out])]
+
+    def autocast(self) -> contextlib.AbstractContextManager[Any]:
+        """bfloat16 where the config asks for it and the device is a GPU; it has the range of float32."""
+        if self.config.amp and self.device.type == "cuda":
+            return torch.autocast("cuda", torch.bfloat16)
+        return contextlib.nullcontext()
+
+    def sample_losses(self, logits: Sequence[torch.Tensor], batch: Batch) -> torch.Tensor:
+        """The config's loss of each sample of a batch against its label, (B,)."""
+        return self.loss(logits, batch.label, image=batch.image, epoch=self.epoch)
+
+    def gradients(
+        self, objective: torch.Tensor, parameters: Sequence[torch.Tensor], *, create_graph: bool = False
+    ) -> list[torch.Tensor | None]:
+        """Gradient of `objective` with respect to each parameter, None where it does not depend on it.
+
+        The one place where gradients come from, for the detector and for what strategies learn: with several
+        processes they would be averaged here.
+        """
+        return list(
+            torch.autograd.grad(
+                objective, list(parameters), create_graph=create_graph, retain_graph=create_graph, allow_unused=True
+            )
+        )
+
+    def descend(self, batch: Batch, step: Step, number: int) -> None:
+        """One step of the optimiser down the step's objective.
+
+        Raises
+        ------
+        TrainingError
+            Where the objective or a gradient is not finite; the detector is as before then.
+        """
+        gradients = self.gradients(step.objective, self.parameters)
+        sums = [gradient.sum() for gradient in gradients if gradient is not None]
+        if not bool(torch.stack([step.objective.detach(), *sums]).isfinite().all()):
+            names = [self.data.train.ids[k] for k in batch.index.tolist()]
+            bad = [name for name, loss in zip(names, step.losses.tolist(), strict=True) if not np.isfinite(loss)]
+            what = f"the loss of {', '.join(bad[:3])}" if bad else "the loss or its gradient"
+            raise TrainingError(
+                f"{what} is not finite in epoch {self.epoch}, step {number}; try a lower lr (now {self.config.lr:g})"
+            )
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+            parameter.grad = gradient
+        self.optimizer.step()
+
+    def set_lr(self) -> None:
+        """Set the learning rate of the present epoch."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.lr_at(self.epoch)
+
+    def predict(self, samples: SampleSet) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Yield (index, probabilities (H, W)) of whole images at their own size, not in order.
+
+        The detector is in evaluation mode while the generator runs, and in training mode after it.
+        """
+        self.net.eval()
+        batch_px = self.config.batch_size * self.config.crop**2
+        try:
+            yield from predict_maps(
+                lambda image: self.forward(image)[0], samples.inputs, device=self.device, batch_px=batch_px
+            )
+        finally:
+            self.net.train()
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that changes in a run."""
+        cuda = torch.cuda.get_rng_state_all() if self.device.type == "cuda" else []
+        return {
+            "epoch": self.epoch,
+            "net": dict(self.net.state_dict()),
+            "optimizer": self.optimizer.state_dict(),
+            "labels": {"train": self.data.train.labels_state(), "valid": self.data.valid.labels_state()},
+            "streams": {"train": self._train.state_dict(), "valid": self._valid.state_dict()},
+            "generator": self.generator.get_state(),
+            "torch": {"cpu": torch.get_rng_state(), "cuda": cuda},
+            "strategy": self.strategy.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state_dict`.
+
+        Raises
+        ------
+        InputError
+            Where the state belongs to another detector or other data.
+        """
+        try:
+            self.net.load_state_dict(state["net"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.data.train.load_labels(state["labels"]["train"])
+            self.data.valid.load_labels(state["labels"]["valid"])
+            self.strategy.load_state_dict(state["strategy"])
+        except (RuntimeError, ValueError, KeyError, IndexError) as error:
+            reason = str(error).splitlines()[-1].strip()
+            raise InputError(f"the checkpoint does not fit this run ({reason})") from None
+        self._train.load_state_dict(state["streams"]["train"])
+        self._valid.load_state_dict(state["streams"]["valid"])
+        self.generator.set_state(state["generator"])
+        torch.set_rng_state(state["torch"]["cpu"])
+        if self.device.type == "cuda" and len(state["torch"]["cuda"]) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all(state["torch"]["cuda"])
+        self.epoch = state["epoch"]
+
+
+def pick_device(name: str) -> torch.device:
+    """``auto`` or the name of a device -> the device.
+
+    Raises
+    ------
+    InputError
+        Where there is no such device.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise InputError(f"device {name} is not there; this machine has {torch.cuda.device_count()} GPUs for torch")
+    return device
+
+
+def is_out_of_memory(error: RuntimeError | MemoryError) -> bool:
+    """Whether the memory of the machine or of a GPU ran out; torch has no exception of its own for the first."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text
+
+
+def _stream_seed(seed: int, stream: int) -> int:
+    return int(np.random.SeedSequence([seed, stream]).generate_state(1, np.uint64)[0] >> 1)
+
+
+def _make_optimizer(config: TrainConfig, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(parameters, lr=config.lr, momentum=0.9, weight_decay=config.weight_decay)
+    kind = {"adamw": torch.optim.AdamW, "adagrad": torch.optim.Adagrad}[config.optimizer]
+    return kind(parameters, lr=config.lr, weight_decay=config.weight_decay)
