@@ -12,7 +12,7 @@ from ..differentiable.conductance import ENTROPY_PX, soft_conductance
 from ..differentiable.diffusion import fuse
 from ..differentiable.refine import EXTRA_AT, soft_refine
 from ..engine._refine_kernels import NEAR_VOTE
-from ..engine._vote_kernels import STEPS
+from ..engine._vote_kernels import LEAST_VOTE, STEPS
 from ..engine.params import DefaultParams
 from ..engine.regions import LEVELS, SIDE
 from ..engine.weights import RefineWeights
@@ -48,7 +48,8 @@ def heat_votes(core: Tensor, votes: Tensor, crops: Crops, params: DefaultParams)
         domain=domain[:, None],
     )
     heat = spread_heat(source, east[:, 0], south[:, 0], params.n_steps)
-    return _whole_steps(fuse(heat[:, None], source[:, None], params.rho)[:, 0])
+    fused = _whole_steps(fuse(heat[:, None], source[:, None], params.rho)[:, 0])
+    return torch.where(votes.amax((1, 2), keepdim=True) >= float(LEAST_VOTE), fused, votes)
 
 
 def box_entropy(bins: Tensor, domain: Tensor) -> Tensor:

@@ -149,9 +149,16 @@ def label_windows(
     border = border_field(soft, relief, tightness, FLOOR_NOISES * batch.least / contrast, options.loosest)
     if options.border_px:
         border, soft = shift_border(border, options.border_px), shift_border(soft, options.border_px)
-        soft = torch.where(batch.inside, soft, 0.0)
+        soft = keep_centre(torch.where(batch.inside, soft, 0.0))
     border = torch.where(batch.inside, border, -1.0)
     return SoftLabels(share, field, relief, soft, border, soft_mask(border, border_width), summary)
+
+
+def keep_centre(soft: Tensor) -> Tensor:
+    """Lift the middle pixel of each map to 0.5: the point itself always belongs, however far the border is moved in."""
+    middle = torch.zeros(soft.shape[-2:], dtype=torch.bool, device=soft.device)
+    middle[soft.shape[-2] // 2, soft.shape[-1] // 2] = True
+    return torch.where(middle, soft.clamp(min=0.5), soft)
 
 
 def _unchanged(field: Tensor) -> Tensor:

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 from torch.autograd import gradcheck
 
 from pointlabel._checks import pixel_of
 from pointlabel.differentiable import DifferentiableEngine, batch_windows, label_windows
 from pointlabel.differentiable.engine import weights_as_tensors
 from pointlabel.engine.default import View, finish, look
-from pointlabel.engine.params import DefaultParams
+from pointlabel.engine.params import N_BORDER_STYLE, N_SCORE_STYLE, DefaultParams
 from pointlabel.engine.refine import refine
 from pointlabel.engine.spread import heat_vote
+from pointlabel.engine.style import styled_weights
 from pointlabel.engine.weights import load_weights
 from pointlabel.engine.window import cut_window, find_peak
 from pointlabel.errors import InputError
 from pointlabel.synthetic import draw_scene
 from tests.reference.real_data import real_samples
 
+STYLED = DefaultParams(
+    score_style=tuple((0.1 * np.random.default_rng(0).normal(size=N_SCORE_STYLE)).tolist()),
+    border_style=tuple((0.3 * np.random.default_rng(1).normal(size=N_BORDER_STYLE)).tolist()),
+    loosest=0.02,
+)
+
 
 def drawn_views(n: int, params: DefaultParams, seed: int = 11) -> list[View]:
-    weights = load_weights()
+    weights = styled_weights(params)
     out: list[View] = []
     while len(out) < n:
         scene = draw_scene(seed=seed + len(out), shape=(96, 128), n_targets=3)
@@ -34,7 +44,8 @@ def drawn_views(n: int, params: DefaultParams, seed: int = 11) -> list[View]:
 def engine_soft(view: View, params: DefaultParams) -> np.ndarray:
     """What the engine gives before it decides whether there is a target at all."""
     field = heat_vote(view.window, view.vote.field, params)
-    soft = refine(view.window, view.regions, view.vote, field, load_weights().refine) if params.refine else field
+    weights = styled_weights(params).refine
+    soft = refine(view.window, view.regions, view.vote, field, weights) if params.refine else field
     return np.where(view.window.inside, soft, 0)
 
 
@@ -55,8 +66,9 @@ def largest_difference(views: list[View], params: DefaultParams) -> float:
         DefaultParams(n_scales=2, temperature=1.0),
         DefaultParams(n_scales=1, n_steps=0),
         DefaultParams(refine=False, rho=0.8, n_steps=20, beta=9.0, alpha=0.3),
+        STYLED,
     ],
-    ids=["default", "two scales", "one scale", "vote and heat"],
+    ids=["default", "two scales", "one scale", "vote and heat", "styled"],
 )
 def test_hard_limit_is_the_engine_on_drawn_windows(params):
     assert largest_difference(drawn_views(30, params), params) <= 1e-4
@@ -84,6 +96,34 @@ def test_border_is_the_engines(tightness):
         hard = finish(view.window, view.regions, view.vote, view.field, tightness, DefaultParams()).mask
         ours = (out.border[k, 0] >= 0).numpy()
         assert ours[hard].mean() > 0.99  # the engine keeps the component of the peak, which ours contains
+
+
+@pytest.mark.parametrize("tightness", [0.0, 0.3, 0.5, 0.8])
+@pytest.mark.parametrize("border_px", [-1.0, 1.0, 2.3])
+def test_a_style_moves_the_border_as_the_engine_does(border_px, tightness):
+    params = replace(STYLED, border_px=border_px)
+    views = [view for view in drawn_views(12, params) if view.found]
+    assert views
+    batch = batch_windows([v.window for v in views], params, regions=[v.regions for v in views])
+    out = label_windows(batch, tightness=tightness, params=params, rounded=True)
+    for k, view in enumerate(views):
+        hard = finish(view.window, view.regions, view.vote, view.field, tightness, params)
+        ours = (out.border[k, 0] >= 0).numpy()
+        ours[32, 32] = True  # the point itself always belongs
+        labels, _ = ndimage.label(ours, np.ones((3, 3)))
+        np.testing.assert_array_equal(labels == labels[32, 32], hard.mask)
+        np.testing.assert_allclose(out.soft[k, 0].numpy(), hard.soft, atol=1e-4)
+
+
+def test_the_module_keeps_its_style():
+    params = replace(STYLED, border_px=1.0)
+    views = drawn_views(3, params)
+    batch = batch_windows([v.window for v in views], params, regions=[v.regions for v in views])
+    module = DifferentiableEngine(params)
+    torch.testing.assert_close(module(batch).soft, label_windows(batch, params=params).soft)
+    assert module.state_dict()["style"].shape == (N_BORDER_STYLE,)
+    plain = label_windows(batch, weights=weights_as_tensors(load_weights(), batch.image)).soft
+    assert not torch.allclose(module(batch).soft, plain)
 
 
 def test_soft_mask_tends_to_the_hard_one():
