@@ -58,7 +58,7 @@ ALLOWED: dict[str, set[str]] = {
     | COMMON
     | {"safetensors", "pointlabel.differentiable", "pointlabel.losses", "pointlabel.detectors"}
     | {"pointlabel.evaluation", "pointlabel.io", "pointlabel.labeling", "pointlabel.methods"}
-    | {"pointlabel.batch.settings", "pointlabel.batch.work"},
+    | {"pointlabel.batch.settings", "pointlabel.batch.work", "pointlabel.baselines.edges"},
     "pointlabel.cli": {"click", "rich", "numpy", "pointlabel", "lazy:torch", "lazy:matplotlib"},
 }
 KERNELS = {"numpy", "numba"}

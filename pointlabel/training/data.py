@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -151,9 +151,9 @@ class BatchStream:
         """Batches of an epoch."""
         return -(-len(self.samples) // self.config.batch_size)
 
-    def epoch(self) -> Iterator[Batch]:
-        """Every sample once, in an order drawn anew."""
-        order = self._shuffled()
+    def epoch(self, chosen: Collection[int] | None = None) -> Iterator[Batch]:
+        """Every sample once, or every one of those chosen, in an order drawn anew."""
+        order = [index for index in self._shuffled() if chosen is None or index in chosen]
         for start in range(0, len(order), self.config.batch_size):
             yield self.cut(order[start : start + self.config.batch_size])
 

@@ -70,20 +70,29 @@ class Labeller:
 
         The folder goes first unless a `method` is named. The labels are written to ``labels/`` of the run.
         """
-        stored = self._stored_masks(data) if self.config.labels and method is None else None
+        stored = self._stored_masks(data.train.ids + data.valid.ids) if self.config.labels and method is None else None
+        total = len(data.train) + len(data.valid)
+        self._label(data.train, lambda index: self._made(data.train, index, stored, method), 0, total)
+        self._label(data.valid, lambda index: self._made(data.valid, index, stored, method), len(data.train), total)
+
+    def label_part(self, samples: SampleSet, label_of: Callable[[int], NDArray[Any]] | None = None) -> None:
+        """Label one part as `label_all` does, or with what `label_of` makes of each index: a mask or a soft label."""
+        stored = self._stored_masks(samples.ids) if self.config.labels and label_of is None else None
+        self._label(samples, label_of or (lambda index: self._made(samples, index, stored, None)), 0, len(samples))
+
+    def _label(self, samples: SampleSet, label_of: Callable[[int], NDArray[Any]], done: int, total: int) -> None:
+        for index in range(len(samples)):
+            label = label_of(index)
+            samples.set_label(index, label)
+            self._write(samples.ids[index], label)
+            self._on_image("labelling", done + index + 1, total)
+
+    def _made(self, samples: SampleSet, index: int, stored: dict[str, str] | None, method: str | None) -> NDArray[Any]:
         soft = self.config.label_kind == "soft"
-        total, done = len(data.train) + len(data.valid), 0
-        for samples in (data.train, data.valid):
-            for index in range(len(samples)):
-                if stored is not None:
-                    label = _read_label(stored[samples.ids[index]], soft)
-                else:
-                    found = self.annotate(samples, index, method=method)
-                    label = found.soft() if soft else found.mask()
-                samples.set_label(index, label)
-                self._write(samples.ids[index], label)
-                done += 1
-                self._on_image("labelling", done, total)
+        if stored is not None:
+            return _read_label(stored[samples.ids[index]], soft)
+        found = self.annotate(samples, index, method=method)
+        return found.soft() if soft else found.mask()
 
     def use_true_masks(self, data: Data) -> None:
         """Take the true masks of the training and validation images as labels."""
@@ -93,13 +102,12 @@ class Labeller:
             for index, mask in enumerate(samples.masks):
                 samples.set_label(index, mask)
 
-    def _stored_masks(self, data: Data) -> dict[str, str]:
+    def _stored_masks(self, ids: list[str]) -> dict[str, str]:
         """Path of the stored mask of each sample: ``DATASET/ID`` below the folder, or ``ID``."""
         folder = self.config.labels
         if not os.path.isdir(folder):
             raise InputError(f"{folder}: no such folder; labels names the folder of the masks to train on")
         paths = list_masks(folder)
-        ids = data.train.ids + data.valid.ids
         out = {name: paths.get(name) or paths.get(name.partition("/")[2]) for name in ids}
         missing = [name for name, path in out.items() if path is None]
         if missing:

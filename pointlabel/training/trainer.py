@@ -65,8 +65,8 @@ class Trainer:
         return self._train.n_batches
 
     def batches(self) -> Iterator[Batch]:
-        """Training batches of one epoch."""
-        for batch in self._train.epoch():
+        """Training batches of one epoch, of the strategy's pool."""
+        for batch in self._train.epoch(self.strategy.pool()):
             yield batch.to(self.device)
 
     def validation_batch(self) -> Batch:

@@ -43,6 +43,8 @@ STRATEGIES: dict[str, StrategyEntry] = {
         StrategyEntry("full", "true masks: the upper bound", "full:Full", needs_masks=True),
         StrategyEntry("point", "points as masks: the lower bound", "point:PointOnly"),
         StrategyEntry("offline", "masks that a method makes once, before training", "offline:Offline"),
+        StrategyEntry("lesps", "points that grow along with the predictions (label evolution)", "lesps:Lesps"),
+        StrategyEntry("pal", "easy samples first, harder ones as the detector finds them", "pal:Pal"),
     )
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -73,6 +73,10 @@ class Strategy:
 
     def on_epoch_start(self, trainer: Trainer) -> None:
         """Before the first batch of ``trainer.epoch``, counted from 1."""
+
+    def pool(self) -> Collection[int] | None:
+        """Indices of the training samples that the next epoch takes; None for all."""
+        return None
 
     def objective(self, batch: Batch, trainer: Trainer) -> Step:
         """Loss of a training batch: the mean of the samples' losses times `sample_weights`."""

@@ -1,0 +1,181 @@
+"""Label evolution: the update on hand-made cases, and the strategy on drawn scenes."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from pointlabel.errors import InputError
+from pointlabel.training import TrainConfig, train
+from pointlabel.training.evolution import Rule, evolve_label, mark_points
+from pointlabel.training.run import load_run
+from pointlabel.training.strategies.lesps import LespsOptions
+
+POINT = np.array([[20.0, 20.0]])
+
+
+def blob(shape=(41, 41), centre=(20, 20), radius=3.0, height=0.9):
+    """A disc of `height` on a faint background."""
+    row, column = np.mgrid[: shape[0], : shape[1]]
+    inside = np.hypot(row - centre[0], column - centre[1]) <= radius
+    return np.where(inside, height, 0.02).astype(np.float32)
+
+
+def evolve(prediction, label, points=POINT, times=1, **rule):
+    for _ in range(times):
+        label = evolve_label(prediction, label, points, Rule(**rule))
+    return label
+
+
+def test_a_point_grows_into_the_blob_around_it():
+    prediction = blob()
+    start = mark_points(POINT, prediction.shape)
+    once = evolve(prediction, start)
+    inside = prediction > 0.5
+    inside[20, 20] = False
+    np.testing.assert_allclose(once[inside], 0.45)
+    assert once[20, 20] == 1
+    assert np.count_nonzero(once[~inside]) == 1  # the point alone
+    twice = evolve(prediction, once)
+    np.testing.assert_allclose(twice[inside], 0.675)
+    assert ((twice > 0.5) == (prediction > 0.5)).all()
+    assert np.count_nonzero(start) == 1, "the input must stay as it is"
+
+
+def test_the_threshold_rises_with_the_area_and_stops_growth():
+    row, column = np.mgrid[:61, :61]
+    prediction = np.exp(-np.hypot(row - 30, column - 30) / 12).astype(np.float32)
+    points = np.array([[30.0, 30.0]])
+    label = mark_points(points, prediction.shape)
+    share = 0.02
+    sizes = []
+    for _ in range(12):
+        label = evolve(prediction, label, points, area_share=share)
+        sizes.append(np.count_nonzero(label > 0))
+    # T reaches the peak where the area is area_share H W / growth.
+    assert np.count_nonzero(label > 0.5) <= share * prediction.size / 0.5
+    assert sizes[-1] == sizes[0] == np.count_nonzero(prediction > (0.5 + 0.25 / (share * 3721)))
+    wide = evolve(prediction, mark_points(points, prediction.shape), points, times=12, area_share=1.0)
+    assert np.count_nonzero(wide > 0.5) > np.count_nonzero(label > 0.5)
+
+
+def test_a_label_never_leaves_the_reach():
+    prediction = np.full((41, 41), 0.9, np.float32)
+    label = evolve(prediction, mark_points(POINT, prediction.shape), times=9, reach_px=5, area_share=1.0)
+    square = np.zeros_like(label, bool)
+    square[15:26, 15:26] = True
+    assert (label[square] > 0.85).all()
+    assert (label[~square] == 0).all()
+
+
+def test_groups_that_do_not_meet_the_label_are_left_out():
+    prediction = np.maximum(blob(), blob(centre=(20, 30), radius=2))
+    label = evolve(prediction, mark_points(POINT, prediction.shape))
+    assert (label[:, 27:] == 0).all()
+    assert label[20, 22] == pytest.approx(0.45)
+    far = evolve(blob(centre=(20, 24)), mark_points(POINT, (41, 41)), anchor_px=0)
+    assert np.count_nonzero(far) == 1
+    near = evolve(blob(centre=(20, 24)), mark_points(POINT, (41, 41)), anchor_px=1)
+    assert np.count_nonzero(near) > 20
+
+
+def test_an_empty_prediction_changes_nothing():
+    label = evolve(blob(), mark_points(POINT, (41, 41)), times=2)
+    np.testing.assert_array_equal(evolve(np.zeros_like(label), label), label)
+
+
+def test_decay_shrinks_what_the_prediction_no_longer_holds():
+    label = evolve(blob(), mark_points(POINT, (41, 41)), times=4, area_share=0.1)
+    small = blob(radius=1)
+    after = evolve(small, label, decay=0.5, area_share=0.1)
+    ring = (blob() > 0.5) & (small < 0.5)
+    np.testing.assert_allclose(after[ring], label[ring] / 2)
+    assert after[20, 21] > label[20, 21] / 2
+    gone = evolve(np.zeros_like(label), label, times=12, decay=0.5)
+    assert np.argwhere(gone).tolist() == [[20, 20]]
+
+
+def test_a_vanished_label_is_restored_to_the_point():
+    empty = np.zeros((41, 41), np.float32)
+    np.testing.assert_array_equal(evolve(empty, empty), mark_points(POINT, (41, 41)))
+
+
+def test_labels_beside_each_other_grow_each_into_its_own_blob():
+    points = np.array([[20.0, 12.0], [20.0, 28.0], [0.0, 40.0]])
+    prediction = np.maximum(blob(centre=(20, 12), height=0.9), blob(centre=(20, 28), height=0.6))
+    label = evolve(prediction, mark_points(points, (41, 41)), points, times=3)
+    assert ((label > 0.5) == ((prediction > 0.5) | (mark_points(points, (41, 41)) > 0)))[:, :25].all()
+    np.testing.assert_array_equal(label, evolve(prediction, mark_points(points, (41, 41)), points[::-1], times=3))
+    turned = evolve(prediction.T, mark_points(points[:, ::-1], (41, 41)), points[:, ::-1], times=3)
+    np.testing.assert_array_equal(turned, label.T)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"reach_px": 0}, "reach_px must be at least 1, got 0"),
+        ({"base": 1.0}, r"base must lie in \[0, 1\), got 1.0"),
+        ({"growth": -0.1}, "growth must be at least 0, got -0.1"),
+        ({"area_share": 0.0}, r"area_share must lie in \(0, 1\], got 0.0"),
+        ({"decay": 0.0}, r"decay must lie in \(0, 1\], got 0.0"),
+    ],
+)
+def test_rules_out_of_range_are_refused(change, message):
+    with pytest.raises(InputError, match=message):
+        Rule(**change)
+
+
+def test_a_prediction_of_another_size_is_refused():
+    with pytest.raises(InputError, match=r"prediction must have the shape of the label, \(41, 41\), got \(4, 4\)"):
+        evolve(np.zeros((4, 4), np.float32), np.zeros((41, 41), np.float32))
+
+
+def config(**changes):
+    values = {"strategy": "lesps", "epochs": 6, "crop": 32, "batch_size": 4, "outer_start": 0.3, "outer_every": 0.2}
+    return TrainConfig(**{**values, **changes})
+
+
+def lines(folder):
+    out = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in line.items() if not key.endswith("seconds")} for line in out]
+
+
+def test_labels_start_as_points_and_grow_in_a_run(tmp_path, draw_dataset):
+    folder = draw_dataset(n_images=6)
+    result = train(config(lr=0.01), [folder], tmp_path / "run")
+    updates = [line for line in lines(tmp_path / "run") if "label_px" in line]
+    assert [line["epoch"] for line in updates] == [2, 3, 4, 5]
+    assert updates[-1]["label_px"] > 1
+    assert result.best_epoch >= 1
+    assert load_run(tmp_path / "run").config.options == {}
+
+
+def test_a_resumed_run_ends_with_the_same_bytes(tmp_path, draw_dataset):
+    folder = draw_dataset(n_images=6)
+    train(config(), [folder], tmp_path / "whole")
+    for _ in range(2):
+        stop_after(tmp_path / "parts", folder, config(), epoch=3)
+    train(config(), [folder], tmp_path / "parts", mode="resume")
+    assert lines(tmp_path / "whole") == lines(tmp_path / "parts")
+    best = [(tmp_path / name / "best.safetensors").read_bytes() for name in ("whole", "parts")]
+    assert best[0] == best[1]
+
+
+def stop_after(run, folder, settings, epoch):
+    """Train until the end of an epoch, as Ctrl-C would leave it."""
+
+    def report(event):
+        if getattr(event, "metrics", None) and event.epoch == epoch:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match=r"^$"):
+        train(settings, [folder], run, mode="overwrite", report=report)
+
+
+def test_options_are_the_published_ones():
+    options = LespsOptions()
+    assert options.rule() == Rule(reach_px=16, base=0.5, growth=0.5, area_share=0.0015, anchor_px=-1, decay=1.0)
+    with pytest.raises(InputError, match="strategy lesps has no parameter bse; did you mean base"):
+        train(config(options={"bse": 0.4}), ["nowhere"], "nowhere")
