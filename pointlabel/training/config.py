@@ -112,7 +112,8 @@ class TrainConfig:
             object.__setattr__(self, item.name, _checked(item.name, getattr(self, item.name), item))
         get_detector(self.model)
         get_loss(self.loss)
-        get_strategy(self.strategy)
+        if get_strategy(self.strategy).has_own_labels and self.labels:
+            raise InputError(f"strategy {self.strategy} has labels of its own; leave labels out")
         if self.lr == 0:
             raise InputError("lr must be positive, got 0")
         if self.device not in ("auto", "cpu", "cuda") and not self.device.removeprefix("cuda:").isdigit():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any
 
 from ..errors import MissingExtraError
@@ -26,16 +27,14 @@ class Curves:
         self._writer.close()
 
 
-def open_curves(folder: str, epoch: int) -> Curves:
-    """Open curves in `folder`; what an earlier, killed run wrote after `epoch` is left out.
+def check_curves() -> None:
+    """Raise `MissingExtraError` where tensorboard is not installed."""
+    if find_spec("tensorboard") is None:
+        raise MissingExtraError("--tensorboard needs tensorboard: pip install 'pointlabel[tensorboard]'")
 
-    Raises
-    ------
-    MissingExtraError
-        Where tensorboard is not installed.
-    """
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise MissingExtraError("--tensorboard needs tensorboard: pip install 'pointlabel[tensorboard]'") from error
+
+def open_curves(folder: str, epoch: int) -> Curves:
+    """Open curves in `folder`; what an earlier, killed run wrote after `epoch` is left out."""
+    from torch.utils.tensorboard import SummaryWriter
+
     return Curves(SummaryWriter(folder, purge_step=epoch + 1))

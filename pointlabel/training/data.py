@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -81,23 +82,38 @@ class SampleSet:
         self.labels[index] = label.astype(np.float16)
 
     def labels_state(self) -> dict[str, torch.Tensor]:
-        """The labels as tensors, pixels that are not 0 only: a share of a percent of all."""
-        pixels = [np.flatnonzero(label) for label in self.labels]
-        values = [label.ravel()[where] for label, where in zip(self.labels, pixels, strict=True)]
-        return {
-            "count": torch.tensor([len(where) for where in pixels], dtype=torch.int64),
-            "pixel": torch.from_numpy(np.concatenate([np.zeros(0, np.int64), *pixels])),
-            "value": torch.from_numpy(np.concatenate([np.zeros(0, np.float16), *values])),
-        }
+        """The labels as `pack_maps` gives them."""
+        return pack_maps(self.labels)
 
     def load_labels(self, state: dict[str, torch.Tensor]) -> None:
         """Take labels back from `labels_state`."""
-        stops = np.cumsum(state["count"].numpy())
-        pixel, value = state["pixel"].numpy(), state["value"].numpy()
-        for index, (stop, count) in enumerate(zip(stops, state["count"].tolist(), strict=True)):
-            label = np.zeros(self.images[index].shape, np.float16)
-            label.ravel()[pixel[stop - count : stop]] = value[stop - count : stop]
-            self.labels[index] = label
+        self.labels = unpack_maps(state, [image.shape for image in self.images])
+
+
+def pack_maps(maps: Sequence[NDArray]) -> dict[str, torch.Tensor]:
+    """Maps (H, W) of labels as tensors for a checkpoint: half precision, and only the pixels that are not 0.
+
+    Targets are a share of a percent of all pixels.
+    """
+    pixels = [np.flatnonzero(label) for label in maps]
+    values = [label.ravel()[where].astype(np.float16) for label, where in zip(maps, pixels, strict=True)]
+    return {
+        "count": torch.tensor([len(where) for where in pixels], dtype=torch.int64),
+        "pixel": torch.from_numpy(np.concatenate([np.zeros(0, np.int64), *pixels])),
+        "value": torch.from_numpy(np.concatenate([np.zeros(0, np.float16), *values])),
+    }
+
+
+def unpack_maps(state: dict[str, torch.Tensor], shapes: Sequence[tuple[int, ...]]) -> list[NDArray[np.float16]]:
+    """Maps of the given shapes out of `pack_maps`; raises `ValueError` where there are others."""
+    stops = np.cumsum(state["count"].numpy())
+    pixel, value = state["pixel"].numpy(), state["value"].numpy()
+    maps = []
+    for shape, stop, count in zip(shapes, stops, state["count"].tolist(), strict=True):
+        label = np.zeros(shape, np.float16)
+        label.ravel()[pixel[stop - count : stop]] = value[stop - count : stop]
+        maps.append(label)
+    return maps
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,11 +271,34 @@ def read_data(
     for name, samples in (("training", train), ("validation", valid)):
         if samples.n_points == 0:
             raise InputError(f"{', '.join(source.train.folder for source in sources)}: the {name} part has no target")
+    notes += _same_images(train, valid, test)
     mean, deviation = _moments([unit_levels(image) for image in train.images])
     scaling = Scaling(mean, deviation) if config.normalise == "dataset" else Scaling(None, None)
     for part in (train, valid, *([test] if test else [])):
         part.inputs = [scaling.apply(image) for image in part.images]
     return Data([source.name for source in sources], train, valid, test, scaling, notes)
+
+
+def _same_images(train: SampleSet, valid: SampleSet, test: SampleSet | None) -> list[Note]:
+    """A note where an image of one part is, pixel for pixel, one of another part, whatever their ids."""
+
+    def digests(samples: SampleSet) -> dict[bytes, str]:
+        return {
+            hashlib.blake2b(repr(image.shape).encode() + image.tobytes(), digest_size=16).digest(): name
+            for name, image in zip(samples.ids, samples.images, strict=True)
+        }
+
+    seen, notes = {"training": digests(train), "validation": digests(valid)}, []
+    for ours, theirs in (("validation", "training"), ("test", "training"), ("test", "validation")):
+        if ours == "test" and test is None:
+            continue
+        mine = digests(test) if ours == "test" and test is not None else seen[ours]
+        both = [(mine[key], seen[theirs][key]) for key in mine if key in seen[theirs]]
+        if both:
+            more = f" and {len(both) - 1} more" if len(both) > 1 else ""
+            first, second = both[0]
+            notes.append(Note("same_image", f"{first} of the {ours} part is the {theirs} image {second}{more}"))
+    return notes
 
 
 def unit_levels(image: NDArray) -> NDArray[np.float32]:

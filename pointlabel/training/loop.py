@@ -19,7 +19,7 @@ from ..io.masks.png import encode_grey
 from . import run as files
 from .checkpoint import read_checkpoint, write_checkpoint
 from .config import TrainConfig
-from .curves import open_curves
+from .curves import check_curves, open_curves
 from .data import read_data
 from .evaluate import draw_picture, score_labels, score_masks, scored_test_set
 from .events import EpochDone, Report, StepDone, TrainingStarted, Working
@@ -27,7 +27,7 @@ from .labels import Labeller
 from .splits import open_sources, split_hash
 from .strategies import get_strategy
 from .strategies.base import build_options
-from .trainer import Trainer, is_out_of_memory
+from .trainer import Trainer, is_out_of_memory, pick_device
 
 #: Images in a picture of predictions.
 N_PICTURED = 4
@@ -87,6 +87,9 @@ def train(
     folder = os.fspath(out)
     entry = get_strategy(config.strategy)
     options = build_options(config.strategy, entry.strategy_class.options_class, config.options)
+    pick_device(config.device)  # what cannot work fails here, before anything is read or written
+    if config.tensorboard:
+        check_curves()
     labeller = Labeller(config, folder, lambda what, done, total: say(Working(what, done, total)))
     if not datasets:
         raise InputError("datasets must name at least one folder, got none")
@@ -115,7 +118,11 @@ def train(
         if resumed:
             progress = _go_on(trainer, folder)
         else:
-            strategy.prepare(data, labeller)
+            try:
+                strategy.prepare(data, labeller)
+            except PointLabelError:
+                files.remove_run(folder)  # nothing is trained yet, and the settings have to change
+                raise
             _write_last(trainer, progress)
         try:
             _run_epochs(trainer, progress, say)

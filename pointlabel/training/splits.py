@@ -141,6 +141,8 @@ def plan_split(folder: str, ids: Sequence[str], config: TrainConfig) -> Split:
         drawn = draw_split(ids, parse_ratio(":".join(str(n) for n in PAPER_RATIO)), config.seed)
         notes.append(f"{folder}: no lists in {SPLIT_FOLDER}/, 6:2:2 is drawn by seed {config.seed}")
         return Split(drawn["train"], drawn["val"], drawn["test"], tuple(notes))
+    if config.protocol == "paper":
+        notes.append(f"{folder}: the protocol paper takes the lists of {SPLIT_FOLDER}/ in place of a draw of 6:2:2")
     train, val, test = given["train"], given["val"], given["test"]
     if train is None:
         train = tuple(ids)

@@ -23,12 +23,14 @@ class StrategyEntry:
     summary : one line for listings.
     path : ``module:class`` under ``pointlabel.training.strategies``, a subclass of `Strategy`.
     needs_masks : whether it reads the true masks of the training images.
+    has_own_labels : whether a folder of labels is of no use to it.
     """
 
     name: str
     summary: str
     path: str
     needs_masks: bool = False
+    has_own_labels: bool = False
 
     @property
     def strategy_class(self) -> type[Strategy]:
@@ -40,9 +42,10 @@ class StrategyEntry:
 STRATEGIES: dict[str, StrategyEntry] = {
     entry.name: entry
     for entry in (
-        StrategyEntry("full", "true masks: the upper bound", "full:Full", needs_masks=True),
-        StrategyEntry("point", "points as masks: the lower bound", "point:PointOnly"),
+        StrategyEntry("full", "true masks: the upper bound", "full:Full", needs_masks=True, has_own_labels=True),
+        StrategyEntry("point", "points as masks: the lower bound", "point:PointOnly", has_own_labels=True),
         StrategyEntry("offline", "masks that a method makes once, before training", "offline:Offline"),
+        StrategyEntry("bilevel", "weights and theta learned on held-out points, labels follow", "bilevel:Bilevel"),
         StrategyEntry("lesps", "points that grow along with the predictions (label evolution)", "lesps:Lesps"),
         StrategyEntry("pal", "easy samples first, harder ones as the detector finds them", "pal:Pal"),
     )
