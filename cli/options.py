@@ -89,7 +89,7 @@ def config_option(command: Callable) -> Callable:
         is_eager=True,
         expose_value=False,
         callback=_read_config,
-        help="Options from a file: a table [annotate] (or none), and [params] for the method. The command line wins.",
+        help="Options from a file: a table named as the command (or none), and [params]. The command line wins.",
     )(command)
 
 
