@@ -29,11 +29,11 @@ demo: | $(filter .venv/%,$(PYTHON))  ## draw a small data set, annotate it, scor
 	@$(PYTHON) benchmarks/demo.py demo-out
 
 test: | $(filter .venv/%,$(PYTHON))  ## the test suite
-	$(call need,dev$(comma)train$(comma)sam)
+	$(call need,dev$(comma)train$(comma)sam$(comma)onnx)
 	$(PYTHON) -m pytest
 
 lint: | $(filter .venv/%,$(PYTHON))  ## ruff and mypy
-	$(call need,dev$(comma)train$(comma)sam)
+	$(call need,dev$(comma)train$(comma)sam$(comma)onnx)
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m mypy pointlabel cli tests benchmarks

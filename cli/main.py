@@ -13,6 +13,7 @@ from .annotate import annotate
 from .bench import bench
 from .calibrate import calibrate
 from .evaluate import evaluate
+from .export import export
 from .points import points
 from .predict import predict
 from .split import split
@@ -60,6 +61,7 @@ main.add_command(annotate)
 main.add_command(bench)
 main.add_command(calibrate)
 main.add_command(evaluate)
+main.add_command(export)
 main.add_command(points)
 main.add_command(predict)
 main.add_command(split)
