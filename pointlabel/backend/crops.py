@@ -14,8 +14,6 @@ HEAT_MARGIN = 4  # heat spreads in the votes' box and so many pixels around it
 #: Pixels that the crop holds around the box of the heat: the perceptron looks at pixels up to 2 px outside, reads 2 px
 #: around each, and the ring that brightness is measured by lies up to 3 px outside.
 INPUT_MARGIN = 4
-#: Sides of crops; few, so that a batch falls into few groups.
-SIDES = (23, 27, 33, 41, 51, SIDE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,7 @@ class Crops:
         return rows[:, :, None] & columns[:, None]
 
 
-def crop_windows(boxes: Tensor, wide: Tensor, extra_px: int, most: int) -> Iterator[Crops]:
+def crop_windows(boxes: Tensor, wide: Tensor, extra_px: int, sides: tuple[int, ...], most: int) -> Iterator[Crops]:
     """Group windows by the crops they need.
 
     Parameters
@@ -59,6 +57,7 @@ def crop_windows(boxes: Tensor, wide: Tensor, extra_px: int, most: int) -> Itera
     boxes : (B, 4) int64, from `voting.boxes_of`.
     wide : (B,) bool, windows that are needed whole.
     extra_px : pixels to add around each crop.
+    sides : of crops, rising, the last one a whole window's; few, so that a batch falls into few groups.
     most : pixels of all crops of a group together, at most (one crop at least).
 
     The boxes come to the host once, because the groups' sizes decide which work is started.
@@ -68,9 +67,9 @@ def crop_windows(boxes: Tensor, wide: Tensor, extra_px: int, most: int) -> Itera
     margin = INPUT_MARGIN + extra_px
     first, last = (low - margin).clamp(min=0), (high + margin).clamp(max=SIDE)
     needed = torch.where(wide, SIDE, (last - first).amax(1))
-    kinds = torch.bucketize(needed, torch.tensor(SIDES, device=boxes.device))
+    kinds = torch.bucketize(needed, torch.tensor(sides, device=boxes.device))
     on_host = kinds.cpu()
-    for kind, side in enumerate(SIDES):
+    for kind, side in enumerate(sides):
         chosen = (on_host == kind).nonzero()[:, 0]
         for index in chosen.split(max(most // side**2, 1)):
             if not len(index):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import pytest
@@ -107,7 +108,7 @@ class Waits(TorchDispatchMode):
         super().__init__()
         self.n = 0
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.n += func.overloadpacket.__name__ in ("_local_scalar_dense", "nonzero", "equal", "item")
         return func(*args, **(kwargs or {}))
 
