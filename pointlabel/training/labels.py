@@ -44,7 +44,13 @@ class Labeller:
         self._params = {config.label_method: build_params(config.label_method, config.label_params)}
 
     def annotate(
-        self, samples: SampleSet, index: int, *, image: NDArray | None = None, method: str | None = None
+        self,
+        samples: SampleSet,
+        index: int,
+        *,
+        image: NDArray | None = None,
+        method: str | None = None,
+        params: Any = None,
     ) -> ImageLabels:
         """Label one sample from its points.
 
@@ -53,6 +59,7 @@ class Labeller:
         samples, index : which one.
         image : (H, W) to label in place of the sample's own, such as a detector's prediction.
         method : in place of the config's, with its default parameters.
+        params : of the method, in place of the config's or the defaults.
         """
         name = method or self.config.label_method
         chosen = get_method(name)
@@ -60,10 +67,15 @@ class Labeller:
             samples.images[index] if image is None else image,
             samples.points[index],
             method=name,
-            params=self._params.setdefault(name, chosen.params()),
+            params=self.params(name) if params is None else params,
             tightness=self.config.tightness if chosen.has_tightness else 0.5,
             rng=image_generator(self.config.seed, samples.ids[index].partition("/")[2]),
         )
+
+    def params(self, method: str | None = None) -> Any:
+        """Parameters of the config's label method, or the defaults of another."""
+        name = method or self.config.label_method
+        return self._params.setdefault(name, get_method(name).params())
 
     def label_all(self, data: Data, *, method: str | None = None) -> None:
         """Label the training and validation images by a method, or from the config's folder of masks.

@@ -21,8 +21,13 @@ MODES = ("new", "resume", "overwrite")
 RUN, METRICS, RESULTS = "run.json", "metrics.jsonl", "results.json"
 LAST, BEST = "last.safetensors", "best.safetensors"
 PICTURES, CURVES = "pictures", "tensorboard"
+#: Weights of the training images, and their picture: strategies that learn weights leave them.
+WEIGHTS, WEIGHTS_PICTURE = "weights.csv", "weights.svg"
 #: All that a run writes: what ``overwrite`` removes, and nothing else.
-WRITTEN = (RUN, METRICS, RESULTS, LAST, "last.json", BEST, "best.json", LABELS, PICTURES, CURVES)
+WRITTEN = (
+    *(RUN, METRICS, RESULTS, LAST, "last.json", BEST, "best.json", LABELS, PICTURES, CURVES),
+    *(WEIGHTS, WEIGHTS_PICTURE),
+)
 
 
 @dataclass(frozen=True, slots=True)

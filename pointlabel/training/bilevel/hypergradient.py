@@ -1,0 +1,104 @@
+"""How the validation loss depends on the samples' weights: a published proxy, and one inner step differentiated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from .dynamics import standardise
+
+METHODS = ("proxy", "one-step")
+
+#: Scale of the proxy's objective.
+PROXY_SCALE = 0.25
+
+Gradients = Callable[[Tensor, Sequence[Tensor]], Sequence[Tensor | None]]
+
+
+def residual_agreement(residual: Tensor, reference: Tensor) -> Tensor:
+    """Agreement of each sample's residual with the mean residual of the validation batch, (B,).
+
+    s_i = mean over the pixels of R_i mean_j(R_j). A positive s_i says that a step on sample i lowers the validation
+    loss: for a detector whose parameters are one bias a pixel, s_i is the product of both gradients.
+
+    Parameters
+    ----------
+    residual : (B, 1, S, S), prediction less label of the training batch.
+    reference : (1, 1, S, S), mean residual of the validation batch.
+    """
+    return (residual * reference).flatten(1).mean(1)
+
+
+def proxy_objective(weights: Tensor, agreement: Tensor) -> Tensor:
+    """The published objective of the meta-classifier, -0.25 mean(w_s s) with s standardised over the batch."""
+    return -PROXY_SCALE * (weights * standardise(agreement.detach())).mean()
+
+
+def one_step_derivatives(
+    losses: Tensor,
+    weights: Tensor,
+    parameters: Mapping[str, Tensor],
+    validation_loss: Callable[[dict[str, Tensor]], Tensor],
+    lr: float,
+    *,
+    average: Gradients | None = None,
+) -> Tensor:
+    """Derivative of the validation loss after one inner step by each sample's weight, exact.
+
+    With w' = w - lr G, G = grad_w mean_i(w_s,i L_i(w)), the chain rule gives
+
+        d L_val(w') / d w_s,i = -lr <d G / d w_s,i, grad L_val(w')>
+
+    and both factors come from reverse passes: G with its graph, the gradient at w', then the product through the graph.
+
+    Parameters
+    ----------
+    losses : (B,), of the training batch, with their graph; it is kept.
+    weights : (B,), values only.
+    parameters : of the detector by name, the leaves of that graph.
+    validation_loss : from parameters by name to the validation loss, (), such as `functional_loss` makes.
+    lr : length of the inner step.
+    average : takes a scalar and parameters and gives its gradients; the place where several processes meet. Serves the
+        gradient at w'.
+
+    Returns
+    -------
+    (B,), detached. The gradient of ``(weights * this).sum()`` is that by what the weights are made of.
+    """
+    names, leaves = list(parameters), list(parameters.values())
+    free = weights.detach().clone().requires_grad_()
+    gradients = torch.autograd.grad((free * losses).mean(), leaves, create_graph=True, allow_unused=True)
+    stepped = {
+        name: (leaf if gradient is None else leaf - lr * gradient).detach().requires_grad_()
+        for name, leaf, gradient in zip(names, leaves, gradients, strict=True)
+    }
+    take = average or (lambda objective, over: torch.autograd.grad(objective, list(over), allow_unused=True))
+    after = take(validation_loss(stepped), list(stepped.values()))
+    product = torch.zeros((), dtype=losses.dtype, device=losses.device)
+    for inner, outer in zip(gradients, after, strict=True):
+        if inner is not None and outer is not None:
+            product = product + (inner * outer.detach()).sum()
+    return -lr * torch.autograd.grad(product, free)[0]
+
+
+def functional_loss(
+    net: nn.Module, image: Tensor, loss: Callable[[list[Tensor]], Tensor]
+) -> Callable[[dict[str, Tensor]], Tensor]:
+    """Make the loss of a detector on `image` a function of its parameters.
+
+    Parameters
+    ----------
+    net : stays as it is; its buffers (the statistics of batch normalisation) are copied for each call.
+    image : (B, 1, S, S).
+    loss : from the logits, the map used in evaluation first, to a scalar.
+    """
+
+    def at(parameters: dict[str, Tensor]) -> Tensor:
+        buffers = {name: buffer.clone() for name, buffer in net.named_buffers()}
+        out = functional_call(net, {**parameters, **buffers}, (image,))
+        return loss([each.float() for each in (out if isinstance(out, list) else [out])])
+
+    return at
