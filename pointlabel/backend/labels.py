@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
@@ -53,16 +54,18 @@ class Plan:
     windows : windows whose candidates are grown at a time.
     pixels : pixels of the crops that are worked on at a time: what fits a processor's cache, or fills a GPU.
     sides : of crops in pixels: many waste little on a CPU, few start fewer kernels on a GPU.
+    threads : that drive the device: with two, one cuts out masks while the other waits for a GPU.
     """
 
     windows: int
     pixels: int
     sides: tuple[int, ...]
+    threads: int = 1
 
 
 PLANS = {
     "cpu": Plan(64, 32 * 33**2, (23, 27, 33, 41, 51, SIDE)),
-    "cuda": Plan(1024, 1024 * 45**2, (29, 41, SIDE)),
+    "cuda": Plan(2048, 2048 * 41**2, (29, 41, SIDE), threads=2),
 }
 
 
@@ -201,15 +204,20 @@ def _look(
     grow: Grow,
 ) -> list[Look]:
     plan = PLANS[device.type]
-    out: list[Look] = []
     size = max(plan.windows // stride, 1)  # larger windows see more of the image
-    for first in range(0, len(targets), size):
+
+    def look_from(first: int) -> list[Look]:
         part = slice(first, first + size)
         spots = [(target.image, peak) for target, peak in zip(targets[part], peaks[part], strict=True)]
         tightness = np.array([target.tightness for target in targets[part]])
-        with torch.inference_mode():
-            out += _look_at(spots, tightness, stride, plan, params, weights, device, grow)
-    return out
+        with torch.inference_mode():  # holds for one thread
+            return _look_at(spots, tightness, stride, plan, params, weights, device, grow)
+
+    starts = range(0, len(targets), size)
+    if plan.threads == 1 or len(starts) == 1:
+        return [look for first in starts for look in look_from(first)]
+    with ThreadPoolExecutor(plan.threads) as threads:
+        return [look for part in threads.map(look_from, starts) for look in part]
 
 
 def _look_at(

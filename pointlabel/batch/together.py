@@ -13,7 +13,7 @@ from ..labeling import annotate_images
 from .work import Job, OpenJob, Outcome, RunContext, close_job, label_job, open_job, tightness_of
 
 #: Targets that are labelled together, by the kind of device: a few full batches of windows ...
-TARGETS = {"cpu": 256, "cuda": 4096}
+TARGETS = {"cpu": 256, "cuda": 8192}
 #: ... and the pixels of their images, which are held in memory.
 PIXELS = 1 << 26
 _READ_AHEAD = 4  # images for each thread

@@ -13,7 +13,7 @@ from pointlabel import InputError, annotate, annotate_images
 from pointlabel.backend import devices
 from pointlabel.backend.device_candidates import device_candidates
 from pointlabel.backend.heat import spread_heat
-from pointlabel.backend.labels import label_requests
+from pointlabel.backend.labels import PLANS, Plan, label_requests
 from pointlabel.backend.softening import box_entropy, dilate
 from pointlabel.differentiable.conductance import local_entropy, soft_conductance
 from pointlabel.differentiable.diffusion import diffuse
@@ -167,6 +167,17 @@ def test_many_images_at_once_are_those_images_one_by_one():
         for one, other in zip(found.targets, alone.targets, strict=True):
             assert_same(one, other)
     assert annotate_images([], []) == []
+
+
+@pytest.mark.parametrize("plan", [Plan(4, 33**2, (65,)), Plan(2, 10**6, (29, 41, 65), threads=2)])
+def test_the_plan_does_not_change_the_masks(monkeypatch, plan):
+    scenes = [draw_scene(seed=seed, shape=(96, 128), n_targets=3) for seed in range(3)]
+    images, points = [scene.image for scene in scenes], [scene.points for scene in scenes]
+    usual = annotate_images(images, points)
+    monkeypatch.setitem(PLANS, "cpu", plan)
+    for one, other in zip(annotate_images(images, points), usual, strict=True):
+        for ours, theirs in zip(one.targets, other.targets, strict=True):
+            assert_same(ours, theirs)
 
 
 def test_candidates_of_the_device_give_the_same_labels():
