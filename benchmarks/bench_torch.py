@@ -151,34 +151,11 @@ def bench_default(requests: list[LabelRequest], device: torch.device, repeat: in
 
 
 #: Operations that start no kernel.
-VIEWS = frozenset(
-    [
-        "view",
-        "slice",
-        "select",
-        "unsqueeze",
-        "squeeze",
-        "expand",
-        "transpose",
-        "permute",
-        "detach",
-        "as_strided",
-        "unbind",
-        "split",
-        "alias",
-        "unfold",
-        "t",
-        "narrow",
-        "_unsafe_view",
-        "empty",
-        "empty_strided",
-        "new_empty",
-        "empty_like",
-        "_reshape_alias",
-        "lift_fresh",
-        "is_same_size",
-    ]
-)
+VIEWS = {
+    "view", "slice", "select", "unsqueeze", "squeeze", "expand", "transpose", "permute", "detach", "as_strided", "t",
+    "unbind", "split", "alias", "unfold", "narrow", "_unsafe_view", "empty", "empty_strided", "new_empty", "empty_like",
+    "_reshape_alias", "lift_fresh", "is_same_size",
+}  # fmt: skip
 
 
 class Traffic(TorchDispatchMode):
