@@ -16,6 +16,7 @@ from .evaluate import evaluate
 from .export import export
 from .points import points
 from .predict import predict
+from .runs import runs
 from .split import split
 from .train import train
 from .weights import weights
@@ -64,6 +65,7 @@ main.add_command(evaluate)
 main.add_command(export)
 main.add_command(points)
 main.add_command(predict)
+main.add_command(runs)
 main.add_command(split)
 main.add_command(train)
 main.add_command(weights)

@@ -88,6 +88,21 @@ def histogram(values: NDArray[np.float64], axis: Axis, title: str, note: str = "
     return _figure(shown, title, note)
 
 
+def curve(
+    x: NDArray[np.float64], y: NDArray[np.float64], axis: Axis, title: str, note: str = "", mark: float | None = None
+) -> str:
+    """A line through values y in [0, 1] along an axis; `mark` is drawn as a broken line."""
+    places = [
+        f"{_x(float(at)):.1f},{_y(float(value)):.1f}" for at, value in zip(axis.place(x), np.clip(y, 0, 1), strict=True)
+    ]
+    shown = _frame(axis, ((0.0, "0"), (0.5, ".5"), (1.0, "1")))
+    shown.append(f'<polyline class="trend" points="{" ".join(places)}"/>')
+    if mark is not None:
+        at = _x(float(axis.place(mark)))
+        shown.append(f'<line class="mark" x1="{at:.1f}" x2="{at:.1f}" y1="{_TOP}" y2="{_y(0)}"/>')
+    return _figure(shown, title, note)
+
+
 def _x(share: float) -> float:
     return _LEFT + share * (_WIDTH - _LEFT - _RIGHT)
 

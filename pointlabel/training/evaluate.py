@@ -84,19 +84,29 @@ def score_masks(
     }
 
 
+def bring(levels: NDArray, size: int = PAPER_SIZE_PX) -> NDArray[np.float32]:
+    """Grey levels (H, W) at `size` x `size`, bilinearly."""
+    return _interpolated(levels, size, "bilinear")
+
+
+def bring_mask(mask: NDArray[np.bool_], size: int = PAPER_SIZE_PX) -> NDArray[np.bool_]:
+    """A mask (H, W) at `size` x `size`, by the nearest pixel."""
+    return _interpolated(mask, size, "nearest-exact") > 0.5
+
+
+def _interpolated(pixels: NDArray, size: int, mode: str) -> NDArray[np.float32]:
+    tensor = torch.from_numpy(np.ascontiguousarray(pixels, dtype=np.float32))[None, None]
+    return F.interpolate(tensor, size=(size, size), mode=mode)[0, 0].numpy()
+
+
 def resized(samples: SampleSet, size: int = PAPER_SIZE_PX) -> SampleSet:
     """The set with inputs and true masks brought to `size` x `size`, as the protocol "paper" scores.
 
     Inputs are resampled bilinearly, masks by the nearest pixel.
     """
     assert samples.masks is not None
-
-    def bring(pixels: NDArray, mode: str) -> NDArray[np.float32]:
-        tensor = torch.from_numpy(np.ascontiguousarray(pixels, dtype=np.float32))[None, None]
-        return F.interpolate(tensor, size=(size, size), mode=mode)[0, 0].numpy()
-
-    inputs = [bring(image, "bilinear") for image in samples.inputs]
-    masks = [bring(mask, "nearest-exact") > 0.5 for mask in samples.masks]
+    inputs = [bring(image, size) for image in samples.inputs]
+    masks = [bring_mask(mask, size) for mask in samples.masks]
     # The images stay as they are: their size tells `score_masks` to leave the local contrast out.
     return SampleSet(samples.ids, samples.parts, samples.images, inputs, samples.points, masks, samples.labels)
 

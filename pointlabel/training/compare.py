@@ -1,0 +1,262 @@
+"""Runs side by side: their scores on the same test images, how sure the differences are, and their predictions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..evaluation.bootstrap import Interval, paired_bootstrap
+from ..evaluation.metrics import Totals, score_image
+from ..io.datasets import POINT_FOLDERS, Entry, open_dataset, read_sample
+from . import run as files
+from .evaluate import bring, bring_mask, predict_maps
+from .trainer import pick_device
+
+#: Metrics of the table, in the order of its columns.
+METRICS = ("iou", "niou", "pd", "fa")
+#: Called with what is done, the images done so far and their number.
+OnImage = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedImage:
+    """One image that all runs are compared on: its id ``DATASET/ID``, grey levels (H, W), and the true mask (H, W)."""
+
+    id: str
+    image: NDArray
+    mask: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedRun:
+    """One run.
+
+    Attributes
+    ----------
+    name : the shortest end of its folder that tells it from the others.
+    folder : where it lies.
+    config : as in ``run.json``.
+    best_epoch, epochs : the epoch that is compared, and those that were trained.
+    protocol : the rule by which it was trained and scored, one out of `config.PROTOCOLS`.
+    curve : the lines of ``metrics.jsonl``.
+    predictions : a mask for each image, (H, W) bool.
+    counts : (N, 2) int64, intersection and union of each image.
+    scores : as `Totals.summary`.
+    differences : to the first run, by metric, None for the first run itself.
+    """
+
+    name: str
+    folder: str
+    config: dict[str, Any]
+    best_epoch: int
+    epochs: int
+    protocol: str
+    curve: list[dict[str, Any]]
+    predictions: list[NDArray[np.bool_]]
+    counts: NDArray[np.int64]
+    scores: dict[str, Any]
+    differences: dict[str, Interval] | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunComparison:
+    """Runs on the images that are in the test part of each.
+
+    Attributes
+    ----------
+    images : the images, in the order of the first run.
+    runs : in the order they were named.
+    n_left_out : images of some test part that are not in all.
+    seed, n_resamples : of the bootstrap.
+    """
+
+    images: list[ComparedImage]
+    runs: list[ComparedRun]
+    n_left_out: int
+    seed: int
+    n_resamples: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """The comparison without pictures, ready for JSON."""
+        rows = []
+        for run in self.runs:
+            differences = None
+            if run.differences is not None:
+                differences = {name: asdict(each) for name, each in run.differences.items()}
+            rows.append(
+                {
+                    "name": run.name,
+                    "folder": run.folder,
+                    "strategy": run.config["strategy"],
+                    "model": run.config["model"],
+                    "loss": run.config["loss"],
+                    "seed": run.config["seed"],
+                    "protocol": run.protocol,
+                    "best_epoch": run.best_epoch,
+                    "epochs": run.epochs,
+                    "scores": run.scores,
+                    "against_first": differences,
+                    "curve": run.curve,
+                }
+            )
+        return {
+            "images": len(self.images),
+            "left_out": self.n_left_out,
+            "seed": self.seed,
+            "resamples": self.n_resamples,
+            "runs": rows,
+        }
+
+
+def compare_runs(
+    folders: Sequence[str | os.PathLike[str]],
+    *,
+    n_resamples: int = 2000,
+    seed: int = 0,
+    device: str = "auto",
+    on_image: OnImage | None = None,
+) -> RunComparison:
+    """Let the best checkpoints of runs predict the test images that are in the test part of all of them.
+
+    Parameters
+    ----------
+    folders : of runs of `train`, at least one; the differences are those to the first.
+    n_resamples, seed : of the paired bootstrap over the images.
+    device : as in `TrainConfig`.
+    on_image : called with each image that is done.
+
+    Raises
+    ------
+    InputError
+        Where a folder holds no run or no checkpoint, is named twice, the runs have no test image in common, or were
+        trained under different protocols.
+    """
+    places = [os.fspath(folder) for folder in folders]
+    if not places:
+        raise InputError("folders must name at least one run, got none")
+    known: dict[str, str] = {}
+    for place in places:
+        if os.path.realpath(place) in known:
+            raise InputError(f"{place}: this run is given twice")
+        known[os.path.realpath(place)] = place
+    stamps = [_read_stamp(place) for place in places]
+    protocols = {stamp["config"]["protocol"] for stamp in stamps}
+    if len(protocols) > 1:
+        raise InputError("runs of the protocols ours and paper cannot be compared; name runs of one protocol")
+    protocol = protocols.pop()
+    tests = [_test_entries(place, stamp) for place, stamp in zip(places, stamps, strict=True)]
+    common = [name for name in tests[0] if all(name in test for test in tests)]
+    if not common:
+        raise InputError(f"{', '.join(places)}: the test parts of these runs have no image in common")
+    n_left_out = len(set().union(*tests)) - len(common)
+    images = []
+    for name in common:
+        sample = read_sample(tests[0][name])
+        assert sample.mask is not None
+        images.append(ComparedImage(name, sample.image, sample.mask))
+    runs: list[ComparedRun] = []
+    for place, name, stamp in zip(places, _short_names(places), stamps, strict=True):
+        first = runs[0] if runs else None
+        runs.append(_run_on(place, name, stamp, images, protocol, device, first, n_resamples, seed, on_image))
+    if protocol == "paper":
+        images = [_squared(image) for image in images]
+    return RunComparison(images, runs, n_left_out, seed, n_resamples)
+
+
+def _run_on(
+    place: str,
+    name: str,
+    stamp: dict[str, Any],
+    images: list[ComparedImage],
+    protocol: str,
+    device: str,
+    first: ComparedRun | None,
+    n_resamples: int,
+    seed: int,
+    on_image: OnImage | None,
+) -> ComparedRun:
+    """Predict and score the images by the best checkpoint of a run."""
+    loaded = files.load_run(place, "best")
+    target = pick_device(device)
+    net = loaded.net.to(target).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    inputs = [loaded.scaling.apply(each.image) for each in images]
+    masks = [each.mask for each in images]
+    if protocol == "paper":
+        inputs = [bring(each) for each in inputs]
+        masks = [bring_mask(each) for each in masks]
+    predictions: dict[int, NDArray[np.bool_]] = {}
+    batch_px = loaded.config.batch_size * loaded.config.crop**2
+    for index, probability in predict_maps(net, inputs, device=target, batch_px=batch_px):
+        predictions[index] = probability > loaded.config.threshold
+        if on_image is not None:
+            on_image(name, len(predictions), len(images))
+    totals, counts, with_target = Totals(), np.zeros((len(images), 2), np.int64), np.zeros(len(images), bool)
+    for index, (each, mask) in enumerate(zip(images, masks, strict=True)):
+        score = score_image(predictions[index], mask, each.image if each.image.shape == mask.shape else None)
+        totals.add(score)
+        counts[index] = score.inter, score.union
+        with_target[index] = score.n_targets > 0
+    differences = None
+    if first is not None:
+        differences = paired_bootstrap(counts, first.counts, with_target, n_resamples=n_resamples, rng=seed)
+    curve = files.read_metrics(place)
+    return ComparedRun(
+        name,
+        place,
+        stamp["config"],
+        int(loaded.about["epoch"]),
+        max((line["epoch"] for line in curve), default=0),
+        protocol,
+        curve,
+        [predictions[index] for index in range(len(images))],
+        counts,
+        totals.summary(),
+        differences,
+    )
+
+
+def _read_stamp(place: str) -> dict[str, Any]:
+    path = os.path.join(place, files.RUN)
+    if not os.path.isfile(path):
+        raise InputError(f"{place}: no run of pointlabel train (there is no {files.RUN})")
+    return files.read_json(path)
+
+
+def _test_entries(place: str, stamp: dict[str, Any]) -> dict[str, Entry]:
+    """The test images of a run by ``DATASET/ID``."""
+    points = stamp["config"]["points"]
+    points = points if points in POINT_FOLDERS else "centroid"
+    out: dict[str, Entry] = {}
+    for folder, name in zip(stamp["datasets"], stamp["names"], strict=True):
+        ids = stamp["split"][name]["test"]
+        if ids:
+            entries = {entry.id: entry for entry in open_dataset(folder, points=points, masks=True).entries}
+            missing = [each for each in ids if each not in entries]
+            if missing:
+                raise InputError(f"{folder}: the image {missing[0]} of the test part of {place} is not there any more")
+            out |= {f"{name}/{each}": entries[each] for each in ids}
+    if not out:
+        raise InputError(f"{place}: the run has no test part to compare on")
+    return out
+
+
+def _short_names(places: Sequence[str]) -> list[str]:
+    """The last parts of the folders, as many as it takes to tell them apart."""
+    parts = [os.path.abspath(place).split(os.sep) for place in places]
+    for n in range(1, max(map(len, parts)) + 1):
+        names = ["/".join(each[-n:]) for each in parts]
+        if len(set(names)) == len(names):
+            break
+    return names
+
+
+def _squared(image: ComparedImage) -> ComparedImage:
+    """An image as the protocol "paper" scores it."""
+    return ComparedImage(image.id, bring(image.image), bring_mask(image.mask))
