@@ -30,8 +30,8 @@ def detector_to_onnx(detector: Detector, *, notes: Mapping[str, Any] | None = No
     padding to what the net divides by is part of the graph. The file says which detector it is. `detector` itself
     stays as it is, on its device, in its dtype and its mode.
 
-    torch's older exporter writes it, which follows one run through the net: it needs no more packages than onnx, works
-    from torch 2.2 on and takes seconds.
+    torch's older exporter writes it, which follows one run through the net: it needs no more packages than onnx and
+    takes seconds.
 
     Parameters
     ----------
