@@ -153,7 +153,7 @@ def append_metrics(folder: str, record: dict[str, Any]) -> None:
 
 def write_json(path: str, value: dict[str, Any]) -> None:
     """Write an object as indented JSON."""
-    write_whole(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode(), durable=True)
+    write_whole(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
 
 
 def read_json(path: str) -> dict[str, Any]:

@@ -1,0 +1,134 @@
+"""Images in memory: scaling, labels, batches."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from pointlabel import InputError
+from pointlabel.training.data import BatchStream, Scaling, pack_maps, read_data, unpack_maps
+from pointlabel.training.splits import open_sources
+
+
+@pytest.fixture
+def read(small_config):
+    """A function (folders, config changes) that reads data sets as a run does."""
+
+    def run(*folders, masks=False, **changes):
+        config = small_config(**changes)
+        return read_data(open_sources([str(each) for each in folders], config, train_masks=masks), config)
+
+    return run
+
+
+def test_the_parts_know_what_they_may(split_dataset, read):
+    data = read(split_dataset(n_train=8, n_test=2))
+    assert (len(data.train), len(data.valid)) == (6, 2)
+    assert data.train.masks is None
+    assert data.valid.masks is None
+    assert data.test is not None
+    assert data.test.masks is not None
+    assert data.test.ids == ["drawn/8", "drawn/9"]
+    assert all((label == 0).all() for label in data.train.labels)
+    assert data.notes == []
+
+
+def test_inputs_have_mean_0_and_deviation_1(split_dataset, read):
+    folder = split_dataset()
+    data = read(folder)
+    pixels = np.concatenate([image.ravel() for image in data.train.inputs])
+    assert (pixels.mean(), pixels.std()) == pytest.approx((0, 1), abs=1e-4)
+    alone = read(folder, normalise="image")
+    assert all((im.mean(), im.std()) == pytest.approx((0, 1), abs=1e-4) for im in alone.train.inputs)
+    assert alone.scaling == Scaling(None, None)
+
+
+def test_depths_of_files_agree_and_holes_are_0():
+    levels = np.array([[0, 100], [200, 255]], np.uint8)
+    deep = levels.astype(np.uint16) * 257
+    scaling = Scaling(0.4, 0.2)
+    assert scaling.apply(levels) == pytest.approx(scaling.apply(deep), abs=1e-6)
+    real = np.array([[0.4, np.nan], [0.6, np.inf]], np.float32)
+    assert scaling.apply(real) == pytest.approx(np.array([[0, 0], [1, 0]]), abs=1e-6)
+    assert Scaling(None, None).apply(np.full((3, 3), 7, np.uint8)) == pytest.approx(np.zeros((3, 3)))
+
+
+def test_labels_survive_being_packed(rng):
+    shapes = [(5, 7), (3, 3), (4, 6)]
+    maps = [np.where(rng.random(shape) > 0.8, rng.random(shape), 0).astype(np.float16) for shape in shapes]
+    maps[1][:] = 0
+    back = unpack_maps(pack_maps(maps), shapes)
+    assert all((a == b).all() and a.dtype == b.dtype for a, b in zip(maps, back, strict=True))
+    with pytest.raises(ValueError, match="zip"):
+        unpack_maps(pack_maps(maps), shapes[:2])
+
+
+def test_a_label_of_another_size_is_refused(split_dataset, read):
+    data = read(split_dataset())
+    with pytest.raises(InputError, match=r"the label of drawn/\d must be of the image's size \(64, 80\), got \(8, 8\)"):
+        data.train.set_label(0, np.zeros((8, 8), bool))
+
+
+def test_batches_hold_every_sample_once(split_dataset, read, small_config):
+    data = read(split_dataset())
+    batches = list(BatchStream(data.train, small_config(), 0).epoch())
+    assert [len(batch) for batch in batches] == [4, 2]
+    assert sorted(torch.cat([batch.index for batch in batches]).tolist()) == list(range(6))
+    assert batches[0].image.shape == batches[0].label.shape == (4, 1, 32, 32)
+
+
+def test_a_batch_cuts_other_maps_as_its_own(split_dataset, read, small_config):
+    data = read(split_dataset(), masks=True)
+    for index, mask in enumerate(data.train.masks):
+        data.train.set_label(index, mask)
+    stream = BatchStream(data.train, small_config(noise=0, brightness=0), 5)
+    for batch in stream.epoch():
+        assert torch.equal(batch.cut(data.train.labels), batch.label)
+        assert torch.equal(batch.cut(data.train.inputs), batch.image)
+        assert float(batch.label.max()) > 0
+
+
+def test_streams_go_on_from_their_state(split_dataset, read, small_config):
+    data = read(split_dataset())
+    first, second = BatchStream(data.train, small_config(), 1), BatchStream(data.train, small_config(), 2)
+    for _ in range(2):
+        first.next()
+    list(first.epoch())
+    second.load_state_dict(first.state_dict())
+    for _ in range(3):
+        ours, theirs = first.next(), second.next()
+        assert torch.equal(ours.image, theirs.image)
+        assert torch.equal(ours.index, theirs.index)
+
+
+def test_data_sets_are_joined(split_dataset, read):
+    data = read(split_dataset("a"), split_dataset("b"))
+    assert data.names == ["a", "b"]
+    assert len(data.train) == 12
+    assert data.train.parts == [0] * 6 + [1] * 6
+    assert {name.partition("/")[0] for name in data.train.ids} == {"a", "b"}
+    assert data.notes == []
+
+
+def test_an_image_in_two_parts_is_told_whatever_its_name(split_dataset, read):
+    folder = split_dataset()
+    for part in ("images", "masks", "masks_centroid"):
+        shutil.copy(folder / part / "0.png", folder / part / "copy.png")
+    (folder / "img_idx/test.txt").write_text("8\ncopy\n")
+    (note,) = read(folder).notes
+    assert note.text in (
+        "drawn/copy of the test part is the training image drawn/0",
+        "drawn/copy of the test part is the validation image drawn/0",
+    )
+
+
+def test_a_part_without_a_target_is_refused(split_dataset, read):
+    folder = split_dataset()
+    for path in (folder / "masks_centroid").iterdir():
+        Image.fromarray(np.zeros((64, 80), np.uint8)).save(path)
+    with pytest.raises(InputError, match="drawn: the training part has no target"):
+        read(folder)

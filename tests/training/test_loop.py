@@ -1,0 +1,412 @@
+"""Whole runs on drawn scenes: what they write, that they repeat and resume bit for bit, how they fail."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from pointlabel import InputError, annotate
+from pointlabel.errors import MissingExtraError, TrainingError
+from pointlabel.io.masks.read import read_mask
+from pointlabel.training import load_run, train
+from pointlabel.training.checkpoint import read_checkpoint, write_checkpoint
+from pointlabel.training.events import EpochDone, StepDone, TrainingStarted, Working
+from pointlabel.training.run import read_metrics
+from pointlabel.training.strategies import STRATEGIES, StrategyEntry
+from pointlabel.training.strategies.offline import Offline
+
+
+class Stopped(Exception):
+    """What a test stops a run with."""
+
+
+def stop_at(epoch: int, step: int = 0):
+    """A callback that stops the run in the middle of an epoch, or after one with step 0."""
+
+    def report(event):
+        place = (event.epoch, event.step) if isinstance(event, StepDone) else None
+        if place == (epoch, step) or (step == 0 and isinstance(event, EpochDone) and event.epoch == epoch):
+            raise Stopped
+
+    return report
+
+
+def results(folder: Path) -> dict:
+    """Everything a run leaves but for times: bytes of weights, lines of metrics, scores."""
+    last = read_checkpoint(str(folder / "last.safetensors"))["trainer"]
+    moments = last["optimizer"]["state"]
+    return {
+        "best": (folder / "best.safetensors").read_bytes(),
+        "net": {name: tensor.tolist() for name, tensor in last["net"].items()},
+        "optimizer": {key: {name: value.tolist() for name, value in moments[key].items()} for key in moments},
+        "metrics": [{**line, "seconds": 0} for line in read_metrics(str(folder))],
+        "results": {**json.loads((folder / "results.json").read_text()), "seconds": 0},
+    }
+
+
+def test_a_run_writes_what_it_promises(split_dataset, small_config, tmp_path):
+    events = []
+    config = small_config(epochs=3, picture_every=2)
+    result = train(config, [split_dataset()], tmp_path / "run", report=events.append)
+    folder = tmp_path / "run"
+    names = {path.name for path in folder.iterdir()}
+    assert names == {
+        "run.json", "metrics.jsonl", "results.json", "best.safetensors", "best.json", "last.safetensors", "last.json",
+        "labels", "pictures",
+    }  # fmt: skip
+    stamp = json.loads((folder / "run.json").read_text())
+    assert stamp["config"] == config.as_dict()
+    assert {"split_sha256", "versions", "split", "scaling", "machine"} <= stamp.keys()
+    lines = read_metrics(str(folder))
+    assert [line["epoch"] for line in lines] == [1, 2, 3]
+    assert {"lr", "loss", "val_iou", "val_loss", "seconds"} <= lines[0].keys()
+    assert max(line["val_iou"] for line in lines) == result.best_score
+    assert json.loads((folder / "best.json").read_text())["epoch"] == result.best_epoch
+    test = json.loads((folder / "results.json").read_text())
+    assert test["protocol"]["name"] == "ours"
+    assert test["test"] == result.test
+    assert result.test["whole"]["images"] == 2
+    with Image.open(folder / "pictures/epoch-0002.png") as picture:
+        assert picture.size == (3 * (80 + 4), 2 * (64 + 4))
+    started = next(event for event in events if isinstance(event, TrainingStarted))
+    assert (started.n_train, started.n_valid, started.n_test, started.n_steps) == (6, 2, 2, 2)
+    assert sum(isinstance(event, StepDone) for event in events) == 6
+    assert [event.epoch for event in events if isinstance(event, EpochDone)] == [1, 2, 3]
+    assert {event.what for event in events if isinstance(event, Working)} == {"reading", "labelling"}
+    assert events[-1].seconds_left == 0
+
+
+def test_training_learns(split_dataset, small_config, tmp_path):
+    config = small_config(strategy="full", epochs=20, batch_size=8, zoom=0)
+    result = train(config, [split_dataset(n_train=16)], tmp_path / "run")
+    losses = [line["loss"] for line in read_metrics(str(tmp_path / "run"))]
+    assert np.mean(losses[-3:]) < 0.75 * np.mean(losses[:3])
+    assert result.best_score > 0.25
+    assert result.test["whole"]["iou"] > 0.25
+
+
+def test_a_seed_fixes_everything_and_another_changes_it(split_dataset, small_config, tmp_path):
+    folder = split_dataset()
+    state = torch.get_rng_state()
+    train(small_config(epochs=1), [folder], tmp_path / "a")
+    assert torch.equal(torch.get_rng_state(), state), "a run leaves torch's own generator as it was"
+    torch.manual_seed(99)
+    train(small_config(epochs=1), [folder], tmp_path / "b")
+    train(small_config(epochs=1, seed=1), [folder], tmp_path / "c")
+    assert results(tmp_path / "a") == results(tmp_path / "b")
+    assert results(tmp_path / "a")["net"] != results(tmp_path / "c")["net"]
+
+
+def test_a_run_that_is_resumed_ends_with_the_same_bits(split_dataset, small_config, tmp_path):
+    folder, config = split_dataset(), small_config(epochs=4, label_kind="soft")
+    train(config, [folder], tmp_path / "whole", mode="resume")  # there is nothing to resume from
+    for stop in ((1, 2), (2, 0), (4, 1)):  # before the first epoch is saved, between two, in the middle of one
+        with pytest.raises(Stopped):
+            train(config, [folder], tmp_path / "run", mode="resume", report=stop_at(*stop))
+    train(config, [folder], tmp_path / "run", mode="resume")
+    assert results(tmp_path / "run") == results(tmp_path / "whole")
+    train(config, [folder], tmp_path / "run", mode="resume")  # there is nothing left to do
+    assert results(tmp_path / "run") == results(tmp_path / "whole")
+
+
+def test_a_killed_run_ends_with_the_same_bits(split_dataset, small_config, tmp_path):
+    folder, config = split_dataset(), small_config(epochs=4)
+    code = (
+        "import sys, torch\n"
+        "from pointlabel.training import TrainConfig, train\n"
+        "torch.set_num_threads(1)\n"
+        f"config = TrainConfig(**{config.as_dict()!r})\n"
+        f"train(config, [{str(folder)!r}], {str(tmp_path / 'run')!r}, mode='resume', report=print)\n"
+    )
+    with subprocess.Popen([sys.executable, "-u", "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("StepDone(epoch=2"):
+                break
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    (tmp_path / "run/metrics.jsonl").write_bytes((tmp_path / "run/metrics.jsonl").read_bytes() + b'{"epoch": 9, "lo')
+    train(config, [folder], tmp_path / "run", mode="resume")
+    train(config, [folder], tmp_path / "whole")
+    assert results(tmp_path / "run") == results(tmp_path / "whole")
+    assert not list((tmp_path / "run").rglob("*.tmp"))
+
+
+def test_the_best_epoch_does_not_depend_on_test_masks(split_dataset, small_config, tmp_path):
+    folder = split_dataset()
+    first = train(small_config(), [folder], tmp_path / "a")
+    for name in ("8", "9"):
+        Image.fromarray(np.full((64, 80), 255, np.uint8)).save(folder / f"masks/{name}.png")
+    second = train(small_config(), [folder], tmp_path / "b")
+    assert results(tmp_path / "a")["best"] == results(tmp_path / "b")["best"]
+    assert first.test != second.test
+
+
+def test_training_masks_are_not_even_opened_under_points(split_dataset, small_config, tmp_path):
+    folder = split_dataset()
+    for k in range(8):
+        (folder / f"masks/{k}.png").write_bytes(b"no image")
+    train(small_config(epochs=1, strategy="point"), [folder], tmp_path / "a")
+    train(small_config(epochs=1, strategy="offline"), [folder], tmp_path / "b")
+    with pytest.raises(InputError, match=r"masks/\d.png"):
+        train(small_config(epochs=1, strategy="full"), [folder], tmp_path / "c")
+
+
+def test_labels_are_those_of_annotate(split_dataset, small_config, tmp_path):
+    folder = split_dataset()
+    train(small_config(epochs=1, label_method="threshold", tightness=0.7), [folder], tmp_path / "run")
+    for path in (tmp_path / "run/labels/drawn").iterdir():
+        with Image.open(folder / "images" / path.name) as image, Image.open(folder / "masks_centroid" / path.name) as p:
+            points = np.argwhere(np.array(p))
+            expected = annotate(np.array(image), points, method="threshold", tightness=0.7).mask()
+        assert (read_mask(path) == expected).all()
+    assert len(list((tmp_path / "run/labels/drawn").iterdir())) == 8
+
+
+def test_labels_may_be_given_as_a_folder(split_dataset, small_config, tmp_path):
+    folder = split_dataset()
+    full = train(small_config(strategy="full"), [folder], tmp_path / "full")
+    given = train(small_config(labels=str(folder / "masks")), [folder], tmp_path / "given")
+    assert results(tmp_path / "full")["net"] == results(tmp_path / "given")["net"]
+    assert full.test == given.test
+    shutil.copytree(folder / "masks", tmp_path / "given-masks/given")
+    (tmp_path / "given-masks/given/3.png").unlink()
+    with pytest.raises(InputError, match=r"given: there is no mask for drawn/3"):
+        train(small_config(labels=str(tmp_path / "given-masks/given")), [folder], tmp_path / "lacking")
+    assert not (tmp_path / "lacking/run.json").exists(), "the folder is free for another try"
+    with pytest.raises(InputError, match="nowhere: no such folder; labels names the folder"):
+        train(small_config(labels="nowhere"), [folder], tmp_path / "lacking")
+
+
+def test_joined_data_sets_are_reported_whole_and_apart(split_dataset, small_config, tmp_path):
+    a, b = split_dataset("a"), split_dataset("b", n_test=3)
+    test = train(small_config(epochs=1), [a, b], tmp_path / "run").test
+    assert {name: part["images"] for name, part in test["parts"].items()} == {"a": 2, "b": 3}
+    assert test["whole"]["images"] == 5
+
+
+def test_points_from_a_table_need_no_data_set(split_dataset, small_config, tmp_path):
+    folder = split_dataset()
+    rows = ["image,x,y"]
+    for path in sorted((folder / "masks_centroid").iterdir()):
+        with Image.open(path) as image:
+            rows += [f"{path.stem},{column},{row}" for row, column in np.argwhere(np.array(image))]
+    (tmp_path / "clicks.csv").write_text("\n".join(rows) + "\n")
+    result = train(small_config(epochs=1, points=str(tmp_path / "clicks.csv")), [folder / "images"], tmp_path / "run")
+    assert result.test is None
+    with pytest.raises(InputError, match="points must be centroid or coarse there"):
+        train(
+            small_config(strategy="full", points=str(tmp_path / "clicks.csv")), [folder / "images"], tmp_path / "full"
+        )
+
+
+def test_the_protocol_of_the_paper_is_named_and_scores_at_256(split_dataset, small_config, tmp_path):
+    folder = split_dataset()
+    (folder / "img_idx/val.txt").write_text("6\n7\n")
+    (folder / "img_idx/train.txt").write_text("0\n1\n2\n3\n4\n5\n")
+    result = train(small_config(protocol="paper"), [folder], tmp_path / "run")
+    stored = json.loads((tmp_path / "run/results.json").read_text())["protocol"]
+    assert stored == {"name": "paper", "scored_at": "256 x 256", "epoch_chosen_by": "IoU of the test part"}
+    lines = read_metrics(str(tmp_path / "run"))
+    assert result.best_score == max(line["test_iou"] for line in lines)
+    assert result.test["whole"]["iou"] == pytest.approx(result.best_score)
+    bare = split_dataset("bare")
+    (bare / "img_idx/test.txt").unlink()
+    with pytest.raises(InputError, match="the protocol paper chooses the epoch on a test part"):
+        train(small_config(protocol="paper"), [bare], tmp_path / "bare-run")
+
+
+class Recorder(Offline):
+    """Offline, with a log of what is called, weights, and numbers of its own."""
+
+    calls: ClassVar[list[str]] = []
+
+    def start(self, trainer):
+        self.calls.append(f"start {trainer.epoch}")
+        self.scale = torch.nn.Parameter(torch.ones(1))
+        self.drawn = 0.0
+
+    def parameters(self):
+        return [self.scale]
+
+    def on_epoch_start(self, trainer):
+        self.calls.append(f"epoch {trainer.epoch}")
+        self.drawn = float(torch.rand(1, generator=trainer.generator))
+
+    def objective(self, batch, trainer):
+        step = super().objective(batch, trainer)
+        held = trainer.validation_batch()
+        losses = trainer.sample_losses(trainer.forward(held.image), held)
+        return type(step)(step.objective * self.scale.sum() + losses.mean(), step.losses, step.logits)
+
+    def after_step(self, batch, step, trainer):
+        assert not step.losses.requires_grad
+        assert step.logits[0].shape == batch.label.shape
+
+    def on_epoch_end(self, trainer):
+        probability = dict(trainer.predict(trainer.data.train))
+        assert trainer.net.training
+        if self.config.is_outer(trainer.epoch):
+            for index, each in probability.items():
+                trainer.data.train.set_label(index, each > 0.3)
+        return {"drawn": self.drawn}
+
+    def finish(self, trainer):
+        self.calls.append(f"finish {trainer.epoch}")
+
+    def state_dict(self):
+        return {"scale": self.scale.detach(), "drawn": self.drawn}
+
+    def load_state_dict(self, state):
+        self.scale.data.copy_(state["scale"])
+        self.drawn = state["drawn"]
+
+
+@pytest.fixture
+def recorder(monkeypatch):
+    """The strategy `Recorder` in the table, under the name "offline", which configs know."""
+    Recorder.calls.clear()
+    monkeypatch.setattr(StrategyEntry, "strategy_class", property(lambda self: Recorder))
+    assert STRATEGIES["offline"].strategy_class is Recorder
+    return Recorder
+
+
+def test_a_strategy_is_called_in_order_and_resumes_with_all_it_changed(recorder, split_dataset, small_config, tmp_path):
+    folder, config = split_dataset(), small_config(epochs=3, outer_start=0.2, outer_every=0.3)
+    train(config, [folder], tmp_path / "whole")
+    assert recorder.calls == ["start 0", *(f"epoch {k}" for k in range(1, 4)), "finish 3"]
+    with pytest.raises(Stopped):
+        train(config, [folder], tmp_path / "run", report=stop_at(3, 1))
+    train(config, [folder], tmp_path / "run", mode="resume")
+    whole, run = results(tmp_path / "whole"), results(tmp_path / "run")
+    assert whole == run
+    last = read_checkpoint(str(tmp_path / "run/last.safetensors"))["trainer"]
+    assert float(last["strategy"]["scale"]) != 1, "the detector's optimiser descends the strategy's parameters too"
+    labels = read_checkpoint(str(tmp_path / "whole/last.safetensors"))["trainer"]["labels"]["train"]
+    assert all(torch.equal(labels[key], last["labels"]["train"][key]) for key in labels)
+
+
+def test_a_loss_that_is_not_finite_ends_with_one_sentence(split_dataset, small_config, tmp_path, monkeypatch):
+    from pointlabel.training.trainer import Trainer
+
+    sound = Trainer.sample_losses
+
+    def broken(self, logits, batch):
+        losses = sound(self, logits, batch)
+        return losses * float("nan") if self.epoch == 2 else losses
+
+    monkeypatch.setattr(Trainer, "sample_losses", broken)
+    folder, config = split_dataset(), small_config(epochs=2)
+    with pytest.raises(
+        TrainingError, match=r"the loss of drawn/\d, .* is not finite in epoch 2, step 1; .*epoch 1 stays in .*run"
+    ):
+        train(config, [folder], tmp_path / "run")
+    monkeypatch.setattr(Trainer, "sample_losses", sound)
+    train(config, [folder], tmp_path / "run", mode="resume")
+    train(config, [folder], tmp_path / "whole")
+    assert results(tmp_path / "run") == results(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory"),
+        MemoryError(),
+    ],
+    ids=["cuda", "cpu", "python"],
+)
+def test_out_of_memory_says_what_to_change(split_dataset, small_config, tmp_path, monkeypatch, error):
+    from pointlabel.training.trainer import Trainer
+
+    def broken(self, image):
+        raise error
+
+    monkeypatch.setattr(Trainer, "forward", broken)
+    with pytest.raises(TrainingError, match="out of memory with batch_size 4 and crop 32; take smaller ones"):
+        train(small_config(), [split_dataset()], tmp_path / "run")
+
+
+def test_other_errors_are_not_taken_for_memory(split_dataset, small_config, tmp_path, monkeypatch):
+    from pointlabel.training.trainer import Trainer
+
+    def broken(self, image):
+        raise RuntimeError("shapes do not fit")
+
+    monkeypatch.setattr(Trainer, "forward", broken)
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
+        train(small_config(), [split_dataset()], tmp_path / "run")
+
+
+def test_a_folder_that_holds_another_run_is_refused(split_dataset, small_config, tmp_path):
+    folder, out = split_dataset(), tmp_path / "run"
+    train(small_config(epochs=1), [folder], out)
+    with pytest.raises(InputError, match="run holds a run already; --resume goes on with it, --overwrite replaces it"):
+        train(small_config(epochs=1), [folder], out)
+    with pytest.raises(InputError, match="run holds a run with loss soft-iou, this one has loss dice; use the same"):
+        train(small_config(epochs=1, loss="dice"), [folder], out, mode="resume")
+    (folder / "img_idx/train.txt").write_text("0\n1\n2\n3\n4\n5\n")
+    with pytest.raises(InputError, match="run holds a run on other images, or on another split of them"):
+        train(small_config(epochs=1), [folder], out, mode="resume")
+    (out / "mine.txt").write_text("notes")
+    train(small_config(epochs=1, loss="dice"), [folder], out, mode="overwrite")
+    assert (out / "mine.txt").read_text() == "notes"
+    with pytest.raises(InputError, match="mode must be one of new, resume, overwrite, got 'again'"):
+        train(small_config(epochs=1), [folder], out, mode="again")
+
+
+def test_files_that_no_run_wrote_are_not_replaced(split_dataset, small_config, tmp_path):
+    (tmp_path / "run/labels").mkdir(parents=True)
+    with pytest.raises(InputError, match="labels is in the way and no run wrote it; choose another folder"):
+        train(small_config(), [split_dataset()], tmp_path / "run", mode="overwrite")
+
+
+def test_a_checkpoint_of_another_detector_is_refused(split_dataset, small_config, tmp_path):
+    folder, out = split_dataset(), tmp_path / "run"
+    train(small_config(epochs=1), [folder], out)
+    path = str(out / "last.safetensors")
+    state = read_checkpoint(path)
+    del state["trainer"]["net"]["head.bias"]
+    write_checkpoint(path, state)
+    with pytest.raises(InputError, match=r'last.safetensors: the checkpoint does not fit this run \(.*"head.bias"'):
+        train(small_config(epochs=1), [folder], out, mode="resume")
+    Path(path).write_bytes(b"")
+    with pytest.raises(InputError, match=r"last.safetensors: the file is empty"):
+        train(small_config(epochs=1), [folder], out, mode="resume")
+
+
+def test_what_cannot_work_fails_before_anything_is_written(split_dataset, small_config, tmp_path, monkeypatch):
+    folder, out = split_dataset(), tmp_path / "run"
+    with pytest.raises(InputError, match="device cuda:7 is not there; this machine has"):
+        train(small_config(device="cuda:7"), [folder], out)
+    with pytest.raises(InputError, match="strategy offline has no parameter beta"):
+        train(small_config(options={"beta": 1}), [folder], out)
+    with pytest.raises(InputError, match="unknown method 'defalt'"):
+        train(small_config(label_method="defalt"), [folder], out)
+    monkeypatch.setattr("pointlabel.training.curves.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'pointlabel\[tensorboard\]'"):
+        train(small_config(tensorboard=True), [folder], out)
+    assert not out.exists()
+
+
+def test_curves_are_written_where_tensorboard_is_there(split_dataset, small_config, tmp_path):
+    pytest.importorskip("tensorboard")
+    train(small_config(tensorboard=True), [split_dataset()], tmp_path / "run")
+    (events,) = (tmp_path / "run/tensorboard").iterdir()
+    assert b"val_iou" in events.read_bytes()
+
+
+def test_a_detector_with_side_outputs_trains(split_dataset, small_config, tmp_path):
+    result = train(small_config(model="mshnet", epochs=1), [split_dataset()], tmp_path / "run")
+    assert load_run(tmp_path / "run").net.name == "mshnet"
+    assert result.test["whole"]["images"] == 2

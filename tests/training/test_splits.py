@@ -1,0 +1,122 @@
+"""Parts of data sets: given, drawn, and what is told about them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pointlabel import InputError
+from pointlabel.training.splits import draw_split, make_split, open_sources, parse_ratio, plan_split, split_hash
+
+IDS = [f"i{k:03d}" for k in range(100)]
+
+
+def test_ratios():
+    assert parse_ratio("6:2:2") == pytest.approx((0.6, 0.2, 0.2))
+    assert parse_ratio("1:3") == pytest.approx((0.25, 0.75))
+
+
+@pytest.mark.parametrize("text", ["6", "1:2:3:4", "a:b", "1:-1", "0:1", "nan:1", "inf:1", ""])
+def test_what_is_no_ratio(text):
+    with pytest.raises(InputError, match="ratio must be two or three positive numbers such as 6:2:2"):
+        parse_ratio(text)
+
+
+def test_parts_are_disjoint_whole_and_depend_on_the_seed_alone():
+    parts = draw_split(IDS, (0.6, 0.2, 0.2), 3)
+    assert [len(ids) for ids in parts.values()] == [60, 20, 20]
+    assert sorted(sum(parts.values(), ())) == IDS
+    assert parts == draw_split(IDS, (0.6, 0.2, 0.2), 3)
+    assert parts != draw_split(IDS, (0.6, 0.2, 0.2), 4)
+    assert parts["train"] != tuple(IDS[:60])
+
+
+def test_no_part_is_empty():
+    assert [len(ids) for ids in draw_split(IDS[:3], (0.98, 0.01, 0.01), 0).values()] == [1, 1, 1]
+    assert [len(ids) for ids in draw_split(IDS[:4], (0.01, 0.01, 0.98), 0).values()] == [1, 1, 2]
+    with pytest.raises(InputError, match="a split into 3 parts needs as many images, got 2"):
+        draw_split(IDS[:2], (0.6, 0.2, 0.2), 0)
+
+
+def test_lists_are_written_and_not_replaced_unasked(draw_dataset):
+    folder = draw_dataset(n_images=5)
+    parts = make_split(folder, ratio="3:1:1", seed=1)
+    assert {name: (folder / f"img_idx/{name}.txt").read_text().split() for name in parts} == {
+        name: list(ids) for name, ids in parts.items()
+    }
+    with pytest.raises(InputError, match=r"holds lists already \(test, train, val\); --overwrite replaces them"):
+        make_split(folder, seed=2)
+    make_split(folder, ratio="1:1", overwrite=True)
+    with pytest.raises(InputError, match="a data set needs the folder images/"):
+        make_split(folder / "masks")
+
+
+def test_a_validation_part_is_held_out_of_the_training_ids(split_dataset, small_config):
+    folder = str(split_dataset(n_train=8, n_test=2))
+    split = plan_split(folder, [str(k) for k in range(10)], small_config())
+    assert (len(split.train), len(split.val), split.test) == (6, 2, ("8", "9"))
+    assert sorted(split.train + split.val) == [str(k) for k in range(8)]
+    assert split.notes == ()
+
+
+def test_a_given_validation_list_is_taken_as_it_is(split_dataset, small_config):
+    folder = split_dataset()
+    (folder / "img_idx/val.txt").write_text("8\n7\n")
+    split = plan_split(str(folder), [], small_config())
+    assert split.val == ("8", "7")
+    assert len(split.train) == 8
+    assert "the lists train and val share images: 7" in split.notes[0]
+    assert "the lists val and test share images: 8" in split.notes[1]
+
+
+def test_without_lists_all_images_train(draw_dataset, small_config):
+    folder = str(draw_dataset(n_images=8))
+    split = plan_split(folder, IDS[:8], small_config())
+    assert (len(split.train), len(split.val), split.test) == (6, 2, ())
+    assert "so that all images train and none test" in split.notes[0]
+    drawn = plan_split(folder, IDS[:10], small_config(protocol="paper"))
+    assert [len(part) for part in (drawn.train, drawn.val, drawn.test)] == [6, 2, 2]
+    assert "6:2:2 is drawn by seed 0" in drawn.notes[0]
+
+
+def test_lists_that_do_not_serve(split_dataset, small_config):
+    folder = split_dataset()
+    (folder / "img_idx/train.txt").write_text("0\n")
+    with pytest.raises(InputError, match="the training part must hold at least two images, got 1"):
+        plan_split(str(folder), [], small_config())
+    (folder / "img_idx/train.txt").write_text("0\n1\nnone\n")
+    with pytest.raises(InputError, match=r"the list \w+ names images that images/ does not hold: none"):
+        open_sources([str(folder)], small_config(), train_masks=False)
+    (folder / "img_idx/train.txt").write_text("\n")
+    with pytest.raises(InputError, match=r"train.txt: the list holds no id"):
+        open_sources([str(folder)], small_config(), train_masks=False)
+    (folder / "img_idx/train.txt").unlink()
+    with pytest.raises(InputError, match=r"img_idx/ holds test but no list train.txt"):
+        open_sources([str(folder)], small_config(), train_masks=False)
+
+
+def test_the_same_data_set_twice(split_dataset, small_config):
+    folder = str(split_dataset())
+    with pytest.raises(InputError, match="this data set is given twice"):
+        open_sources([folder, folder + "/"], small_config(), train_masks=False)
+
+
+def test_the_hash_follows_the_parts_and_not_the_order(split_dataset, small_config):
+    sources = open_sources([str(split_dataset())], small_config(), train_masks=False)
+    (source,) = sources
+    turned = replace(source, split=replace(source.split, train=source.split.train[::-1]))
+    moved = replace(source, split=replace(source.split, train=source.split.val, val=source.split.train))
+    assert split_hash(sources) == split_hash([turned])
+    assert split_hash(sources) != split_hash([moved])
+    assert split_hash(sources) != split_hash([replace(source, name="other")])
+
+
+def test_true_masks_are_listed_only_where_they_are_asked_for(split_dataset, small_config):
+    folder = split_dataset()
+    (source,) = open_sources([str(folder)], small_config(), train_masks=False)
+    assert all(entry.mask is None for entry in (*source.train.entries, *source.val.entries))
+    assert source.test is not None
+    assert all(entry.mask is not None for entry in source.test.entries)
+    (bound,) = open_sources([str(folder)], small_config(), train_masks=True)
+    assert all(entry.mask is not None for entry in (*bound.train.entries, *bound.val.entries))
