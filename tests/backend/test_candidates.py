@@ -42,8 +42,7 @@ def spots_of_scene(seed: int) -> list[Spot]:
     return [(scene.image, find_peak(scene.image, pixel)) for pixel in pixel_of(scene.points, scene.image.shape)]
 
 
-@pytest.mark.parametrize("n_scales", [1, 2, 3, 4])
-@pytest.mark.parametrize("stride", [1, 2, 4])
+@pytest.mark.parametrize(("stride", "n_scales"), [(1, 4), (1, 1), (2, 2), (4, 3)])
 def test_drawn_scenes(stride, n_scales):
     assert_equal(spots_of_scene(3), stride, n_scales)
 
@@ -67,7 +66,7 @@ def odd_spots() -> list[Spot]:
     ]
 
 
-@pytest.mark.parametrize("stride", [1, 4])
+@pytest.mark.parametrize("stride", [1, 2])
 def test_borders_holes_flat_and_tiny_images(stride):
     assert_equal(odd_spots(), stride, 4)
 
@@ -115,7 +114,7 @@ class Waits(TorchDispatchMode):
 
 def test_the_host_waits_as_often_for_many_windows_as_for_few():
     counts = []
-    for spots in (spots_of_scene(3)[:1], spots_of_scene(3)[:1] * 20):
+    for spots in (spots_of_scene(3)[:1], spots_of_scene(3)[:1] * 6):
         with Waits() as waits:
             device_candidates(spots, 1, n_scales=4, device=CPU)
         counts.append(waits.n)
