@@ -31,6 +31,8 @@ class Rule:
     anchor_px : a group of passing pixels has to meet the square of ``2 * anchor_px + 1`` pixels around the point;
         -1 asks it to meet the present label instead.
     decay : what values outside the passing pixels are multiplied by, in (0, 1].
+    least_peak : where the prediction's peak in the square is lower, the detector sees nothing there, and no pixel
+        passes; in [0, 1].
     """
 
     reach_px: int = 16
@@ -39,6 +41,7 @@ class Rule:
     area_share: float = 0.0015
     anchor_px: int = -1
     decay: float = 1.0
+    least_peak: float = 0.0
 
     def __post_init__(self) -> None:
         rules = (
@@ -48,6 +51,7 @@ class Rule:
             ("area_share", 0 < self.area_share <= 1, "lie in (0, 1]"),
             ("anchor_px", self.anchor_px >= -1, "be at least -1"),
             ("decay", 0 < self.decay <= 1, "lie in (0, 1]"),
+            ("least_peak", 0 <= self.least_peak <= 1, "lie in [0, 1]"),
         )
         for name, good, rule in rules:
             if not good:
@@ -102,9 +106,12 @@ def evolve_label(
     for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
         window = _square(row, column, rule.reach_px)
         near = prediction[window]
+        peak = float(near.max())
+        if peak < rule.least_peak:
+            continue
         number = int(regions.labels[row, column])
         share = float(regions.areas[number - 1]) / (rule.area_share * label.size)
-        found = near > float(near.max()) * (rule.base + rule.growth * (1 - rule.base) * share)
+        found = near > peak * (rule.base + rule.growth * (1 - rule.base) * share)
         groups = find_components(found).labels
         if rule.anchor_px < 0:
             met = groups[regions.labels[window] == number]

@@ -86,6 +86,12 @@ def test_an_empty_prediction_changes_nothing():
     np.testing.assert_array_equal(evolve(np.zeros_like(label), label), label)
 
 
+def test_a_prediction_below_the_least_peak_lets_nothing_pass():
+    prediction, start = blob(height=0.3), mark_points(POINT, (41, 41))
+    np.testing.assert_array_equal(evolve(prediction, start, least_peak=0.31), start)
+    assert np.count_nonzero(evolve(prediction, start, least_peak=0.29)) > 20
+
+
 def test_decay_shrinks_what_the_prediction_no_longer_holds():
     label = evolve(blob(), mark_points(POINT, (41, 41)), times=4, area_share=0.1)
     small = blob(radius=1)
@@ -119,6 +125,7 @@ def test_labels_beside_each_other_grow_each_into_its_own_blob():
         ({"base": 1.0}, r"base must lie in \[0, 1\), got 1.0"),
         ({"growth": -0.1}, "growth must be at least 0, got -0.1"),
         ({"area_share": 0.0}, r"area_share must lie in \(0, 1\], got 0.0"),
+        ({"least_peak": 1.1}, r"least_peak must lie in \[0, 1\], got 1.1"),
         ({"decay": 0.0}, r"decay must lie in \(0, 1\], got 0.0"),
     ],
 )
@@ -144,12 +151,12 @@ def lines(folder):
 
 def test_labels_start_as_points_and_grow_in_a_run(tmp_path, draw_dataset):
     folder = draw_dataset(n_images=6)
-    result = train(config(lr=0.01), [folder], tmp_path / "run")
+    result = train(config(lr=0.01, options={"least_peak": 0.0}), [folder], tmp_path / "run")
     updates = [line for line in lines(tmp_path / "run") if "label_px" in line]
     assert [line["epoch"] for line in updates] == [2, 3, 4, 5]
     assert updates[-1]["label_px"] > 1
     assert result.best_epoch >= 1
-    assert load_run(tmp_path / "run").config.options == {}
+    assert load_run(tmp_path / "run").config.options == {"least_peak": 0.0}
 
 
 def test_a_resumed_run_ends_with_the_same_bytes(tmp_path, draw_dataset):
@@ -176,6 +183,8 @@ def stop_after(run, folder, settings, epoch):
 
 def test_options_are_the_published_ones():
     options = LespsOptions()
-    assert options.rule() == Rule(reach_px=16, base=0.5, growth=0.5, area_share=0.0015, anchor_px=-1, decay=1.0)
+    assert options.rule() == Rule(
+        reach_px=16, base=0.5, growth=0.5, area_share=0.0015, anchor_px=-1, decay=1.0, least_peak=0.1
+    )
     with pytest.raises(InputError, match="strategy lesps has no parameter bse; did you mean base"):
         train(config(options={"bse": 0.4}), ["nowhere"], "nowhere")

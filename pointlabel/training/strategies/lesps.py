@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LespsOptions:
-    """Parameters of label evolution; the defaults are the published ones.
+    """Parameters of label evolution; the defaults are the published ones but for `least_peak`, which is ours.
 
     Attributes
     ----------
@@ -27,19 +27,21 @@ class LespsOptions:
     base : share of the prediction's peak which a pixel has to pass, in [0, 1).
     growth : how much of the rest is asked for once a label covers `area_share`, not negative.
     area_share : share of the image that labels are measured by, in (0, 1].
+    least_peak : a prediction that stays below it around a point leaves the label as it is, in [0, 1].
     """
 
     reach_px: int = 16
     base: float = 0.5
     growth: float = 0.5
     area_share: float = 0.0015
+    least_peak: float = 0.1
 
     def __post_init__(self) -> None:
         self.rule()
 
     def rule(self) -> Rule:
         """The rule of the update."""
-        return Rule(self.reach_px, self.base, self.growth, self.area_share)
+        return Rule(self.reach_px, self.base, self.growth, self.area_share, least_peak=self.least_peak)
 
 
 class Lesps(Strategy):

@@ -32,7 +32,7 @@ DECAY_EVERY = 5 / 400
 
 @dataclass(frozen=True)
 class PalOptions:
-    """Parameters of progressive active learning; the defaults are the published ones.
+    """Parameters of progressive active learning; the defaults are published but for `least_share` and `least_peak`.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class PalOptions:
         rises to 1 at `refine_from`.
     false_per_point : largest number of false components a point with which an image is let in, not negative.
     refine_from : share of the epochs after which no image is let in any more, in [0, 1].
-    reach_px, base, growth, area_share : of the update, as in `LespsOptions`.
+    reach_px, base, growth, area_share, least_peak : of the update, as in `LespsOptions`.
     anchor_px : half-side of the square around a point that its label has to meet.
     decay : what label values outside the update are multiplied by in each 1.25 % of the epochs, in (0, 1].
     """
@@ -62,6 +62,7 @@ class PalOptions:
     area_share: float = 0.0015
     anchor_px: int = 1
     decay: float = 0.97
+    least_peak: float = 0.1
 
     def __post_init__(self) -> None:
         for name in ("easy_share", "easy_quality", "least_share", "missed_share", "refine_from"):
@@ -79,7 +80,7 @@ class PalOptions:
     def rule(self, every: float) -> Rule:
         """The rule of an update that follows the last one after the share `every` of the epochs."""
         decay = self.decay ** (every / DECAY_EVERY) if 0 < self.decay <= 1 else self.decay
-        return Rule(self.reach_px, self.base, self.growth, self.area_share, self.anchor_px, decay)
+        return Rule(self.reach_px, self.base, self.growth, self.area_share, self.anchor_px, decay, self.least_peak)
 
     def tolerated(self, done: float, start: float) -> float:
         """Share of missed points that is let in after the share `done` of the epochs, updates beginning at `start`."""

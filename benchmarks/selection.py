@@ -1,0 +1,111 @@
+"""Training on a part of the images only: chosen by weight, by prior difficulty and at random, over seeds.
+
+python benchmarks/selection.py --bilevel runs/SIRST-v1-tiny-centroid-80-bilevel-0 \
+    --out benchmarks/results/selection.json
+python benchmarks/selection.py --bilevel RUN --measure
+
+A detector is trained from scratch on the top 10, 20, 30 and 50 % of the training images of a run of `bilevel`, with
+that run's label method, and beside it on all images with the labels of lesps, pal, mclc and of the label method. All
+detectors make about the same number of steps: runs on a share s of the images have 1 / s times the epochs, and look
+at the held-out images s times as often. Runs are skipped when done and resumed when stopped, as in `strategies.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from training_runs import Job, add_options, estimate, rows_of, show, train_all
+
+from common import finish, need_data, parser
+
+SHARES = (0.1, 0.2, 0.3, 0.5)
+ORDERS = ("weight", "difficulty", "random")
+#: Rows on all images, with what they differ in.
+RIVALS: dict[str, dict[str, Any]] = {
+    "all, lesps": {"strategy": "lesps"},
+    "all, pal": {"strategy": "pal"},
+    "all, mclc": {"strategy": "offline", "label_method": "mclc"},
+}
+
+
+def part_of(folder: Path, source: Path, train: list[str], stamp: dict[str, Any]) -> Path:
+    """A data set whose images are those of `source`, by links, with lists of its own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in sorted(source.iterdir()):
+        if each.is_dir() and each.name != "img_idx" and not (folder / each.name).exists():
+            (folder / each.name).symlink_to(each.resolve(), target_is_directory=True)
+    lists = {"train": train, "val": stamp["split"][source.name]["val"], "test": stamp["split"][source.name]["test"]}
+    (folder / "img_idx").mkdir(exist_ok=True)
+    for name, ids in lists.items():
+        (folder / "img_idx" / f"{name}.txt").write_text("".join(f"{each}\n" for each in ids), encoding="utf-8")
+    return folder
+
+
+def plan(args: argparse.Namespace, stamp: dict[str, Any], source: Path) -> list[Job]:
+    """All jobs; the validation and test images are those of the bilevel run throughout."""
+    from pointlabel.training.selection import read_weights, select_samples
+
+    weights = read_weights(args.bilevel)
+    method = stamp["config"]["label_method"]
+    common = {"model": args.model, "crop": args.crop, "device": args.device, "points": stamp["config"]["points"]}
+    rows: list[tuple[str, float, str, dict[str, Any]]] = []
+    for order in ORDERS:
+        rows += [(f"{order}, {share:.0%}", share, order, {}) for share in args.shares]
+    rows.append((f"all, {method}", 1.0, "weight", {}))
+    rows += [(name, 1.0, "weight", changes) for name, changes in RIVALS.items()]
+    jobs = []
+    for seed in args.seeds:
+        for name, share, order, changes in rows:
+            # Random parts differ from seed to seed; the others are one part, trained from several seeds.
+            ids = select_samples(weights, share, by=order, seed=seed)
+            tag = name.replace(", ", "-").replace("%", "")
+            place = args.runs / "parts" / (f"{tag}-{seed}" if order == "random" else tag) / source.name
+            data = part_of(place, source, [each.partition("/")[2] for each in ids], stamp)
+            settings = {
+                **common,
+                "strategy": "offline",
+                "label_method": method,
+                "epochs": max(1, round(args.epochs / share)),
+                "validate_every": max(1, round(1 / share)),
+                "checkpoint_every": max(1, round(1 / share)),
+                "seed": seed,
+                **changes,
+            }
+            folder = args.runs / f"selection-{args.model}-{args.epochs}-{tag}-{seed}"
+            jobs.append(Job(name, settings, (data,), folder, {"images": len(ids), "share": share, "order": order}))
+    return jobs
+
+
+def main() -> None:
+    """Train, print, store."""
+    options = parser(__doc__)
+    add_options(options, epochs=80, seeds=(0, 1, 2, 3, 4))
+    options.add_argument("--bilevel", type=Path, required=True, help="finished run of `bilevel` that gives the weights")
+    options.add_argument("--shares", type=float, nargs="+", default=list(SHARES), metavar="S")
+    args = options.parse_args()
+    need_data(args)
+    from pointlabel.training.run import RUN, read_json
+
+    stamp = read_json(str(args.bilevel / RUN))
+    if len(stamp["datasets"]) != 1:
+        sys.exit(f"{args.bilevel}: a run on one data set is needed, got {len(stamp['datasets'])}")
+    args.runs = args.runs.resolve()
+    if args.quick:
+        args.epochs, args.seeds = max(1, args.epochs // 10), args.seeds[:1]
+    jobs = plan(args, stamp, args.data / stamp["names"][0])
+    if args.measure:
+        rows = estimate(jobs, args.jobs)
+    else:
+        rows = rows_of(jobs, train_all(jobs, args.jobs))
+        show(rows)
+    about = {name: getattr(args, name) for name in ("model", "epochs", "crop", "seeds", "jobs", "device")}
+    finish(
+        {"dataset": stamp["names"][0], **about, "label_method": stamp["config"]["label_method"], "rows": rows}, args.out
+    )
+
+
+if __name__ == "__main__":
+    main()
