@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,7 @@ from torch.func import functional_call
 
 from .dynamics import standardise
 
-METHODS = ("proxy", "one-step")
+METHODS = ("proxy", "head", "one-step")
 
 #: Scale of the proxy's objective.
 PROXY_SCALE = 0.25
@@ -84,6 +85,53 @@ def one_step_derivatives(
     return -lr * torch.autograd.grad(product, free)[0]
 
 
+def head_derivatives(
+    losses: Tensor, weights: Tensor, validation_loss: Tensor, head: Sequence[Tensor], lr: float
+) -> Tensor:
+    """`one_step_derivatives` with the detector's last layer the only one that moves, and L_val taken at w, not w'.
+
+        d L_val / d w_s,i ~ -lr <d G / d w_s,i, grad L_val(w)>, both with respect to the head
+
+    Exact up to the second order in `lr` where the rest of the detector stands still. No reverse pass goes deeper than
+    the head, so it costs next to nothing; and unlike agreement pixel by pixel it does not ask that targets lie at the
+    same place of their crops.
+
+    Parameters
+    ----------
+    losses, weights, lr : as in `one_step_derivatives`.
+    validation_loss : (), with its graph; it is kept, as that of `losses` is.
+    head : parameters of the last layer, such as `nearest_parameters` finds.
+    """
+    free = weights.detach().clone().requires_grad_()
+    inner = torch.autograd.grad((free * losses).mean(), list(head), create_graph=True)
+    outer = torch.autograd.grad(validation_loss, list(head), retain_graph=True)
+    product = sum(((a * b.detach()).sum() for a, b in zip(inner, outer, strict=True)), torch.zeros(()).to(losses))
+    return -lr * torch.autograd.grad(product, free, retain_graph=True)[0]
+
+
+def nearest_parameters(logits: Tensor) -> list[Tensor]:
+    """Parameters of the layer that a map of logits comes out of: the first that its graph meets on the way back.
+
+    A layer of more than one number is looked for, so that a bias added at the very end does not stand for it.
+    """
+    found: list[Tensor] = []
+    nodes: list[Any] = [logits.grad_fn]
+    seen = set(nodes)
+    while nodes and not any(each.numel() > 1 for each in found):
+        following: list[Any] = []
+        for node in nodes:
+            for child, _ in node.next_functions if node is not None else ():
+                if child is None or child in seen:
+                    continue
+                seen.add(child)
+                if hasattr(child, "variable"):
+                    found.append(child.variable)
+                else:
+                    following.append(child)
+        nodes = following
+    return found
+
+
 def functional_loss(
     net: nn.Module, image: Tensor, loss: Callable[[list[Tensor]], Tensor]
 ) -> Callable[[dict[str, Tensor]], Tensor]:
@@ -99,6 +147,7 @@ def functional_loss(
     def at(parameters: dict[str, Tensor]) -> Tensor:
         buffers = {name: buffer.clone() for name, buffer in net.named_buffers()}
         out = functional_call(net, {**parameters, **buffers}, (image,))
-        return loss([each.float() for each in (out if isinstance(out, list) else [out])])
+        maps = out if isinstance(out, list) else [out]
+        return loss([each if each.dtype == torch.float64 else each.float() for each in maps])
 
     return at

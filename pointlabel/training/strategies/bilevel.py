@@ -17,6 +17,8 @@ from ..bilevel.dynamics import residuals, training_dynamics
 from ..bilevel.hypergradient import (
     METHODS,
     functional_loss,
+    head_derivatives,
+    nearest_parameters,
     one_step_derivatives,
     proxy_objective,
     residual_agreement,
@@ -247,6 +249,10 @@ class Bilevel(Strategy):
             assert self._reference is not None
             agreement = residual_agreement(residuals(logits, batch.label), self._reference)
             outer = proxy_objective(weights, agreement)
+        elif self.options.hypergradient == "head":
+            head = nearest_parameters(logits)
+            derivatives = head_derivatives(losses, weights, held.loss, head, self.config.lr_at(trainer.epoch))
+            outer = (weights * derivatives).sum()
         else:
             derivatives = one_step_derivatives(
                 losses,
