@@ -14,10 +14,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from pointlabel._checks import pixel_of
 from pointlabel.backend.candidates import Spot, compiled_candidates
-from pointlabel.backend.cutting import Parts, cut_windows
+from pointlabel.backend.cutting import cut_windows
 from pointlabel.backend.device_candidates import device_candidates, grow_candidates
 from pointlabel.backend.growing import flood
-from pointlabel.backend.medians import rest_over_medians
 from pointlabel.backend.ranks import nth_smallest
 from pointlabel.engine.regions import SCALES
 from pointlabel.engine.window import find_peak
@@ -119,18 +118,6 @@ def test_the_host_waits_as_often_for_many_windows_as_for_few():
             device_candidates(spots, 1, n_scales=4, device=CPU)
         counts.append(waits.n)
     assert counts[0] == counts[1] > 0
-
-
-def test_windows_and_medians_need_no_values_to_be_planned():
-    n = 7
-    values = torch.zeros(n * 121**2, dtype=torch.float64, device="meta")
-    places, n_inside = (torch.zeros(n, k, dtype=torch.int64, device="meta") for k in (5, 4))
-    parts = Parts(values, places, n_inside, False)
-    windows = cut_windows(parts, 1)
-    assert windows.units.shape == (n, 121, 121)
-    assert windows.noise.dtype == torch.float64
-    rest = rest_over_medians(windows.units, SCALES)
-    assert (rest.device.type, rest.shape) == ("meta", (n, 4, 65, 65))
 
 
 def test_one_window_or_many_give_the_same():
