@@ -9,7 +9,7 @@ from typing import Any
 
 import griffe
 
-PAGES = ("labeling", "types", "methods", "synthetic", "errors")  # the modules that docs/api.md shows
+PAGES = ("labeling", "types", "methods", "synthetic", "errors", "calibration")  # the modules that docs/api.md shows
 FIELDS = {griffe.DocstringSectionKind.parameters, griffe.DocstringSectionKind.attributes}
 
 
