@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -9,7 +11,7 @@ from pointlabel import InputError
 from pointlabel.training.checkpoint import decode_state, encode_state, read_checkpoint, write_checkpoint
 
 
-def _same(first, second) -> bool:
+def _same(first: Any, second: Any) -> bool:
     if isinstance(first, torch.Tensor):
         return first.dtype == second.dtype and torch.equal(first, second)
     if isinstance(first, dict):

@@ -7,8 +7,9 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from PIL import Image
 from pointlabel import InputError, annotate
 from pointlabel.errors import MissingExtraError, TrainingError
 from pointlabel.io.masks.read import read_mask
-from pointlabel.training import load_run, train
+from pointlabel.training import TrainResult, load_run, train
 from pointlabel.training.checkpoint import read_checkpoint, write_checkpoint
 from pointlabel.training.events import EpochDone, StepDone, TrainingStarted, Working
 from pointlabel.training.run import read_metrics
@@ -30,10 +31,10 @@ class Stopped(Exception):
     """What a test stops a run with."""
 
 
-def stop_at(epoch: int, step: int = 0):
+def stop_at(epoch: int, step: int = 0) -> Callable[[Any], None]:
     """A callback that stops the run in the middle of an epoch, or after one with step 0."""
 
-    def report(event):
+    def report(event: Any) -> None:
         place = (event.epoch, event.step) if isinstance(event, StepDone) else None
         if place == (epoch, step) or (step == 0 and isinstance(event, EpochDone) and event.epoch == epoch):
             raise Stopped
@@ -41,7 +42,13 @@ def stop_at(epoch: int, step: int = 0):
     return report
 
 
-def results(folder: Path) -> dict:
+def scores(result: TrainResult) -> dict[str, Any]:
+    """Scores on the test part, which the run has."""
+    assert result.test is not None
+    return result.test
+
+
+def results(folder: Path) -> dict[str, Any]:
     """Everything a run leaves but for times: bytes of weights, lines of metrics, scores."""
     last = read_checkpoint(str(folder / "last.safetensors"))["trainer"]
     moments = last["optimizer"]["state"]
@@ -55,7 +62,7 @@ def results(folder: Path) -> dict:
 
 
 def test_a_run_writes_what_it_promises(split_dataset, small_config, tmp_path):
-    events = []
+    events: list[Any] = []
     config = small_config(epochs=3, picture_every=2)
     result = train(config, [split_dataset()], tmp_path / "run", report=events.append)
     folder = tmp_path / "run"
@@ -75,7 +82,7 @@ def test_a_run_writes_what_it_promises(split_dataset, small_config, tmp_path):
     test = json.loads((folder / "results.json").read_text())
     assert test["protocol"]["name"] == "ours"
     assert test["test"] == result.test
-    assert result.test["whole"]["images"] == 2
+    assert scores(result)["whole"]["images"] == 2
     with Image.open(folder / "pictures/epoch-0002.png") as picture:
         assert picture.size == (3 * (80 + 4), 2 * (64 + 4))
     started = next(event for event in events if isinstance(event, TrainingStarted))
@@ -92,7 +99,7 @@ def test_training_learns(split_dataset, small_config, tmp_path):
     losses = [line["loss"] for line in read_metrics(str(tmp_path / "run"))]
     assert np.mean(losses[-3:]) < 0.75 * np.mean(losses[:3])
     assert result.best_score > 0.25
-    assert result.test["whole"]["iou"] > 0.25
+    assert scores(result)["whole"]["iou"] > 0.25
 
 
 def test_a_seed_fixes_everything_and_another_changes_it(split_dataset, small_config, tmp_path):
@@ -190,7 +197,7 @@ def test_labels_may_be_given_as_a_folder(split_dataset, small_config, tmp_path):
 
 def test_joined_data_sets_are_reported_whole_and_apart(split_dataset, small_config, tmp_path):
     a, b = split_dataset("a"), split_dataset("b", n_test=3)
-    test = train(small_config(epochs=1), [a, b], tmp_path / "run").test
+    test = scores(train(small_config(epochs=1), [a, b], tmp_path / "run"))
     assert {name: part["images"] for name, part in test["parts"].items()} == {"a": 2, "b": 3}
     assert test["whole"]["images"] == 5
 
@@ -219,7 +226,7 @@ def test_the_protocol_of_the_paper_is_named_and_scores_at_256(split_dataset, sma
     assert stored == {"name": "paper", "scored_at": "256 x 256", "epoch_chosen_by": "IoU of the test part"}
     lines = read_metrics(str(tmp_path / "run"))
     assert result.best_score == max(line["test_iou"] for line in lines)
-    assert result.test["whole"]["iou"] == pytest.approx(result.best_score)
+    assert scores(result)["whole"]["iou"] == pytest.approx(result.best_score)
     bare = split_dataset("bare")
     (bare / "img_idx/test.txt").unlink()
     with pytest.raises(InputError, match="the protocol paper chooses the epoch on a test part"):
@@ -409,4 +416,4 @@ def test_curves_are_written_where_tensorboard_is_there(split_dataset, small_conf
 def test_a_detector_with_side_outputs_trains(split_dataset, small_config, tmp_path):
     result = train(small_config(model="mshnet", epochs=1), [split_dataset()], tmp_path / "run")
     assert load_run(tmp_path / "run").net.name == "mshnet"
-    assert result.test["whole"]["images"] == 2
+    assert scores(result)["whole"]["images"] == 2

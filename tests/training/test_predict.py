@@ -173,6 +173,10 @@ def test_the_protocol_of_the_paper_resizes_images_and_masks(split_dataset, small
     data = read_data(open_sources([str(split_dataset())], config, train_masks=False), config)
     assert scored_test_set(data, "ours") is data.test
     scored = scored_test_set(data, "paper")
+    assert data.test is not None
+    assert data.test.masks is not None
+    assert scored is not None
+    assert scored.masks is not None
     for before, after, mask in zip(data.test.masks, scored.masks, scored.inputs, strict=True):
         assert after.shape == mask.shape == (256, 256)
         assert after.mean() == pytest.approx(before.mean(), rel=0.2)
