@@ -376,6 +376,35 @@ def calibrate_time() -> str:
     return markdown(["", "median", "99 % of the slowest set"], cells)
 
 
+def _trained(name: str) -> str:
+    """Rows of a benchmark of training: means over seeds, with the deviation of the IoU."""
+    held = stored(name)
+    protocol = held["rows"][0]["protocol"]
+    said = f"{held['dataset']}, `{held['model']}`, {held['epochs']} epochs, {len(held['seeds'])} seeds. "
+    said += f"Protocol {protocol['name']}: scored at {protocol['scored_at']}.\n\n"
+    rows = []
+    for row in held["rows"]:
+        spread = "" if row["iou_std"] is None else f" ± {row['iou_std']:.3f}"
+        cells = [f"{row['iou']:.3f}{spread}", f"{row['niou']:.3f}", f"{row['pd']:.3f}", f"{row['fa'] * 1e6:.1f}"]
+        rows.append([f"`{row['name']}`", *cells, f"{row['label_iou']:.3f}", f"{row['seconds'] / 60:.0f}"])
+    return said + markdown(["", "IoU", "nIoU", "Pd", "Fa / million", "IoU of the labels", "minutes"], rows)
+
+
+def strategies() -> str:
+    """Every training strategy from one point a target."""
+    return _trained("strategies")
+
+
+def strategies_mlclnet() -> str:
+    """The bounds and the full method with MLCLNet."""
+    return _trained("strategies_mlclnet")
+
+
+def selection() -> str:
+    """Training on a part of the images, and the rivals on all."""
+    return _trained("selection")
+
+
 TABLES: dict[str, Callable[[], str]] = {
     f.__name__: f
     for f in (
@@ -397,6 +426,9 @@ TABLES: dict[str, Callable[[], str]] = {
         bench_times,
         bench_wins,
         detectors,
+        strategies,
+        strategies_mlclnet,
+        selection,
         calibrate_shipped,
         calibrate_left_out,
         calibrate_planted,
