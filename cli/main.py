@@ -17,6 +17,7 @@ from .export import export
 from .points import points
 from .predict import predict
 from .runs import runs
+from .select import select
 from .split import split
 from .train import train
 from .weights import weights
@@ -66,6 +67,7 @@ main.add_command(export)
 main.add_command(points)
 main.add_command(predict)
 main.add_command(runs)
+main.add_command(select)
 main.add_command(split)
 main.add_command(train)
 main.add_command(weights)

@@ -9,11 +9,13 @@ from typing import Any
 import click
 
 from pointlabel.training.config import TrainConfig
+from pointlabel.training.presets import PRESETS, get_preset
 
 from .options import PARAMS_KEY, config_option, parse_assignments, progress_option
 
 #: Fields of the config that are given piece by piece, and the option that takes the pieces.
 _TABLES = {"options": "assignments", "label_params": "label_assignments"}
+_PRESET_KEY = "pointlabel.preset"
 
 
 def _config_options(command: Callable) -> Callable:
@@ -40,6 +42,47 @@ def _option_of(item: Field) -> Callable:
     )
 
 
+def _use_preset(ctx: click.Context, param: click.Parameter, name: str | None) -> None:
+    """Make a preset's settings the defaults; files of ``--config`` and the command line go before it."""
+    if name is not None:
+        values = get_preset(name)
+        ctx.meta[_PRESET_KEY] = values.pop("options")
+        ctx.default_map = {**values, **(ctx.default_map or {})}
+
+
+def _ablation_options(command: Callable) -> Callable:
+    """Short names for parameters of ``--strategy bilevel``."""
+    for option in (
+        click.option("--no-balance", is_flag=True, help="bilevel: all samples weigh the same."),
+        click.option("--no-label-update", is_flag=True, help="bilevel: labels stay as they are."),
+        click.option("--beta", metavar="F", type=click.FloatRange(0), help="bilevel: weight of the validation loss."),
+        click.option("--joint", is_flag=True, help="bilevel: one optimiser for the detector and all that is learned."),
+        click.option(
+            "--hypergradient",
+            type=click.Choice(["proxy", "head", "one-step"]),
+            help="bilevel: how the weights learn from the validation loss.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _ablations(values: dict[str, Any]) -> dict[str, Any]:
+    """Take the short names out of the command's values; parameters of the strategy by name, only those given."""
+    out: dict[str, Any] = {}
+    if values.pop("no_balance"):
+        out["balance"] = False
+    if values.pop("no_label_update"):
+        out["update_labels"] = False
+    if values.pop("joint"):
+        out["joint"] = True
+    for name in ("beta", "hypergradient"):
+        value = values.pop(name)
+        if value is not None:
+            out[name] = value
+    return out
+
+
 @click.command()
 @click.argument("datasets", metavar="DATASET...", nargs=-1, required=True, type=click.Path())
 @click.option("-o", "--out", type=click.Path(), help="Folder of the run; by default runs/DATASET-MODEL-STRATEGY-SEED.")
@@ -57,6 +100,15 @@ def _option_of(item: Field) -> Callable:
     metavar="NAME=VALUE",
     multiple=True,
     help="Set a parameter of the label method; can be given several times.",
+)
+@_ablation_options
+@click.option(
+    "--preset",
+    type=click.Choice(sorted(PRESETS)),
+    is_eager=True,
+    expose_value=False,
+    callback=_use_preset,
+    help="Settings of a published run; --config and the command line go before it.",
 )
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder; start it where there is none.")
 @click.option("--overwrite", is_flag=True, help="Remove what an earlier run wrote to the folder, and start anew.")
@@ -81,7 +133,8 @@ def train(
     images is held out where there is no list val.txt; the pseudo-labels there choose the best epoch.
 
     Strategies: full (true masks, the upper bound), point (points as masks, the lower bound), offline (masks that
-    --label-method makes once, or --labels names), and those that the documentation lists.
+    --label-method makes once, or --labels names), bilevel (weights of the samples and the diffusion's parameters
+    learned on the images held out), and those that the documentation lists.
 
     Exit codes: 0 done, 1 training or writing failed, 2 wrong arguments, 130 Ctrl-C. What was trained stays, and
     --resume goes on.
@@ -98,7 +151,8 @@ def train(
 
     if resume and overwrite:
         raise InputError("--resume and --overwrite exclude each other; give one of them")
-    options = {**ctx.meta.get(PARAMS_KEY, {}), **parse_assignments(assignments)}
+    given = (ctx.meta.get(_PRESET_KEY, {}), ctx.meta.get(PARAMS_KEY, {}), _ablations(values))
+    options = {name: value for table in (*given, parse_assignments(assignments)) for name, value in table.items()}
     config = TrainConfig(**values, options=options, label_params=parse_assignments(label_assignments))
     try:
         from pointlabel.training import train as run

@@ -56,6 +56,7 @@ class TrainConfig:
     label_kind: str = _option("mask", "Train on binary masks or on soft labels.", choices=("mask", "soft"))
     labels: str = _option("", "Folder of masks for the training images, instead of the label method.")
 
+    train_ids: str = _option("", "List of training ids to keep to, as pointlabel select writes it.")
     protocol: str = _option(
         "ours",
         "ours: native size, best epoch on validation pseudo-labels. paper: 6:2:2, scored at 256 x 256, best epoch on "
@@ -159,8 +160,11 @@ def differing_setting(stored: Mapping[str, Any], config: TrainConfig) -> tuple[s
     """First setting, with both values, that a run has otherwise than `config` and may not be resumed with."""
     ours = config.as_dict()
     for item in fields(TrainConfig):
-        if not item.metadata["free"] and stored.get(item.name) != ours[item.name]:
-            return item.name, stored.get(item.name), ours[item.name]
+        # A setting that an older version did not have stood at what is its default now.
+        default = {} if item.default is MISSING else item.default
+        theirs = stored.get(item.name, default)
+        if not item.metadata["free"] and theirs != ours[item.name]:
+            return item.name, theirs, ours[item.name]
     return None
 
 

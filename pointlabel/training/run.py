@@ -21,13 +21,10 @@ MODES = ("new", "resume", "overwrite")
 RUN, METRICS, RESULTS = "run.json", "metrics.jsonl", "results.json"
 LAST, BEST = "last.safetensors", "best.safetensors"
 PICTURES, CURVES = "pictures", "tensorboard"
-#: Weights of the training images, and their picture: strategies that learn weights leave them.
-WEIGHTS, WEIGHTS_PICTURE = "weights.csv", "weights.svg"
+#: Weights of the training images, left by strategies that learn them.
+WEIGHTS = "weights.csv"
 #: All that a run writes: what ``overwrite`` removes, and nothing else.
-WRITTEN = (
-    *(RUN, METRICS, RESULTS, LAST, "last.json", BEST, "best.json", LABELS, PICTURES, CURVES),
-    *(WEIGHTS, WEIGHTS_PICTURE),
-)
+WRITTEN = (RUN, METRICS, RESULTS, LAST, "last.json", BEST, "best.json", LABELS, PICTURES, CURVES, WEIGHTS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..errors import InputError
 from ..io.datasets import POINT_FOLDERS, SPLIT_FOLDER, Dataset, open_dataset, open_images, read_split
-from ..io.files import write_whole
+from ..io.files import read_bytes, write_whole
 from ..io.images import list_images
 from .config import PAPER_RATIO, TrainConfig
 
@@ -183,7 +183,47 @@ def open_sources(folders: Sequence[str], config: TrainConfig, *, train_masks: bo
     names = [os.path.basename(os.path.abspath(folder)) for folder in folders]
     if len(set(names)) < len(names):
         names = [f"{name}-{k}" for k, name in enumerate(names, start=1)]
-    return [_open_source(folder, name, config, train_masks) for folder, name in zip(folders, names, strict=True)]
+    sources = [_open_source(folder, name, config, train_masks) for folder, name in zip(folders, names, strict=True)]
+    return keep_to(sources, config.train_ids) if config.train_ids else sources
+
+
+def keep_to(sources: Sequence[Source], path: str) -> list[Source]:
+    """Keep the training parts to the ids of a list; validation and test stay as they are.
+
+    Parameters
+    ----------
+    sources : data sets with their parts.
+    path : text file, one ``DATASET/ID`` a line, or ``ID`` alone where one data set has it.
+
+    Raises
+    ------
+    InputError
+        Where the file is no such list, names what is no training image, or leaves a data set without one.
+    """
+    words = [line.strip() for line in read_bytes(path).decode("utf-8-sig", "surrogateescape").splitlines()]
+    homes: dict[str, list[int]] = {}
+    for place, source in enumerate(sources):
+        for each in source.split.train:
+            homes.setdefault(f"{source.name}/{each}", []).append(place)
+            homes.setdefault(each, []).append(place)
+    kept: list[set[str]] = [set() for _ in sources]
+    for number, word in enumerate(words, start=1):
+        if not word:
+            continue
+        places = homes.get(word, [])
+        if len(places) != 1:
+            what = "is in several data sets, write DATASET/ID" if places else "is not among the training images"
+            raise InputError(f"{path}, line {number}: {word} {what}")
+        source = sources[places[0]]
+        kept[places[0]].add(word.removeprefix(f"{source.name}/") if word not in source.split.train else word)
+    out = []
+    for source, chosen in zip(sources, kept, strict=True):
+        ids = tuple(each for each in source.split.train if each in chosen)
+        if not ids:
+            raise InputError(f"{path}: names no training image of {source.name}")
+        part = _part(source.train, ids, source.train.folder, "train")
+        out.append(replace(source, train=part, split=replace(source.split, train=ids)))
+    return out
 
 
 def split_hash(sources: Sequence[Source]) -> str:

@@ -150,7 +150,7 @@ def test_second_derivatives_and_compilation_exclude_each_other(split_dataset, sm
 
 
 @pytest.fixture(scope="module")
-def planted(tmp_path_factory) -> tuple[Path, set[str]]:
+def planted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, set[str]]:
     """Drawn scenes, a third of whose training labels are 4 px too wide on every side, as leaking labels are."""
     folder = tmp_path_factory.mktemp("planted") / "scenes"
     for part in ("images", "masks_centroid", "labels", "img_idx"):

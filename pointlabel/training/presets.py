@@ -1,0 +1,46 @@
+"""Named settings of whole runs. Loads no torch."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from ..errors import InputError
+
+#: Name -> settings of `TrainConfig`, those that differ from its defaults or that the preset is about.
+PRESETS: dict[str, dict[str, Any]] = {
+    # The bi-level method with the values of its published code where they differ from its paper.
+    "d2d-code": {
+        "strategy": "bilevel",
+        "label_method": "d2d-code",
+        "epochs": 400,
+        "batch_size": 16,
+        "crop": 256,
+        "optimizer": "adamw",
+        "lr": 5e-4,
+        "weight_decay": 1e-2,
+        "schedule": "constant",
+        "start_probability": 0.5,
+        "outer_start": 0.2,
+        "outer_every": 0.05,
+        "options": {
+            "beta": 1 / 1.2,
+            "every": 4,
+            "hypergradient": "proxy",
+            "weight_lr": 1e-3,
+            "theta_lr": 1e-2,
+            "theta_loss": "bce",
+            "label_bce": 0.1,
+        },
+    },
+}
+
+
+def get_preset(name: str) -> dict[str, Any]:
+    """Settings of the preset called `name`, a copy; raise `InputError` naming the nearest one."""
+    if name not in PRESETS:
+        near = difflib.get_close_matches(name.lower(), PRESETS, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(PRESETS)}"
+        raise InputError(f"unknown preset {name!r}; {hint}")
+    preset = PRESETS[name]
+    return {**preset, "options": dict(preset["options"])}
