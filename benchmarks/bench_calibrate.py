@@ -37,7 +37,7 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from common import DATASETS, finish, need_data, parser, spread
+from common import DATASETS, need_data, parser, spread, write_result
 from pointlabel.calibration import calibrate
 from pointlabel.calibration.cases import Case, HeatedVote, Outcome, candidates_of, label_cases, votes_of
 from pointlabel.engine.params import DefaultParams
@@ -216,7 +216,8 @@ def main() -> None:
         for row in pool.map(measure, range(len(_SETUPS))):
             rows.append(row)
             show(row)
-    finish({"rows": rows}, args.out)
+            if args.out is not None:  # as it goes: what was measured stays where a run is stopped
+                write_result({"rows": rows}, args.out)
 
 
 if __name__ == "__main__":

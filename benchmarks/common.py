@@ -105,9 +105,14 @@ def circumstances() -> dict[str, Any]:
 def finish(result: dict[str, Any], out: Path | None) -> None:
     """Write the result with its circumstances where the user asked for it."""
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps({**circumstances(), "result": result}, indent=1) + "\n", encoding="utf-8")
+        write_result(result, out)
         print(f"written to {out}")
+
+
+def write_result(result: dict[str, Any], out: Path) -> None:
+    """Write a result with its circumstances, the folder as well."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps({**circumstances(), "result": result}, indent=1) + "\n", encoding="utf-8")
 
 
 def _git(*arguments: str) -> str:
