@@ -18,8 +18,10 @@ fi
 endef
 
 comma := ,
+# Workers share the processors, so that each keeps to one thread.
+PYTEST = OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n auto --maxprocesses 4 --dist worksteal
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format docs bench clean
+.PHONY: help demo test slow lint format docs bench clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z]+):[^#]*## */  make \1\t/p' Makefile
@@ -28,9 +30,13 @@ demo: | $(filter .venv/%,$(PYTHON))  ## draw a small data set, annotate it, scor
 	$(call need,)
 	@$(PYTHON) benchmarks/demo.py demo-out
 
-test: | $(filter .venv/%,$(PYTHON))  ## the test suite
+test: | $(filter .venv/%,$(PYTHON))  ## the test suite, but for what takes long
 	$(call need,dev$(comma)train$(comma)sam$(comma)onnx)
-	$(PYTHON) -m pytest
+	$(PYTEST) -m "not slow"
+
+slow: | $(filter .venv/%,$(PYTHON))  ## the tests that take long: whole training runs, every export
+	$(call need,dev$(comma)train$(comma)sam$(comma)onnx)
+	$(PYTEST) -m slow
 
 lint: | $(filter .venv/%,$(PYTHON))  ## ruff and mypy
 	$(call need,dev$(comma)train$(comma)sam$(comma)onnx)

@@ -23,6 +23,8 @@ from pointlabel.engine.window import find_peak
 from pointlabel.synthetic import draw_scene
 from tests.reference.real_data import real_samples
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 
 

@@ -14,6 +14,8 @@ from pointlabel.engine.weights import load_weights
 from pointlabel.errors import InputError
 from tests.calibration.drawn import cases_in, narrow, own, wide
 
+pytestmark = pytest.mark.slow
+
 FEW = (OPTIONS[0], Option("border learned at 0.1", border_strength=0.1), Option("wide", Style(border_px=1.0)))
 
 

@@ -14,6 +14,8 @@ from pointlabel.cli.main import main
 from pointlabel.io.masks.read import read_grey_mask
 from pointlabel.training import TrainConfig, train
 
+pytestmark = pytest.mark.slow
+
 
 def run(*arguments):
     return CliRunner().invoke(main, ["runs", "compare", *map(str, arguments)])

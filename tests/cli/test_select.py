@@ -9,6 +9,8 @@ from click.testing import CliRunner
 
 from pointlabel.cli.main import main
 
+pytestmark = pytest.mark.slow
+
 TABLE = """id,weight,difficulty,n_targets,area,elongation,fill,scr
 d/1,1.5,0.2,1,20,1.2,0.8,5
 d/2,0.5,0.1,1,4,1.0,1.0,3

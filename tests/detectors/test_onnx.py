@@ -19,6 +19,8 @@ from pointlabel.detectors.onnx_detector import OnnxDetector
 from pointlabel.detectors.onnx_export import compare_with_onnx, detector_to_onnx
 from pointlabel.errors import InputError, MissingExtraError, PointLabelError
 
+pytestmark = pytest.mark.slow
+
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 

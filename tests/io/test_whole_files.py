@@ -48,7 +48,7 @@ def test_a_failed_write_leaves_the_old_bytes_and_nothing_else(tmp_path, monkeypa
     path = tmp_path / "a.png"
     path.write_bytes(b"old")
 
-    def fail(where, data):
+    def fail(where, data, durable):
         with open(where, "xb") as file:
             file.write(data[:2])
         raise error

@@ -10,6 +10,8 @@ import torch
 from pointlabel import InputError
 from pointlabel.training.checkpoint import decode_state, encode_state, read_checkpoint, write_checkpoint
 
+pytestmark = pytest.mark.slow
+
 
 def _same(first: Any, second: Any) -> bool:
     if isinstance(first, torch.Tensor):

@@ -13,6 +13,8 @@ from pointlabel.training.evolution import Rule, evolve_label, mark_points
 from pointlabel.training.run import load_run
 from pointlabel.training.strategies.lesps import LespsOptions
 
+pytestmark = pytest.mark.slow
+
 POINT = np.array([[20.0, 20.0]])
 
 

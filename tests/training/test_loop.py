@@ -26,6 +26,8 @@ from pointlabel.training.run import read_metrics
 from pointlabel.training.strategies import STRATEGIES, StrategyEntry
 from pointlabel.training.strategies.offline import Offline
 
+pytestmark = pytest.mark.slow
+
 
 class Stopped(Exception):
     """What a test stops a run with."""

@@ -14,6 +14,8 @@ from pointlabel.training.checkpoint import read_checkpoint
 from pointlabel.training.evolution import admits, label_of_admitted
 from pointlabel.training.strategies.pal import DECAY_EVERY, PalOptions
 
+pytestmark = pytest.mark.slow
+
 POINTS = np.array([[10.0, 10.0], [10.0, 30.0]])
 
 

@@ -14,6 +14,8 @@ from pointlabel.io.masks.read import read_grey_mask, read_mask
 from pointlabel.training import load_run, predict_images, train
 from pointlabel.training.evaluate import predict_maps, scored_test_set
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):

@@ -18,6 +18,8 @@ from pointlabel.training.run import read_metrics
 from pointlabel.training.selection import read_weights, select_samples
 from pointlabel.training.strategies.bilevel import BilevelOptions
 
+pytestmark = pytest.mark.slow
+
 N_EPOCHS = 10
 OFTEN = {"every": 1, "weight_lr": 0.01}
 
