@@ -11,6 +11,17 @@ import torch
 
 from pointlabel.training import TrainConfig
 
+#: What runs in moments; the other files of this folder train, and are left to ``make slow``.
+QUICK = {"test_augment.py", "test_config.py", "test_splits.py", "test_dynamics.py"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that train as slow."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents and item.path.name not in QUICK:
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
