@@ -203,10 +203,11 @@ def main() -> None:
     torch.set_num_threads(1)
     cases, digest = fit_default.gather(need_data(args), 10 if args.quick else 1)
     own = {"left out": [left_out(cases, digest, g, args.cache) if "left out" in args.parts else None for g in range(3)]}
+    cases = [case for case in cases if case.kind == 0]  # the coarse points were for the fits; half the memory
     for part in args.parts:
         for n_images in PARTS[part][1][: 1 if args.quick else None]:
             for group, name in enumerate(DATASETS):
-                here = [case for case in cases if case.group == group and case.kind == 0]
+                here = [case for case in cases if case.group == group]
                 weights = own.get(part, [load_weights()] * 3)[group]
                 assert weights is not None
                 _SETUPS.append(Setup(name, part, n_images, 3 if args.quick else args.draws, weights, here))
