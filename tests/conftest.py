@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from pointlabel.synthetic import Scene, draw_scene
 # The same examples in every run, so that a change passes or fails for what it changes; no clock on a shared machine.
 settings.register_profile("pointlabel", derandomize=True, deadline=None)
 settings.load_profile("pointlabel")
+
+# A shell that starts the suite in the background has Ctrl-C ignored, and every command the tests start would inherit it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
