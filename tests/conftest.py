@@ -18,7 +18,7 @@ from pointlabel.synthetic import Scene, draw_scene
 settings.register_profile("pointlabel", derandomize=True, deadline=None)
 settings.load_profile("pointlabel")
 
-# A shell that starts the suite in the background has Ctrl-C ignored, and every command the tests start would inherit it.
+# A shell that starts the suite in the background has Ctrl-C ignored, and all that the tests start would inherit it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

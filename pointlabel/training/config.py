@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any
 
+from ..convolutions import KINDS as CONVOLUTIONS
 from ..detectors.registry import get_detector
 from ..errors import InputError
 from ..losses.registry import get_loss
@@ -47,6 +48,11 @@ class TrainConfig:
     model: str = _option("tiny", "Detector to train.")
     strategy: str = _option("offline", "Where labels come from and how they and the samples' weights change.")
     options: Mapping[str, Any] = _option({}, "Parameters of the strategy by name.")
+    conv: str = _option(
+        "plain",
+        "What the detector's 3 x 3 convolutions are turned into before training.",
+        choices=("plain", *CONVOLUTIONS),
+    )
     loss: str = _option("soft-iou", "Loss between logits and labels.")
 
     points: str = _option("centroid", "centroid or coarse, or a folder of one-pixel images or a CSV table.")

@@ -177,10 +177,10 @@ def load_run(folder: str | os.PathLike[str], checkpoint: str = "best") -> Loaded
     InputError
         Where the folder holds no run, or no checkpoint yet.
     """
-    from ..detectors import build
     from ..detectors.weights import load_weights
     from .checkpoint import read_checkpoint
     from .data import Scaling
+    from .start import build_detector
 
     root = os.fspath(folder)
     if checkpoint not in ("best", "last"):
@@ -195,7 +195,7 @@ def load_run(folder: str | os.PathLike[str], checkpoint: str = "best") -> Loaded
     if checkpoint == "best":
         net = load_weights(path)
     else:
-        net = build(config.model)
+        net = build_detector(config)
         net.load_state_dict(read_checkpoint(path)["trainer"]["net"])
         net.eval()
     about = read_json(os.path.join(root, f"{checkpoint}.json"))

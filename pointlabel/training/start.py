@@ -1,4 +1,4 @@
-"""Where a fresh detector starts: at the share of pixels that targets have, not at one half."""
+"""How a detector starts: built as the config says, at the share of pixels that targets have, not at one half."""
 
 from __future__ import annotations
 
@@ -6,7 +6,17 @@ import math
 
 import torch
 
-from ..detectors import Detector
+from ..convolutions import replace_convolutions
+from ..detectors import Detector, build
+from .config import TrainConfig
+
+
+def build_detector(config: TrainConfig) -> Detector:
+    """The detector of a run with the convolutions of the run, in training mode, weights drawn by torch's generator."""
+    net = build(config.model)
+    if config.conv != "plain":
+        replace_convolutions(net, config.conv)
+    return net
 
 
 def lower_start(net: Detector, probability: float) -> int:

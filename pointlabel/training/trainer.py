@@ -10,14 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..detectors import build
 from ..errors import InputError, TrainingError
 from ..losses import build_loss
 from .config import TrainConfig
 from .data import Batch, BatchStream, Data, SampleSet
 from .evaluate import predict_maps
 from .labels import Labeller
-from .start import lower_start
+from .start import build_detector, lower_start
 from .strategies.base import Step, Strategy
 
 # Streams of random numbers start from the seed and these, so that one does not shift another.
@@ -44,7 +43,7 @@ class Trainer:
         self.config, self.data, self.strategy, self.labeller, self.folder = config, data, strategy, labeller, folder
         self.device = pick_device(config.device)
         torch.manual_seed(config.seed)
-        self.net = build(config.model)
+        self.net = build_detector(config)
         if config.start_probability < 0.5:
             lower_start(self.net, config.start_probability)
         # Channels last is the faster order on the CPU too: two thirds of the time of a step of `tiny`.

@@ -17,12 +17,14 @@ import torch
 from PIL import Image
 
 from pointlabel import InputError, annotate
+from pointlabel.convolutions import find_replaced
 from pointlabel.errors import MissingExtraError, TrainingError
 from pointlabel.io.masks.read import read_mask
 from pointlabel.training import TrainResult, load_run, train
 from pointlabel.training.checkpoint import read_checkpoint, write_checkpoint
 from pointlabel.training.events import EpochDone, StepDone, TrainingStarted, Working
 from pointlabel.training.run import read_metrics
+from pointlabel.training.start import build_detector
 from pointlabel.training.strategies import STRATEGIES, StrategyEntry
 from pointlabel.training.strategies.offline import Offline
 
@@ -419,3 +421,26 @@ def test_a_detector_with_side_outputs_trains(split_dataset, small_config, tmp_pa
     result = train(small_config(model="mshnet", epochs=1), [split_dataset()], tmp_path / "run")
     assert load_run(tmp_path / "run").net.name == "mshnet"
     assert scores(result)["whole"]["images"] == 2
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "pinwheel"])
+def test_shaped_convolutions_train_resume_and_are_read_back(kind, split_dataset, small_config, tmp_path):
+    folder, config = split_dataset(), small_config(conv=kind)
+    whole = train(config, [folder], tmp_path / "whole")
+    with pytest.raises(Stopped):
+        train(config, [folder], tmp_path / "run", report=stop_at(1))
+    assert scores(train(config, [folder], tmp_path / "run", mode="resume")) == scores(whole)
+    assert results(tmp_path / "run") == results(tmp_path / "whole")
+    for checkpoint in ("best", "last"):
+        net = load_run(tmp_path / "run", checkpoint).net
+        assert len(find_replaced(net)) == 14  # all of tiny's but for the 1 x 1 ones
+        assert set(find_replaced(net).values()) == {kind}
+    fresh = dict(build_detector(config).named_parameters())
+    assert all(not torch.equal(value, fresh[name]) for name, value in net.named_parameters() if name.endswith("sigma"))
+
+
+def test_a_run_with_other_convolutions_is_refused(split_dataset, small_config, tmp_path):
+    folder = split_dataset()
+    train(small_config(epochs=1), [folder], tmp_path / "run")
+    with pytest.raises(InputError, match="a run with conv plain, this one has conv gaussian"):
+        train(small_config(epochs=1, conv="gaussian"), [folder], tmp_path / "run", mode="resume")
