@@ -97,7 +97,7 @@ class Dataset:
 
 
 def open_dataset(
-    folder: str | os.PathLike[str], *, points: str = "centroid", masks: bool = True, split: str | None = None
+    folder: str | os.PathLike[str], *, points: str | None = "centroid", masks: bool = True, split: str | None = None
 ) -> Dataset:
     """List a folder that holds ``images/``, ``masks/`` and ``masks_centroid/`` or ``masks_coarse/``.
 
@@ -106,7 +106,7 @@ def open_dataset(
     Parameters
     ----------
     folder : the data set.
-    points : a name out of `POINT_FOLDERS`.
+    points : a name out of `POINT_FOLDERS`; None leaves points out.
     masks : whether every image needs a true mask.
     split : name of a list of ids, ``img_idx/NAME.txt`` or, where there is only one such, ``img_idx/NAME_*.txt``;
         None takes all images.
@@ -117,22 +117,39 @@ def open_dataset(
         Where a folder, a true mask or an image of the list is missing, or two images have one id.
     """
     root = os.fspath(folder)
-    if points not in POINT_FOLDERS:
+    if points is not None and points not in POINT_FOLDERS:
         raise InputError(f"points must be one of {', '.join(POINT_FOLDERS)}, got {points!r}")
     if not os.path.isdir(root):
         raise InputError(f"{root}: no such folder; a data set is a folder with images/, masks/ and masks_centroid/")
     files = list_images(_part(root, "images")).files
-    point_folder = _part(root, POINT_FOLDERS[points], f"points {points}")
-    mask_paths = list_masks(_part(root, "masks")) if masks else {}
+    point_folder = None if points is None else _part(root, POINT_FOLDERS[points], f"points {points}")
     if split is not None:
         files = _chosen(files, read_split(root, split), root, split)
     _check_rivals(files)
-    bound = open_points(point_folder).bind({file.id for file in files})
-    missing = [file.id for file in files if masks and file.id not in mask_paths]
+    found = {} if point_folder is None else open_points(point_folder).bind({file.id for file in files}).entries
+    entries = tuple(Entry(file.id, file.path, found.get(file.id), None) for file in files)
+    out = Dataset(os.path.basename(os.path.abspath(root)), root, entries)
+    return with_masks(out) if masks else out
+
+
+def with_masks(dataset: Dataset, *, what: str = "a data set") -> Dataset:
+    """The same images with their true masks out of ``masks/`` of the data set's folder.
+
+    Parameters
+    ----------
+    dataset : its folder is looked into, and each of its images needs a mask.
+    what : who needs the masks, for the message where there is no such folder.
+
+    Raises
+    ------
+    InputError
+        Where the folder or the mask of an image is missing.
+    """
+    paths = list_masks(_part(dataset.folder, "masks", what))
+    missing = [entry.id for entry in dataset.entries if entry.id not in paths]
     if missing:
-        raise InputError(f"{root}: no true mask in masks/ for {_few(missing)}")
-    entries = tuple(Entry(f.id, f.path, bound.entries.get(f.id), mask_paths.get(f.id)) for f in files)
-    return Dataset(os.path.basename(os.path.abspath(root)), root, entries)
+        raise InputError(f"{dataset.folder}: no true mask in masks/ for {_few(missing)}")
+    return replace(dataset, entries=tuple(replace(entry, mask=paths[entry.id]) for entry in dataset.entries))
 
 
 def open_images(images: str | os.PathLike[str], points: str | os.PathLike[str], *, origin: str = "center") -> Dataset:

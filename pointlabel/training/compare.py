@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..evaluation.bootstrap import Interval, paired_bootstrap
 from ..evaluation.metrics import Totals, score_image
-from ..io.datasets import POINT_FOLDERS, Entry, open_dataset, read_sample
+from ..io.datasets import Entry, open_dataset, read_sample, with_masks
 from . import run as files
 from .evaluate import bring, bring_mask, predict_maps
 from .trainer import pick_device
@@ -231,17 +231,17 @@ def _read_stamp(place: str) -> dict[str, Any]:
 
 def _test_entries(place: str, stamp: dict[str, Any]) -> dict[str, Entry]:
     """The test images of a run by ``DATASET/ID``."""
-    points = stamp["config"]["points"]
-    points = points if points in POINT_FOLDERS else "centroid"
     out: dict[str, Entry] = {}
     for folder, name in zip(stamp["datasets"], stamp["names"], strict=True):
         ids = stamp["split"][name]["test"]
         if ids:
-            entries = {entry.id: entry for entry in open_dataset(folder, points=points, masks=True).entries}
+            whole = open_dataset(folder, points=None, masks=False)
+            entries = {entry.id: entry for entry in whole.entries}
             missing = [each for each in ids if each not in entries]
             if missing:
                 raise InputError(f"{folder}: the image {missing[0]} of the test part of {place} is not there any more")
-            out |= {f"{name}/{each}": entries[each] for each in ids}
+            tested = with_masks(replace(whole, entries=tuple(entries[each] for each in ids)))
+            out |= {f"{name}/{entry.id}": entry for entry in tested.entries}
     if not out:
         raise InputError(f"{place}: the run has no test part to compare on")
     return out

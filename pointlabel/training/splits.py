@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import InputError
-from ..io.datasets import POINT_FOLDERS, SPLIT_FOLDER, Dataset, open_dataset, open_images, read_split
+from ..io.datasets import POINT_FOLDERS, SPLIT_FOLDER, Dataset, open_dataset, open_images, read_split, with_masks
 from ..io.files import read_bytes, write_whole
 from ..io.images import list_images
 from .config import PAPER_RATIO, TrainConfig
@@ -162,8 +162,8 @@ def plan_split(folder: str, ids: Sequence[str], config: TrainConfig) -> Split:
 def open_sources(folders: Sequence[str], config: TrainConfig, *, train_masks: bool) -> list[Source]:
     """Open data sets with their parts; several are told apart by the names of their folders.
 
-    Points that are neither "centroid" nor "coarse" name a folder or a table, and the data set is then any folder of
-    images, without masks or lists.
+    Points that are neither "centroid" nor "coarse" name a folder or a table, and the data set may then be any folder of
+    images; true masks need ``images/`` and ``masks/`` in it all the same.
 
     Parameters
     ----------
@@ -237,19 +237,31 @@ def split_hash(sources: Sequence[Source]) -> str:
 
 
 def _open_source(folder: str, name: str, config: TrainConfig, train_masks: bool) -> Source:
-    if config.points in POINT_FOLDERS:
-        whole = open_dataset(folder, points=config.points, masks=train_masks)
-        split = plan_split(folder, [entry.id for entry in whole.entries], config)
-    elif train_masks:
-        raise InputError(f"{folder}: true masks are read from data sets; points must be centroid or coarse there")
-    else:
-        whole = open_images(folder, config.points)
-        split = plan_split(folder, [entry.id for entry in whole.entries], config)
+    whole = _open_points(folder, config.points)
+    split = plan_split(folder, [entry.id for entry in whole.entries], config)
+    train, val = _part(whole, split.train, folder, "train"), _part(whole, split.val, folder, "val")
+    notes = [*split.notes]
+    for part in (train, val):
+        bare = [entry.id for entry in part.entries if entry.points is None]
+        if bare:
+            what = "training" if part is train else "validation"
+            notes.append(f"{folder}: {len(bare)} {what} images without points count as empty; the first: {bare[0]}")
+    if train_masks:
+        train, val = (with_masks(part, what="training on true masks") for part in (train, val))
     test = None
     if split.test:
-        tested = open_dataset(folder, points=config.points, masks=True) if not train_masks else whole
-        test = _part(tested, split.test, folder, "test")
-    return Source(name, _part(whole, split.train, folder, "train"), _part(whole, split.val, folder, "val"), test, split)
+        test = _part(whole, split.test, folder, "test")
+        test = with_masks(test, what="the test part is scored with true masks and")
+    return Source(name, train, val, test, replace(split, notes=tuple(notes)))
+
+
+def _open_points(folder: str, points: str) -> Dataset:
+    """The images with their points, without masks."""
+    if points in POINT_FOLDERS:
+        return open_dataset(folder, points=points, masks=False)
+    images = os.path.join(folder, "images")
+    found = open_images(images if os.path.isdir(images) else folder, points)
+    return replace(found, name=os.path.basename(os.path.abspath(folder)), folder=folder)
 
 
 def _part(whole: Dataset, ids: tuple[str, ...], folder: str, part: str) -> Dataset:

@@ -123,3 +123,20 @@ def test_the_masks_compared_are_those_of_predict(trained, tmp_path):
     for image, mask in zip(found.images, found.runs[0].predictions, strict=True):
         stored = read_grey_mask(str(tmp_path / "out" / "masks" / f"{image.id.partition('/')[2]}.png")).mask()
         np.testing.assert_array_equal(mask, stored)
+
+
+def test_a_run_on_a_table_of_clicks(trained, tmp_path):
+    """Neither the table nor a folder of points has to be there when runs are compared."""
+    import shutil
+
+    folder = tmp_path / "drawn"
+    shutil.copytree(trained / "drawn", folder)
+    clicks = tmp_path / "clicks.csv"
+    made = CliRunner().invoke(main, ["points", str(folder / "masks"), "-o", str(clicks), "--format", "csv"])
+    assert made.exit_code == 0, made.output
+    shutil.rmtree(folder / "masks_centroid")
+    train(TrainConfig(points=str(clicks), epochs=1, crop=32, batch_size=2), [folder], tmp_path / "clicked")
+    clicks.unlink()
+    result = run(trained / "offline", tmp_path / "clicked")
+    assert result.exit_code == 0, result.output
+    assert "2 test images" in result.stdout

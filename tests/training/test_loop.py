@@ -215,7 +215,7 @@ def test_points_from_a_table_need_no_data_set(split_dataset, small_config, tmp_p
     (tmp_path / "clicks.csv").write_text("\n".join(rows) + "\n")
     result = train(small_config(epochs=1, points=str(tmp_path / "clicks.csv")), [folder / "images"], tmp_path / "run")
     assert result.test is None
-    with pytest.raises(InputError, match="points must be centroid or coarse there"):
+    with pytest.raises(InputError, match="images: training on true masks needs the folder masks/"):
         train(
             small_config(strategy="full", points=str(tmp_path / "clicks.csv")), [folder / "images"], tmp_path / "full"
         )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from pointlabel import InputError
-from pointlabel.training.splits import draw_split, make_split, open_sources, parse_ratio, plan_split, split_hash
+from pointlabel.io.datasets import read_sample
+from pointlabel.training.splits import PARTS, draw_split, make_split, open_sources, parse_ratio, plan_split, split_hash
 
 IDS = [f"i{k:03d}" for k in range(100)]
 
@@ -120,3 +124,67 @@ def test_true_masks_are_listed_only_where_they_are_asked_for(split_dataset, smal
     assert all(entry.mask is not None for entry in source.test.entries)
     (bound,) = open_sources([str(folder)], small_config(), train_masks=True)
     assert all(entry.mask is not None for entry in (*bound.train.entries, *bound.val.entries))
+
+
+def write_clicks(folder, path):
+    """The centroids of a data set as a table, and the folder without them."""
+    lines = ["image,x,y"]
+    for file in sorted((folder / "masks_centroid").iterdir()):
+        lines += [f"{file.name},{x},{y}" for y, x in np.argwhere(np.array(Image.open(file)))]
+    path.write_text("\n".join(lines) + "\n")
+    for part in ("masks_centroid", "masks_coarse"):
+        shutil.rmtree(folder / part)
+
+
+@pytest.mark.parametrize("train_masks", [False, True])
+def test_a_table_of_clicks_with_lists_in_a_data_set(split_dataset, small_config, tmp_path, train_masks):
+    folder = split_dataset(n_train=6, n_test=2)
+    (given,) = open_sources([str(folder)], small_config(), train_masks=train_masks)
+    expected = {part: [read_sample(entry) for entry in getattr(given, part).entries] for part in PARTS}
+    write_clicks(folder, tmp_path / "clicks.csv")
+    config = small_config(points=str(tmp_path / "clicks.csv"))
+    (clicked,) = open_sources([str(folder)], config, train_masks=train_masks)
+    assert split_hash([clicked]) == split_hash([given])
+    for part in PARTS:
+        for ours, theirs in zip(getattr(clicked, part).entries, expected[part], strict=True):
+            sample = read_sample(ours)
+            assert sample.id == theirs.id
+            assert (sample.mask is None) == (theirs.mask is None) == (part != "test" and not train_masks)
+            assert sorted(sample.points.tolist()) == sorted(theirs.points.tolist())
+            np.testing.assert_array_equal(sample.image, theirs.image)
+
+
+def test_a_table_of_clicks_with_a_plain_folder_of_images(split_dataset, small_config, tmp_path):
+    folder = split_dataset(n_train=6, n_test=2)
+    write_clicks(folder, tmp_path / "clicks.csv")
+    config = small_config(points=str(tmp_path / "clicks.csv"))
+    (source,) = open_sources([str(folder / "images")], config, train_masks=False)
+    assert (len(source.train), len(source.val), source.test) == (6, 2, None)
+    with pytest.raises(InputError, match=r"images: training on true masks needs the folder masks/"):
+        open_sources([str(folder / "images")], config, train_masks=True)
+
+
+def test_only_images_that_are_scored_need_a_mask(split_dataset, small_config):
+    folder = split_dataset(n_train=6, n_test=2)
+    for k in range(6):
+        (folder / f"masks/{k}.png").unlink()
+    (source,) = open_sources([str(folder)], small_config(), train_masks=False)
+    assert source.test is not None
+    assert [entry.id for entry in source.test.entries] == ["6", "7"]
+    (folder / "masks/7.png").unlink()
+    with pytest.raises(InputError, match=r"no true mask in masks/ for 7$"):
+        open_sources([str(folder)], small_config(), train_masks=False)
+    shutil.rmtree(folder / "masks")
+    with pytest.raises(
+        InputError, match=r"the test part is scored with true masks and needs the folder masks/; it holds"
+    ):
+        open_sources([str(folder)], small_config(), train_masks=False)
+
+
+def test_images_without_points_are_told(split_dataset, small_config):
+    folder = split_dataset(n_train=6, n_test=2)
+    for k in range(2):
+        (folder / f"masks_centroid/{k}.png").unlink()
+    (folder / "img_idx/val.txt").write_text("5\n6\n")
+    (source,) = open_sources([str(folder)], small_config(), train_masks=False)
+    assert any("2 training images without points count as empty; the first: 0" in note for note in source.split.notes)
