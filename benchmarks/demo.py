@@ -1,6 +1,7 @@
 """Draw a small data set, annotate it from its points, score the masks: the whole tool in one go.
 
-python benchmarks/demo.py demo-out          # what `make demo` runs
+python benchmarks/demo.py demo-out                        # what `make demo` runs
+python benchmarks/demo.py tutorial/data --dataset -n 60   # images, clicks and masks as the tutorial has them
 python benchmarks/demo.py --picture docs/images/overview.png
 """
 
@@ -10,6 +11,7 @@ import argparse
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,19 +36,40 @@ def demo_scene(index: int, seed: int) -> Scene:
     )
 
 
-def write_dataset(folder: Path, n_images: int, seed: int) -> None:
-    """Write images, one-pixel point images and true masks as PNG files; what was drawn there before goes."""
-    for name in FOLDERS:
-        shutil.rmtree(folder / name, ignore_errors=True)
-        (folder / name).mkdir(parents=True)
+def draw_scenes(n_images: int, seed: int) -> Iterator[tuple[str, Scene, NDArray[np.intp]]]:
+    """Yield (file name, scene, pixels of its points as (N, 2) rows and columns)."""
     for index in range(n_images):
         scene = demo_scene(index, seed)
-        name = f"{scene.background}_{index:02d}.png"
+        yield f"{scene.background}_{index:02d}.png", scene, np.ceil(scene.points - 0.5).astype(int)
+
+
+def make_folders(folder: Path, names: Sequence[str]) -> None:
+    """Make sub-folders; what was drawn there before goes."""
+    for name in names:
+        shutil.rmtree(folder / name, ignore_errors=True)
+        (folder / name).mkdir(parents=True)
+
+
+def write_folders(folder: Path, n_images: int, seed: int) -> None:
+    """Write images, one-pixel point images and true masks as PNG files."""
+    make_folders(folder, FOLDERS)
+    for name, scene, pixels in draw_scenes(n_images, seed):
         points = np.zeros(scene.image.shape, np.uint8)
-        rows, columns = np.ceil(scene.points - 0.5).astype(int).T
-        points[rows, columns] = 255
+        points[tuple(pixels.T)] = 255
         for kind, array in zip(FOLDERS, (scene.image, points, np.uint8(255) * scene.mask), strict=True):
             Image.fromarray(array).save(folder / kind / name)
+
+
+def write_dataset(folder: Path, n_images: int, seed: int) -> None:
+    """Write ``images/``, ``masks/`` with the true masks, and ``clicks.csv`` with a click on each target."""
+    make_folders(folder, ("images", "masks"))
+    lines = ["image,x,y"]
+    for name, scene, pixels in draw_scenes(n_images, seed):
+        Image.fromarray(scene.image).save(folder / "images" / name)
+        Image.fromarray(np.uint8(255) * scene.mask).save(folder / "masks" / name)
+        lines += [f"{name},{column},{row}" for row, column in pixels]
+    (folder / "clicks.csv").write_text("\n".join([*lines, ""]), encoding="utf-8")
+    print(f"drew {n_images} images with {len(lines) - 1} clicks and their true masks in {folder}")
 
 
 def pointlabel(*arguments: str | Path) -> None:
@@ -60,7 +83,7 @@ def pointlabel(*arguments: str | Path) -> None:
 
 def run(folder: Path, n_images: int, seed: int) -> None:
     """Draw, annotate, evaluate, and say where to look."""
-    write_dataset(folder, n_images, seed)
+    write_folders(folder, n_images, seed)
     print(f"drew {n_images} images with their points and true masks in {folder}")
     labels = folder / "labels"
     pointlabel("annotate", folder / "images", "-p", folder / "points", "-o", labels, "--overlay", "--overwrite")
@@ -121,10 +144,15 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?", default=Path("demo-out"))
     parser.add_argument("-n", "--n-images", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--dataset", action="store_true", help="draw images/, masks/ and clicks.csv for the tutorial, and run nothing"
+    )
     parser.add_argument("--picture", type=Path, help="draw the README's picture there and do nothing else")
     args = parser.parse_args()
     if args.picture:
         draw_picture(args.picture, args.seed)
+    elif args.dataset:
+        write_dataset(args.folder, args.n_images, args.seed)
     else:
         run(args.folder, args.n_images, args.seed)
 

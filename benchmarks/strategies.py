@@ -26,7 +26,11 @@ STRATEGIES: dict[str, dict[str, Any]] = {
     "point": {"strategy": "point"},
     "offline-diffusion": {"strategy": "offline", "label_method": "diffusion"},
     "offline-default": {"strategy": "offline"},
-    "lesps": {"strategy": "lesps"},
+    "lesps": {
+        "strategy": "lesps",
+        "loss": "heatmap-focal",
+        "zoom": 0.0,
+    },  # its published loss; see docs/methods/lesps.md
     "pal": {"strategy": "pal"},
     "bilevel": {"strategy": "bilevel", "label_method": "diffusion"},
     # The same on the default's labels, which have no theta to learn: weights and validation batches alone.
@@ -45,7 +49,9 @@ def plan(args: argparse.Namespace) -> list[Job]:
                 "points": args.points,
                 "crop": args.crop,
                 "epochs": args.epochs,
+                "lr": args.lr,
                 "seed": seed,
+                "validate_every": 4,
                 "outer_start": 0.2,
                 "outer_every": 0.05,
                 "device": args.device,
@@ -62,6 +68,7 @@ def main() -> None:
     add_options(options, epochs=80, seeds=(0, 1, 2))
     options.add_argument("--strategies", nargs="+", default=list(USUAL), choices=list(STRATEGIES), metavar="NAME")
     options.add_argument("--points", default="centroid", choices=("centroid", "coarse"))
+    options.add_argument("--lr", type=float, default=5e-3, help="learning rate of all runs, default 0.005")
     args = options.parse_args()
     args.data = need_data(args)
     if args.quick:
@@ -72,7 +79,9 @@ def main() -> None:
     else:
         rows = rows_of(jobs, train_all(jobs, args.jobs))
         show(rows)
-    about = {name: getattr(args, name) for name in ("model", "points", "epochs", "crop", "seeds", "jobs", "device")}
+    about = {
+        name: getattr(args, name) for name in ("model", "points", "epochs", "lr", "crop", "seeds", "jobs", "device")
+    }
     finish({"dataset": DATASET, **about, "rows": rows}, args.out)
 
 

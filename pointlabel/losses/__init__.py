@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .base import Loss
     from .dice import DiceLoss, dice_loss
     from .focal import FocalLoss, focal_loss
+    from .heatmap_focal import HeatmapFocalLoss, heatmap_focal_loss
     from .iou import SoftIoULoss, soft_iou, soft_iou_loss
     from .location import LocationLoss, location_loss
     from .reem import REEMLoss, reem_loss
@@ -28,6 +29,7 @@ _HOMES = {
     "LOSSES": "registry",
     "DiceLoss": "dice",
     "FocalLoss": "focal",
+    "HeatmapFocalLoss": "heatmap_focal",
     "LocationLoss": "location",
     "Loss": "base",
     "REEMLoss": "reem",
@@ -37,6 +39,7 @@ _HOMES = {
     "build_loss": "registry",
     "dice_loss": "dice",
     "focal_loss": "focal",
+    "heatmap_focal_loss": "heatmap_focal",
     "local_scr": "scr",
     "location_loss": "location",
     "reem_loss": "reem",
@@ -52,6 +55,7 @@ __all__ = [
     "LOSSES",
     "DiceLoss",
     "FocalLoss",
+    "HeatmapFocalLoss",
     "LocationLoss",
     "Loss",
     "REEMLoss",
@@ -61,6 +65,7 @@ __all__ = [
     "build_loss",
     "dice_loss",
     "focal_loss",
+    "heatmap_focal_loss",
     "local_scr",
     "location_loss",
     "reem_loss",

@@ -52,6 +52,9 @@ LOSSES: dict[str, LossEntry] = {
         LossEntry("soft-iou", "one minus the soft IoU", "iou:SoftIoULoss"),
         LossEntry("dice", "one minus the soft Dice coefficient", "dice:DiceLoss"),
         LossEntry("focal", "cross entropy that looks away from easy pixels", "focal:FocalLoss"),
+        LossEntry(
+            "heatmap-focal", "focal loss that leaves pixels near 1 to the detector", "heatmap_focal:HeatmapFocalLoss"
+        ),
         LossEntry("sls", "MSHNet's: IoU weighted by the areas' variance, and the location", "scale:SLSLoss"),
         LossEntry("ratio", "the same, weighted by the areas' ratio", "scale:ScaleLoss", {"kind": "ratio"}),
         LossEntry("diff", "the same, by their absolute difference", "scale:ScaleLoss", {"kind": "absolute"}),

@@ -97,7 +97,7 @@ class TrainConfig:
     normalise: str = _option(
         "dataset", "Mean and deviation that grey levels are scaled by.", choices=("dataset", "image")
     )
-    target_share: float = _option(0.75, "Share of the crops that are placed on a target.", low=0, high=1)
+    target_share: float = _option(0.5, "Share of the crops that are placed on a target.", low=0, high=1)
     zoom: float = _option(0.2, "Crops are enlarged or shrunk by up to this share.", low=0, high=0.5)
     noise: float = _option(
         0.05, "Largest deviation of the added noise, in deviations of the grey levels.", low=0, high=1

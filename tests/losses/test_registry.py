@@ -64,7 +64,11 @@ def test_which_losses_look_at_the_image():
     [
         ("soft_iou", {}, r"^unknown loss 'soft_iou'; did you mean soft-iou\?$"),
         ("Dice", {}, r"^unknown loss 'Dice'; did you mean dice\?$"),
-        ("zzz", {}, r"^unknown loss 'zzz'; there are soft-iou, dice, focal, sls, ratio, diff, signed, reem$"),
+        (
+            "zzz",
+            {},
+            r"^unknown loss 'zzz'; there are soft-iou, dice, focal, heatmap-focal, sls, ratio, diff, signed, reem$",
+        ),
         ("focal", {"gama": 1}, r"^loss focal has no option gama; did you mean gamma\?$"),
         ("dice", {"warm": 1}, r"^loss dice has no option warm; it has smooth, reduction$"),
         ("ratio", {"kind": "signed"}, r"^loss ratio has no option kind; it has location, "),

@@ -28,6 +28,18 @@ def focal(p: Array, t: Array, alpha: float, gamma: float) -> float:
     return total / p.size
 
 
+def heatmap_focal(p: Array, t: Array, gamma: float, leniency: float) -> float:
+    """Focal loss of a heat map, pixel by pixel."""
+    total, number = 0.0, 0
+    for a, b in zip(p.ravel(), t.ravel(), strict=True):
+        if b == 1:
+            number += 1
+            total -= (1 - a) ** gamma * math.log(a)
+        else:
+            total -= (1 - b) ** leniency * a**gamma * math.log(1 - a)
+    return total / max(number, 1)
+
+
 def location(p: Array, t: Array) -> float:
     """Location loss of one sample: both places as sums over the pixels."""
     places = []

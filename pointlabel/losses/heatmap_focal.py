@@ -1,0 +1,81 @@
+"""Focal loss of heat maps: pixels at 1 are wanted, those near 1 are hardly unwanted."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional
+
+from ._batch import Reduction, as_batch, check_option, reduce_samples
+from .base import Loss
+
+
+def heatmap_focal_loss(
+    logits: torch.Tensor,
+    target: torch.Tensor,
+    *,
+    gamma: float = 2.0,
+    leniency: float = 4.0,
+    reduction: Reduction = "mean",
+) -> torch.Tensor:
+    """Measure the focal loss of a heat map, a pixel of 1 in the target being one that is asked for.
+
+    With p the sigmoid of the logits, t the target and n the number of its pixels that are 1 (at least 1),
+
+        L = -1/n sum( [t = 1] (1 - p)^gamma ln p + [t < 1] (1 - t)^leniency p^gamma ln(1 - p) )
+
+    A pixel of 0.9 is thus neither asked for nor held down: what a detector answers there decides. That is why labels
+    which grow from points are learned with it. Nothing asks for a target whose pixels all stay below 1: crops that are
+    resized soften single pixels, so train without (``zoom = 0``).
+
+    Parameters
+    ----------
+    logits : (B, 1, H, W) or (B, H, W) floating point.
+    target : real in [0, 1] or bool, same shape.
+    gamma : how fast easy pixels fade, not negative.
+    leniency : how fast a pixel stops being unwanted as its target nears 1, not negative.
+    reduction : "mean" over the samples or "none".
+
+    Returns
+    -------
+    () or (B,) float32, or float64 where the logits are, not negative.
+
+    Raises
+    ------
+    InputError
+        For other shapes, targets outside [0, 1] (looked for on the CPU), or options out of range.
+
+    References
+    ----------
+    H. Law, J. Deng: CornerNet, ECCV 2018, eq. 1. The loss of the published LESPS (Ying et al., CVPR 2023), which
+    divides by the pixels of the whole batch.
+    """
+    _check(gamma, leniency)
+    values, mask = as_batch(logits, target)
+    # Half precision overflows to infinity, and 0 times infinity would be NaN.
+    values = values.nan_to_num(nan=torch.nan, posinf=1e4, neginf=-1e4)
+    log_p, log_q = functional.logsigmoid(values), functional.logsigmoid(-values)
+    wanted = mask == 1
+    hit = (gamma * log_q).exp() * log_p
+    miss = (1 - mask) ** leniency * (gamma * log_p).exp() * log_q
+    number = wanted.sum((1, 2)).clamp(min=1)
+    return reduce_samples(-torch.where(wanted, hit, miss).sum((1, 2)) / number, reduction)
+
+
+class HeatmapFocalLoss(Loss):
+    """Module of `heatmap_focal_loss`."""
+
+    def __init__(self, *, gamma: float = 2.0, leniency: float = 4.0, reduction: Reduction = "mean") -> None:
+        super().__init__(reduction=reduction)
+        _check(gamma, leniency)
+        self.gamma, self.leniency = gamma, leniency
+
+    def per_sample(
+        self, logits: torch.Tensor, target: torch.Tensor, image: torch.Tensor | None, epoch: int | None
+    ) -> torch.Tensor:
+        """Loss of each sample, (B,)."""
+        return heatmap_focal_loss(logits, target, gamma=self.gamma, leniency=self.leniency, reduction="none")
+
+
+def _check(gamma: float, leniency: float) -> None:
+    check_option("gamma", gamma, 0)
+    check_option("leniency", leniency, 0)
