@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
+from functools import wraps
 from typing import Any
 
 import click
 
 from pointlabel.training.config import TrainConfig
 from pointlabel.training.presets import PRESETS, get_preset
+from pointlabel.training.processes import Processes, ToldElsewhere, together
 
 from .options import PARAMS_KEY, config_option, parse_assignments, progress_option
 
@@ -83,6 +85,20 @@ def _ablations(values: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
+def _as_one(callback: Callable[..., None]) -> Callable[..., None]:
+    """Run a command in all processes that torchrun has started, with one voice; alone without it."""
+
+    @wraps(callback)
+    def run(*args: Any, **values: Any) -> None:
+        try:
+            with together() as processes:
+                callback(*args, processes=processes, **values)
+        except ToldElsewhere:
+            click.get_current_context().exit(1)
+
+    return run
+
+
 @click.command()
 @click.argument("datasets", metavar="DATASET...", nargs=-1, required=True, type=click.Path())
 @click.option("-o", "--out", type=click.Path(), help="Folder of the run; by default runs/DATASET-MODEL-STRATEGY-SEED.")
@@ -115,6 +131,7 @@ def _ablations(values: dict[str, Any]) -> dict[str, Any]:
 @progress_option
 @config_option
 @click.pass_context
+@_as_one
 def train(
     ctx: click.Context,
     datasets: tuple[str, ...],
@@ -124,6 +141,7 @@ def train(
     resume: bool,
     overwrite: bool,
     no_progress: bool,
+    processes: Processes,
     **values: Any,
 ) -> None:
     """Train a detector on the images of DATASET, from one point a target.
@@ -144,6 +162,7 @@ def train(
         pointlabel train data --model tiny --crop 128 --epochs 80
         pointlabel train data --model dnanet --strategy full --out runs/bound --device cuda --amp
         pointlabel train data --points coarse --label-method diffusion --out runs/coarse --resume
+        torchrun --standalone --nproc-per-node 2 -m pointlabel train data --model dnanet
     """
     from pointlabel.errors import InputError, MissingExtraError
 
@@ -159,7 +178,7 @@ def train(
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"train needs {error.name}: pip install 'pointlabel[train]'") from error
     folder = out or _default_folder(datasets, config)
-    quiet = bool(ctx.find_root().params.get("quiet"))
+    quiet = bool(ctx.find_root().params.get("quiet")) or not processes.is_first
     with TrainConsole(progress=not no_progress, quiet=quiet) as console:
         try:
             result = run(
@@ -170,7 +189,7 @@ def train(
                 report=console.report,
             )
         except KeyboardInterrupt:
-            if console.epochs:
+            if console.epochs and processes.is_first:
                 console.say(
                     f"stopped: {console.epoch} of {console.epochs} epochs are done; --resume goes on", always=True
                 )

@@ -24,6 +24,7 @@ from .data import read_data
 from .evaluate import draw_picture, score_labels, score_masks, scored_test_set
 from .events import EpochDone, Report, StepDone, TrainingStarted, Working
 from .labels import Labeller
+from .processes import Processes, together
 from .splits import open_sources, split_hash
 from .strategies import get_strategy
 from .strategies.base import build_options
@@ -72,6 +73,8 @@ def train(
         numbers as one that was never stopped, bit for bit on the CPU with the same number of threads.
     report : called with each event as it happens.
 
+    Started by torchrun, all processes call this alike. The first one writes and calls `report`; all return the result.
+
     Returns
     -------
     TrainResult
@@ -81,16 +84,27 @@ def train(
     InputError
         Where a setting or a file breaks a rule.
     TrainingError
-        Where the loss is not finite or memory runs out; the checkpoints stay.
+        Where the loss is not finite or memory runs out; the checkpoints stay. With several processes one raises what
+        went wrong, and the others `ToldElsewhere`.
     """
-    say: Report = report or (lambda event: None)
-    folder = os.fspath(out)
+    with together() as processes:
+        say = report if report is not None and processes.is_first else lambda event: None
+        return _train(config, datasets, os.fspath(out), mode, say, processes)
+
+
+def _train(
+    config: TrainConfig, datasets: Sequence[Path], folder: str, mode: str, say: Report, processes: Processes
+) -> TrainResult:
     entry = get_strategy(config.strategy)
     options = build_options(config.strategy, entry.strategy_class.options_class, config.options)
-    pick_device(config.device)  # what cannot work fails here, before anything is read or written
+    pick_device(config.device, processes)  # what cannot work fails here, before anything is read or written
+    if processes.n > 1 and config.compile:
+        raise InputError(f"compile works in one process, and there are {processes.n}; drop it")
     if config.tensorboard:
         check_curves()
-    labeller = Labeller(config, folder, lambda what, done, total: say(Working(what, done, total)))
+    labeller = Labeller(
+        config, folder if processes.is_first else None, lambda what, done, total: say(Working(what, done, total))
+    )
     if not datasets:
         raise InputError("datasets must name at least one folder, got none")
     sources = open_sources([os.fspath(each) for each in datasets], config, train_masks=entry.needs_masks)
@@ -109,27 +123,31 @@ def train(
         "scaling": {"mean": data.scaling.mean, "deviation": data.scaling.deviation},
         **circumstances(),
     }  # fmt: skip
-    resumed = files.open_run(folder, mode, stamp, config)
+    # The first process starts or resumes the run; the others go on from its checkpoint, so that all are alike.
+    resumed = files.open_run(folder, mode, stamp, config) if processes.is_first else True
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
     with torch.random.fork_rng(devices), _memory_in_one_sentence(config):
         strategy = entry.strategy_class(config, options)
-        trainer = Trainer(config, data, strategy, labeller, folder)
+        trainer = Trainer(config, data, strategy, labeller, folder, processes)
         progress = _Progress()
-        if resumed:
-            progress = _go_on(trainer, folder)
-        else:
+        if not resumed:
             try:
                 strategy.prepare(data, labeller)
             except PointLabelError:
                 files.remove_run(folder)  # nothing is trained yet, and the settings have to change
                 raise
             _write_last(trainer, progress)
+        processes.wait()
+        if resumed:
+            progress = _go_on(trainer, folder)
         try:
             _run_epochs(trainer, progress, say)
         except PointLabelError as error:
             kept = f"; the checkpoint of epoch {progress.saved_epoch} stays in {folder}" if progress.saved_epoch else ""
             raise type(error)(f"{error}{kept}") from error
-        strategy.finish(trainer)
+        if processes.is_first:
+            strategy.finish(trainer)
+        processes.wait()  # for the best checkpoint
         test = _final_scores(trainer, progress, say)
     return TrainResult(folder, progress.best_epoch, progress.best_score, test)
 
@@ -146,6 +164,7 @@ class _Progress:
 
 def _run_epochs(trainer: Trainer, progress: _Progress, say: Report) -> None:
     config, strategy, folder = trainer.config, trainer.strategy, trainer.folder
+    is_first = trainer.shared.processes.is_first
     n_test = len(trainer.data.test) if trainer.data.test else 0
     say(
         TrainingStarted(
@@ -153,7 +172,7 @@ def _run_epochs(trainer: Trainer, progress: _Progress, say: Report) -> None:
         )
     )
     test = scored_test_set(trainer.data, config.protocol) if config.protocol == "paper" else None
-    curves = open_curves(os.path.join(folder, files.CURVES), trainer.epoch) if config.tensorboard else None
+    curves = open_curves(os.path.join(folder, files.CURVES), trainer.epoch) if config.tensorboard and is_first else None
     trainer.net.train()
     while trainer.epoch < config.epochs:
         start = perf_counter()
@@ -185,16 +204,20 @@ def _run_epochs(trainer: Trainer, progress: _Progress, say: Report) -> None:
             is_best = score > progress.best_score
             if is_best:
                 progress.best_epoch, progress.best_score = trainer.epoch, score
-                _write_best(trainer, metrics)
+                if is_first:
+                    _write_best(trainer, metrics)
         if config.picture_every and trainer.epoch % config.picture_every == 0:
             _write_picture(trainer)
         metrics["seconds"] = perf_counter() - start
         progress.seconds += metrics["seconds"]
-        files.append_metrics(folder, metrics)
+        if is_first:
+            files.append_metrics(folder, metrics)
         if curves is not None:
             curves.add(metrics)
         if trainer.epoch % config.checkpoint_every == 0 or trainer.epoch == config.epochs:
-            _write_last(trainer, progress)
+            if is_first:
+                _write_last(trainer, progress)
+            progress.saved_epoch = trainer.epoch
         left = progress.seconds / trainer.epoch * (config.epochs - trainer.epoch)
         say(EpochDone(trainer.epoch, metrics, is_best, left))
     if curves is not None:
@@ -203,7 +226,6 @@ def _run_epochs(trainer: Trainer, progress: _Progress, say: Report) -> None:
 
 def _write_last(trainer: Trainer, progress: _Progress) -> None:
     """The state to resume from, one file; the JSON beside it is for people."""
-    progress.saved_epoch = trainer.epoch
     own = {name: getattr(progress, name) for name in ("best_epoch", "best_score", "seconds")}
     write_checkpoint(os.path.join(trainer.folder, files.LAST), {"trainer": trainer.state_dict(), "progress": own})
     files.write_json(os.path.join(trainer.folder, "last.json"), {"epoch": trainer.epoch, **own})
@@ -222,7 +244,8 @@ def _go_on(trainer: Trainer, folder: str) -> _Progress:
         progress = _Progress(**state["progress"], saved_epoch=state["trainer"]["epoch"])
     except (InputError, KeyError, TypeError) as error:
         raise InputError(f"{path}: {error}") from error
-    files.keep_metrics(folder, trainer.epoch)
+    if trainer.shared.processes.is_first:
+        files.keep_metrics(folder, trainer.epoch)
     return progress
 
 
@@ -231,7 +254,10 @@ def _write_picture(trainer: Trainer) -> None:
     valid = trainer.data.valid
     wanted = range(min(N_PICTURED, len(valid)))
     few = type(valid)(*(_first(getattr(valid, name), len(wanted)) for name in valid.__slots__))
-    picture = draw_picture(valid, dict(trainer.predict(few)))
+    maps = dict(trainer.predict(few))
+    if not trainer.shared.processes.is_first:
+        return
+    picture = draw_picture(valid, maps)
     path = os.path.join(trainer.folder, files.PICTURES, f"epoch-{trainer.epoch:04d}.png")
     write_whole(path, encode_grey(picture))
 
@@ -252,6 +278,8 @@ def _final_scores(trainer: Trainer, progress: _Progress, say: Report) -> dict[st
     chosen = "IoU of the test part" if config.protocol == "paper" else "IoU with the validation pseudo-labels"
     if config.protocol == "ours" and get_strategy(config.strategy).needs_masks:
         chosen = "IoU with the validation masks"
+    if not trainer.shared.processes.is_first:
+        return scores
     size = "256 x 256" if config.protocol == "paper" else "native size"
     files.write_json(
         os.path.join(trainer.folder, files.RESULTS),

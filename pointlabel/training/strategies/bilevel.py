@@ -244,14 +244,14 @@ class Bilevel(Strategy):
         self, batch: Batch, features: Tensor, logits: Tensor, losses: Tensor, held: _Held, trainer: Trainer
     ) -> None:
         """One step of the meta-classifier down the validation loss, as the hypergradient has it."""
-        weights = self.meta(features)
+        weights, lr = self.meta(features), self.config.lr_at(trainer.epoch)
         if self.options.hypergradient == "proxy":
             assert self._reference is not None
             agreement = residual_agreement(residuals(logits, batch.label), self._reference)
             outer = proxy_objective(weights, agreement)
         elif self.options.hypergradient == "head":
             head = nearest_parameters(logits)
-            derivatives = head_derivatives(losses, weights, held.loss, head, self.config.lr_at(trainer.epoch))
+            derivatives = head_derivatives(losses, weights, held.loss, head, lr, take=trainer.gradients)
             outer = (weights * derivatives).sum()
         else:
             derivatives = one_step_derivatives(
@@ -262,9 +262,10 @@ class Bilevel(Strategy):
                     trainer.net,
                     held.batch.image.to(memory_format=torch.channels_last),
                     lambda maps: self._validation_loss(maps, held.batch, trainer),
+                    run=trainer.shared.run,
                 ),
-                self.config.lr_at(trainer.epoch),
-                average=trainer.gradients,
+                lr,
+                take=trainer.gradients,
             )
             outer = (weights * derivatives).sum()
         _step(self.meta_optimizer, outer, list(self.meta.parameters()), trainer)
