@@ -96,6 +96,14 @@ def pairs_of(cases: list[Case]) -> list[Pair]:
             least_ratio=20,
             most_ms=2.0,
         ),
+        Pair(
+            "mclc, tuned",
+            method("mclc", size_prior="oracle"),
+            lambda request: mclc_twin.label_mclc(
+                request.image, request.points, request.true_area, sharpen=mclc_twin.sharpen_tuned
+            ),
+            iou,
+        ),
         Pair("com", method("com"), lambda request: com_twin.label_com(request.image, request.points), iou, 30),
         Pair("crf", crf(refine_crf, cases), crf(crf_twin.refine_crf_plain, cases), nearness, 20),
         Pair("crf, tuned", crf(refine_crf, cases), crf(crf_twin.refine_crf, cases), nearness),

@@ -1,12 +1,13 @@
 """Monte Carlo linear clustering composed of scikit-image and numpy calls: what it costs without kernels of our own.
 
 The published windows in the middle of their range, each by the target's true area. SLIC is scikit-image's; numpy draws
-all of a target's salt at once; the CRF is a matrix of all pairs in single precision, its two halves looked up in tables
-and multiplied by BLAS.
+all of a target's salt at once. The CRF comes twice: a matrix of all pairs as its equations read, and one in single
+precision whose two halves are looked up in tables and multiplied by BLAS.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -21,8 +22,14 @@ CLIP = 1e-5
 CLASSES = ((9, 4), (81, 10), (np.inf, 20))
 
 
-def label_mclc(image: NDArray, points: NDArray, areas: NDArray | None = None) -> NDArray[np.bool_]:
-    """Masks of all points of one image, (H, W) bool; without `areas` every window is a Spot's."""
+Sharpen = Callable[[NDArray[np.float64], NDArray[np.uint8]], NDArray[np.float64]]
+
+
+def label_mclc(
+    image: NDArray, points: NDArray, areas: NDArray | None = None, *, sharpen: Sharpen | None = None
+) -> NDArray[np.bool_]:
+    """Masks of all points of one image, (H, W) bool; without `areas` every window is a Spot's. The CRF is the plain one."""
+    refine = sharpen or sharpen_plain
     out = np.zeros(image.shape, bool)
     rng = np.random.default_rng(0)
     for index, (row, column) in enumerate(np.ceil(points - 0.5).astype(int)):
@@ -31,7 +38,7 @@ def label_mclc(image: NDArray, points: NDArray, areas: NDArray | None = None) ->
         top, left = max(row - reach, 0), max(column - reach, 0)
         view = (slice(top, row + reach + 1), slice(left, column + reach + 1))
         window = image[view].astype(np.uint8)
-        out[view] |= sharpen(votes(window, (row - top, column - left), rng) / N_REPEATS, window) > 0.5
+        out[view] |= refine(votes(window, (row - top, column - left), rng) / N_REPEATS, window) > 0.5
     return out
 
 
@@ -44,6 +51,27 @@ def votes(grey: NDArray[np.uint8], here: tuple[int, int], rng: np.random.Generat
         cells = slic(np.where(salt, 1.0, clean), n_segments=N_SEGMENTS, compactness=COMPACTNESS)
         total += cells == cells[here]
     return total
+
+
+def sharpen_plain(probability: NDArray[np.float64], grey: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """One iteration of mean field of the dense CRF as its equations read, (h, w) probability of the target."""
+    first = np.clip(probability.ravel(), CLIP, 1 - CLIP)
+    energy = np.stack([-np.log(1 - first), -np.log(first)])
+    rows, columns = np.indices(grey.shape).reshape(2, -1).astype(float)
+    flat = grey.ravel().astype(float)
+    distance = (rows[:, None] - rows) ** 2 + (columns[:, None] - columns) ** 2
+    step = (flat[:, None] - flat) ** 2
+    belief = np.exp(-energy) / np.exp(-energy).sum(axis=0)
+    score = -energy
+    for weight, kernel in (
+        (SMOOTH_WEIGHT, np.exp(-distance / (2 * SMOOTH_PX**2))),
+        (WIDE_WEIGHT, np.exp(-distance / (2 * WIDE_PX**2) - 3 * step / (2 * INTENSITY**2))),
+    ):
+        norm = kernel.sum(axis=1) ** -0.5
+        score = score + weight * (belief @ (norm[:, None] * kernel * norm))
+    belief = np.exp(score - score.max(axis=0))
+    belief /= belief.sum(axis=0)
+    return belief[1].reshape(grey.shape)
 
 
 @cache
@@ -65,8 +93,8 @@ def _smooth(height: int, width: int) -> NDArray[np.float32]:
 _STEPS = np.exp(-1.5 * (np.minimum(np.arange(65536), 65536 - np.arange(65536)) / INTENSITY) ** 2).astype(np.float32)
 
 
-def sharpen(probability: NDArray[np.float64], grey: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """One iteration of mean field of the dense CRF, (h, w) probability of the target."""
+def sharpen_tuned(probability: NDArray[np.float64], grey: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """`sharpen_plain` with tables, kept distances and BLAS in single precision."""
     flat = grey.ravel().astype(np.uint16)
     pairs = _STEPS[flat[:, None] - flat]
     pairs *= _near(*grey.shape, WIDE_PX)
