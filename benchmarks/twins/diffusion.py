@@ -1,6 +1,7 @@
 """The diffusion methods composed of scikit-image, scipy and numpy calls: what they cost without kernels of our own.
 
-Same windows, steps and levels, with the settings of scikit-image's functions that give the best masks.
+Same windows, steps and levels, with the settings of scikit-image's functions that give the best masks. The steps of the
+heat come twice: as the equation reads, and with every saving that numpy allows.
 """
 
 from __future__ import annotations
@@ -36,6 +37,11 @@ def label_diffusion(image: NDArray, points: NDArray) -> NDArray[np.bool_]:
     return _label(image, points, RHO)
 
 
+def label_diffusion_tuned(image: NDArray, points: NDArray) -> NDArray[np.bool_]:
+    """The same with the tuned steps of the heat."""
+    return _label(image, points, RHO, tuned=True)
+
+
 def label_heat(image: NDArray, points: NDArray) -> NDArray[np.bool_]:
     """`heat`: the heat alone."""
     return _label(image, points, 1.0)
@@ -46,7 +52,7 @@ def label_superpixel(image: NDArray, points: NDArray) -> NDArray[np.bool_]:
     return _label(image, points, 0.0)
 
 
-def _label(image: NDArray, points: NDArray, rho: float) -> NDArray[np.bool_]:
+def _label(image: NDArray, points: NDArray, rho: float, *, tuned: bool = False) -> NDArray[np.bool_]:
     out = np.zeros(image.shape, bool)
     for row, column in np.ceil(points - 0.5).astype(int):
         top, left = max(row - HALF_PX, 0), max(column - HALF_PX, 0)
@@ -59,7 +65,7 @@ def _label(image: NDArray, points: NDArray, rho: float) -> NDArray[np.bool_]:
         if rho < 1:
             soft += (1 - rho) * _cell(levels, here)
         if rho > 0:
-            heat = _heat(levels, here)
+            heat = (_spread_tuned if tuned else _spread)(_medium(levels), here)
             soft += rho / heat.max() * heat
         regions, _ = ndimage.label(soft >= LEVEL * soft.max(), EIGHT)
         mask = regions == regions[here] if regions[here] else np.zeros(soft.shape, bool)
@@ -81,12 +87,37 @@ def _cell(levels: NDArray, here: tuple[int, int]) -> NDArray[np.bool_]:
     return parts == parts[here]
 
 
-def _heat(levels: NDArray, here: tuple[int, int]) -> NDArray:
+def _medium(levels: NDArray) -> NDArray:
     bins = np.minimum((levels * N_BINS).astype(np.uint8), N_BINS - 1)
     texture = entropy(bins, FIVE) / np.log2(25)
     down, across = np.gradient(levels)
-    medium = np.exp(-BETA * (ALPHA * np.hypot(down, across) + (1 - ALPHA) * texture)).astype(np.float32)
-    height, width = levels.shape
+    medium: NDArray = np.exp(-BETA * (ALPHA * np.hypot(down, across) + (1 - ALPHA) * texture)).astype(np.float32)
+    return medium
+
+
+def _spread(medium: NDArray, here: tuple[int, int]) -> NDArray:
+    east, south = medium[:, :-1] + medium[:, 1:], medium[:-1] + medium[1:]
+    outflow = np.zeros_like(medium)
+    outflow[:, :-1] += east
+    outflow[:, 1:] += east
+    outflow[:-1] += south
+    outflow[1:] += south
+    tau = TAU_SHARE / outflow.max()
+    u = np.zeros_like(medium)
+    u[here] = 1
+    for _ in range(N_STEPS):
+        across, down = east * np.diff(u, axis=1), south * np.diff(u, axis=0)
+        change = np.zeros_like(u)
+        change[:, :-1] += across
+        change[:, 1:] -= across
+        change[:-1] += down
+        change[1:] -= down
+        u += tau * change
+    return u
+
+
+def _spread_tuned(medium: NDArray, here: tuple[int, int]) -> NDArray:
+    height, width = medium.shape
     # flat fields with a spare column, whose conductances are 0: every step works on contiguous arrays
     east, south = np.zeros((height + 2, width + 1), np.float32), np.zeros((height + 2, width + 1), np.float32)
     east[1:-1, : width - 1] = medium[:, :-1] + medium[:, 1:]

@@ -28,7 +28,7 @@ Sharpen = Callable[[NDArray[np.float64], NDArray[np.uint8]], NDArray[np.float64]
 def label_mclc(
     image: NDArray, points: NDArray, areas: NDArray | None = None, *, sharpen: Sharpen | None = None
 ) -> NDArray[np.bool_]:
-    """Masks of all points of one image, (H, W) bool; without `areas` every window is a Spot's. The CRF is the plain one."""
+    """Masks of all points of one image, (H, W) bool; without `areas` windows are of a Spot, the CRF the plain one."""
     refine = sharpen or sharpen_plain
     out = np.zeros(image.shape, bool)
     rng = np.random.default_rng(0)
