@@ -11,7 +11,7 @@ import argparse
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -43,16 +43,11 @@ def draw_scenes(n_images: int, seed: int) -> Iterator[tuple[str, Scene, NDArray[
         yield f"{scene.background}_{index:02d}.png", scene, np.ceil(scene.points - 0.5).astype(int)
 
 
-def make_folders(folder: Path, names: Sequence[str]) -> None:
-    """Make sub-folders; what was drawn there before goes."""
-    for name in names:
+def write_folders(folder: Path, n_images: int, seed: int) -> None:
+    """Write images, one-pixel point images and true masks as PNG files; what was drawn there before goes."""
+    for name in FOLDERS:
         shutil.rmtree(folder / name, ignore_errors=True)
         (folder / name).mkdir(parents=True)
-
-
-def write_folders(folder: Path, n_images: int, seed: int) -> None:
-    """Write images, one-pixel point images and true masks as PNG files."""
-    make_folders(folder, FOLDERS)
     for name, scene, pixels in draw_scenes(n_images, seed):
         points = np.zeros(scene.image.shape, np.uint8)
         points[tuple(pixels.T)] = 255
@@ -61,8 +56,14 @@ def write_folders(folder: Path, n_images: int, seed: int) -> None:
 
 
 def write_dataset(folder: Path, n_images: int, seed: int) -> None:
-    """Write ``images/``, ``masks/`` with the true masks, and ``clicks.csv`` with a click on each target."""
-    make_folders(folder, ("images", "masks"))
+    """Write ``images/``, ``masks/`` with the true masks, and ``clicks.csv`` with a click on each target.
+
+    Where users are told to put images of their own nothing is removed.
+    """
+    for name in ("images", "masks"):
+        if (folder / name).exists():
+            sys.exit(f"{folder / name} is there already; name another folder")
+        (folder / name).mkdir(parents=True)
     lines = ["image,x,y"]
     for name, scene, pixels in draw_scenes(n_images, seed):
         Image.fromarray(scene.image).save(folder / "images" / name)
