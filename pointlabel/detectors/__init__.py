@@ -6,29 +6,6 @@
 Names are loaded on first use; listing `DETECTORS` does not load torch.
 """
 
-from __future__ import annotations
+import lazy_loader
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .base import Detector
-    from .registry import DETECTORS, build
-
-_HOMES = {
-    "DETECTORS": "registry",
-    "Detector": "base",
-    "build": "registry",
-}
-
-__all__ = ["DETECTORS", "Detector", "build"]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -179,9 +179,9 @@ def test_gradient_of_a_real_loss_is_that_of_finite_differences(data):
         with torch.no_grad():
             values = []
             for sign in (1, -1):
-                parameter += sign * 1e-5 * direction
+                parameter.add_(sign * 1e-5 * direction)
                 values.append(float(loss()))
-                parameter -= sign * 1e-5 * direction
+                parameter.sub_(sign * 1e-5 * direction)
         slope = (values[0] - values[1]) / 2e-5
         assert slope == pytest.approx(float(parameter.grad.norm()), rel=1e-3, abs=1e-7)
 

@@ -1,0 +1,10 @@
+from .errors import InputError as InputError
+from .errors import PointLabelError as PointLabelError
+from .labeling import annotate as annotate
+from .labeling import annotate_images as annotate_images
+from .methods import METHODS as METHODS
+from .methods import get_method as get_method
+from .types import ImageLabels as ImageLabels
+from .types import TargetLabel as TargetLabel
+
+__version__: str

@@ -1,0 +1,11 @@
+from .cases import Case as Case
+from .cases import cases_of as cases_of
+from .choose import Calibration as Calibration
+from .choose import calibrate as calibrate
+from .examples import Examples as Examples
+from .examples import read_examples as read_examples
+from .styles import Style as Style
+from .styles import write_style as write_style
+from .words import changes as changes
+from .words import heading as heading
+from .words import verdict as verdict

@@ -1,0 +1,14 @@
+from .boundary import border_field as border_field
+from .boundary import soft_mask as soft_mask
+from .conductance import local_entropy as local_entropy
+from .conductance import soft_conductance as soft_conductance
+from .diffusion import SoftDiffusion as SoftDiffusion
+from .diffusion import diffuse as diffuse
+from .diffusion import fuse as fuse
+from .diffusion import soft_diffusion as soft_diffusion
+from .diffusion import solve_steady as solve_steady
+from .engine import DifferentiableEngine as DifferentiableEngine
+from .engine import SoftLabels as SoftLabels
+from .engine import label_windows as label_windows
+from .windows import WindowBatch as WindowBatch
+from .windows import batch_windows as batch_windows
