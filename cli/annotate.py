@@ -12,7 +12,9 @@ from .options import (
     config_option,
     jobs_option,
     method_option,
+    origin_option,
     parse_assignments,
+    polarity_option,
     progress_option,
     seed_option,
     set_option,
@@ -33,20 +35,8 @@ from .options import (
     show_default=True,
     help="0 for wide masks, 1 for tight ones. A column tightness of the table goes first.",
 )
-@click.option(
-    "--polarity",
-    type=click.Choice(["bright", "dark", "auto"]),
-    default="bright",
-    show_default=True,
-    help="Targets brighter or darker than their surroundings; auto decides for each point.",
-)
-@click.option(
-    "--origin",
-    type=click.Choice(["center", "corner"]),
-    default="center",
-    show_default=True,
-    help="Where a table's x = y = 0 lies: centre of the first pixel, or its corner.",
-)
+@polarity_option
+@origin_option
 @click.option(
     "--size-prior",
     type=click.Choice(["none", "fixed", "oracle"]),

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import progress_option, seed_option
+from .options import (
+    json_option,
+    mask_threshold_option,
+    origin_option,
+    polarity_option,
+    progress_option,
+    seed_option,
+)
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -23,29 +30,11 @@ if TYPE_CHECKING:
 @click.option("-m", "--masks", required=True, type=click.Path(), help="Folder of masks with the names of the images.")
 @click.option("-o", "--out", required=True, type=click.Path(), help="Style to write, for annotate --config.")
 @click.option("--overwrite", is_flag=True, help="Replace the file where it is there already.")
-@click.option(
-    "--polarity",
-    type=click.Choice(["bright", "dark", "auto"]),
-    default="bright",
-    show_default=True,
-    help="Targets brighter or darker than their surroundings; auto decides for each point.",
-)
-@click.option(
-    "--origin",
-    type=click.Choice(["center", "corner"]),
-    default="center",
-    show_default=True,
-    help="Where a table's x = y = 0 lies: centre of the first pixel, or its corner.",
-)
-@click.option(
-    "--mask-threshold",
-    type=click.FloatRange(0, 255, max_open=True),
-    default=127.0,
-    show_default=True,
-    help="Pixels above this grey level are foreground; masks of 0 and 1 need 0.",
-)
+@polarity_option
+@origin_option
+@mask_threshold_option
 @seed_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else on standard output.")
+@json_option
 @progress_option
 @click.pass_context
 def calibrate(

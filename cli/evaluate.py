@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .options import json_option, mask_threshold_option
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -28,13 +30,7 @@ _FILE = click.Path(dir_okay=False)
     show_default=True,
     help="How false pixels are counted: legacy leaves out a false blob whose area equals that of a matched one.",
 )
-@click.option(
-    "--mask-threshold",
-    type=click.FloatRange(0, 255, max_open=True),
-    default=127.0,
-    show_default=True,
-    help="Pixels above this grey level are foreground; masks of 0 and 1 need 0.",
-)
+@mask_threshold_option
 @click.option(
     "--soft-threshold",
     type=click.FloatRange(0, 1, max_open=True),
@@ -45,7 +41,7 @@ _FILE = click.Path(dir_okay=False)
 @click.option("--against", metavar="B", type=_PLACE, help="Other predictions: the difference and its 95 % interval.")
 @click.option("--images", metavar="DIR", type=_PLACE, help="The images, for rows by local signal-to-clutter ratio.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the bootstrap.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else on standard output.")
+@json_option
 @click.option("--csv", "csv_file", metavar="FILE", type=_FILE, help="Write a row for each image.")
 @click.option("--plot", metavar="FILE", type=_FILE, help="Draw the Pd-Fa curve of soft predictions.")
 @click.pass_context

@@ -42,6 +42,46 @@ def method_option(command: Callable) -> Callable:
     )(command)
 
 
+def polarity_option(command: Callable) -> Callable:
+    """``--polarity``: bright, dark or auto."""
+    return click.option(
+        "--polarity",
+        type=click.Choice(["bright", "dark", "auto"]),
+        default="bright",
+        show_default=True,
+        help="Targets brighter or darker than their surroundings; auto decides for each point.",
+    )(command)
+
+
+def origin_option(command: Callable) -> Callable:
+    """``--origin``: what a table's coordinates count from."""
+    return click.option(
+        "--origin",
+        type=click.Choice(["center", "corner"]),
+        default="center",
+        show_default=True,
+        help="Where a table's x = y = 0 lies: centre of the first pixel, or its corner.",
+    )(command)
+
+
+def mask_threshold_option(command: Callable) -> Callable:
+    """``--mask-threshold F``: what counts as foreground of a grey mask."""
+    return click.option(
+        "--mask-threshold",
+        type=click.FloatRange(0, 255, max_open=True),
+        default=127.0,
+        show_default=True,
+        help="Pixels above this grey level are foreground; masks of 0 and 1 need 0.",
+    )(command)
+
+
+def json_option(command: Callable) -> Callable:
+    """``--json``: one object on standard output in place of a table."""
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Print one JSON object and nothing else on standard output."
+    )(command)
+
+
 def jobs_option(command: Callable) -> Callable:
     """``-j N``: worker processes."""
     return click.option(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from .options import mask_threshold_option
+
 
 @click.command()
 @click.argument("masks", metavar="MASKS", type=click.Path(exists=True))
@@ -24,13 +26,7 @@ import click
     show_default=True,
     help="A PNG for each mask, or one CSV of image,x,y with pixel centres at whole numbers.",
 )
-@click.option(
-    "--mask-threshold",
-    type=click.FloatRange(0, 255, max_open=True),
-    default=127.0,
-    show_default=True,
-    help="Pixels above this grey level belong to a target; masks of 0 and 1 need 0.",
-)
+@mask_threshold_option
 @click.pass_context
 def points(ctx: click.Context, masks: str, out: str, mode: str, seed: int, form: str, mask_threshold: float) -> None:
     """Make point labels out of the masks in MASKS: one pixel in each 8-connected component.
