@@ -101,7 +101,7 @@ class Strategy:
         return {}
 
     def finish(self, trainer: Trainer) -> None:
-        """After the last epoch: write files to ``trainer.folder``."""
+        """After the last epoch: write files to ``trainer.folder``. Called in the first process of several alone."""
 
     def state_dict(self) -> dict[str, Any]:
         """All that changes in a run but labels, as `checkpoint.encode_state` takes it."""
