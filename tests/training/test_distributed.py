@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import torch
 
 from pointlabel import InputError
 from pointlabel.detectors import DETECTORS, build
-from pointlabel.training import load_run, train
+from pointlabel.training import load_run, loop, train
 from pointlabel.training.checkpoint import read_checkpoint
 from pointlabel.training.distributed import SharedBatch, WholeBatchNorm2d, synchronise
 from pointlabel.training.events import EpochDone
@@ -172,3 +173,10 @@ def test_each_process_takes_a_gpu_of_its_own(monkeypatch):
         InputError, match="2 processes need a GPU each, and torch sees 1; start fewer, or set device cpu"
     ):
         pick_device("cuda", both)
+
+
+def test_compile_needs_one_process(split_dataset, small_config, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "together", lambda: nullcontext(Processes(0, 2)))
+    with pytest.raises(InputError, match="compile works in one process, and there are 2; drop it"):
+        train(small_config(compile=True), [split_dataset()], tmp_path / "run")
+    assert not (tmp_path / "run").exists()
