@@ -90,6 +90,7 @@ def read(job: Job) -> dict[str, Any]:
     out |= {name: results[name] for name in ("best_epoch", "epochs", "seconds")}
     out["protocol"] = results["protocol"]
     out["label_iou"] = last_label_iou(job)
+    out["by_scr"] = whole["by_scr"]
     return out
 
 
@@ -133,8 +134,23 @@ def rows_of(jobs: Iterable[Job], results: dict[Path, dict[str, Any]]) -> list[di
             values = [each[key] for each in found]
             row[key] = float(np.mean(values))
             row[f"{key}_std"] = float(np.std(values, ddof=1)) if len(values) > 1 else None
+        row["by_scr"] = _mean_groups([each["by_scr"] for each in found])
         rows.append(row)
     return rows
+
+
+def _mean_groups(runs: Sequence[dict[str, dict[str, Any]] | None]) -> dict[str, dict[str, Any]] | None:
+    """Groups of targets averaged over the runs, which share their test images; None where there are no groups."""
+    known = [groups for groups in runs if groups is not None]
+    if not known:
+        return None
+    return {
+        name: {
+            "targets": group["targets"],
+            **{key: float(np.mean([run[name][key] for run in known])) for key in ("iou", "pd") if group["targets"]},
+        }
+        for name, group in known[0].items()
+    }
 
 
 def show(rows: Sequence[dict[str, Any]], write: Callable[[str], None] = print) -> None:
