@@ -8,8 +8,9 @@ python benchmarks/training_losses.py --measure
 MSHNet's loss (`sls`), the other three of its family, and REEM on top of it, beside the plain soft IoU; `full` trains on
 the true masks, `offline` on those that the default method makes from one point a target. All runs share one learning
 rate and everything else. Runs lie in their own folders under --runs, those of `soft-iou` where strategies.py has them
-too. What is done is skipped, and what was stopped goes on where it was. The family is soft IoU up to epoch 5, and REEM its
-first member up to epoch 10, so that a `--quick` run tells nothing of them.
+too. What is done is skipped, and what was stopped goes on where it was.
+
+The family is soft IoU up to epoch 5, and REEM is `sls` up to epoch 10, so that a `--quick` run tells little of them.
 """
 
 from __future__ import annotations
