@@ -15,7 +15,8 @@ from ..engine.conductance import rescale_window
 from ..engine.paper import finish, grown, pixels_of
 from ..errors import InputError
 from ..types import LabelRequest, TargetLabel
-from ._com_kernels import enclose_kernel, evolve_kernel
+from ._com_kernels import evolve_kernel
+from ._enclose_kernels import enclose_kernel
 
 #: The Gaussian's weights are whole numbers of this unit: with windows of 20 bits their products fill 62 bits at most.
 TAP_UNIT = 1 << 21

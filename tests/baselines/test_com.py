@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from pointlabel import InputError, TargetLabel, annotate, get_method
-from pointlabel.baselines._com_kernels import BUMP, NEGLIGIBLE, WELL, enclose_kernel, evolve_kernel
+from pointlabel.baselines._com_kernels import BUMP, NEGLIGIBLE, WELL, evolve_kernel
+from pointlabel.baselines._enclose_kernels import enclose_kernel
 from pointlabel.baselines.com import ComParams, evolve, gaussian_taps
 from pointlabel.engine._conductance_kernels import SCALE
 from pointlabel.engine.conductance import rescale_window
