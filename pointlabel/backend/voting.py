@@ -21,7 +21,7 @@ class Votes:
     ----------
     share : (B, K, L) float64, each candidate's share; all 0 where every candidate is bad.
     field : (B, S, S) float32 in [0, 1] in steps of 2^-20, the expected region.
-    summary : (B, 9) float64, expectations under the vote in the order of `engine.vote.SUMMARY`.
+    summary : (B, 10) float64, expectations under the vote in the order of `engine.vote.SUMMARY`.
     boxes : (B, 4) int64, first and last + 1 row, first and last + 1 column of the votes; the peak where there are none.
     """
 

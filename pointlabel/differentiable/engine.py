@@ -38,7 +38,7 @@ class SoftLabels:
     soft : (B, 1, S, S) in [0, 1], the soft label.
     border : (B, 1, S, S), non-negative on the mask.
     mask : (B, 1, S, S) in [0, 1], the soft mask at the tightness.
-    summary : (B, 9), expectations under the vote.
+    summary : (B, 10), expectations under the vote.
     """
 
     share: Tensor

@@ -12,7 +12,7 @@ from .conductance import safe_sqrt
 LEVEL, LOG_AREA = FEATURES.index("level"), FEATURES.index("log_area")
 _OF_FEATURE = {
     "log_area": "log_area", "level": "level", "log_noise": "log_noise", "log_spread": "log_spread",
-    "stability": "stability", "step": "step",
+    "stability": "stability", "step": "step", "growth_two": "growth_two",
 }  # fmt: skip
 
 
@@ -66,7 +66,7 @@ def peak_contrast(rest: Tensor) -> Tensor:
 
 
 def expectations(share: Tensor, features: Tensor, score: Tensor, bad: Tensor) -> Tensor:
-    """Expectations under the vote, (B, 9), in the order of `engine.vote.SUMMARY`."""
+    """Expectations under the vote, (B, 10), in the order of `engine.vote.SUMMARY`."""
     weight = share.flatten(1)
     flat = features.flatten(1, 2)
     mean = {name: (weight * flat[..., FEATURES.index(feature)]).sum(1) for name, feature in _OF_FEATURE.items()}

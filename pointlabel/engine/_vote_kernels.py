@@ -75,6 +75,7 @@ def summary_kernel(features, share, best, out):
             out[6] += w * f[0]
             out[7] -= w * math.log(w)
             out[8] += w * f[5]
+            out[9] += w * f[2]
     out[1] = math.sqrt(max(square - out[0] * out[0], 0.0))
     out[3] = best
 

@@ -11,7 +11,7 @@ from ._refine_kernels import sharpness_kernel
 from .vote import SUMMARY, Vote
 from .weights import QualityWeights
 
-_OF_VOTE = ("stability", "entropy", "log_area_deviation", "best_score", "step")
+_OF_VOTE = ("stability", "entropy", "log_area_deviation", "best_score", "step", "growth_two")
 #: What the quality is read from: the soft label's sharpness, its overlap with the vote, ln of the mask's area,
 #: and expectations under the vote.
 INPUTS = ("sharpness", "agreement", "log_area", *_OF_VOTE)
@@ -33,7 +33,10 @@ def quality_inputs(soft: NDArray[np.float32], mask: NDArray[np.bool_], vote: Vot
 
 
 def quality(inputs: NDArray[np.float64], weights: QualityWeights) -> float:
-    """A perceptron with one hidden layer of x sigmoid(x) on the standardised inputs, cut to [0, 1]."""
+    """A perceptron with one hidden layer of x sigmoid(x) on the standardised inputs, cut to [0, 1].
+
+    The fit averages several small ones; side by side they are one with a wider layer.
+    """
     return min(max(float(_perceptron(inputs, weights)), 0.0), 1.0)
 
 

@@ -24,7 +24,8 @@ class Vote:
     field : (65, 65) float32 in [0, 1] in steps of 2^-20, the expected region; 1 at the peak.
     relief : (65, 65) float32, expected height over the background as a share of the peak's.
     summary : expectations under the vote: ln area, its deviation, level, best score, ln contrast over noise,
-        ln contrast over spread, stability, entropy of the vote, step of the border.
+        ln contrast over spread, stability, entropy of the vote, step of the border, ln of the area two levels up over
+        the area.
     """
 
     share: NDArray[np.float64]
@@ -44,6 +45,7 @@ SUMMARY = (
     "stability",
     "entropy",
     "step",
+    "growth_two",
 )
 
 

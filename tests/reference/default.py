@@ -180,12 +180,12 @@ def relief(rests: NDArray, share: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def summary(features: NDArray, share: NDArray[np.float64]) -> list[float]:
-    """Means over the vote: ln area and its deviation, level, contrasts, stability, entropy, step."""
+    """Means over the vote: ln area and its deviation, level, contrasts, stability, entropy, step, growth_two."""
     mean = (features * share[..., None]).sum(axis=(0, 1))
     square = (features[..., 9] ** 2 * share).sum()
     entropy = -sum(p * math.log(p) for p in share.ravel().tolist() if p > 0)
     spread = math.sqrt(max(square - mean[9] ** 2, 0))
-    return [mean[9], spread, mean[3], mean[23], mean[24], mean[0], entropy, mean[5]]
+    return [mean[9], spread, mean[3], mean[23], mean[24], mean[0], entropy, mean[5], mean[2]]
 
 
 def near_vote(field: NDArray, inside: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
