@@ -1,0 +1,93 @@
+"""Tables of the benchmarks of training: what is averaged, and what stands in a page."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def scripts(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The scripts by name, as `python benchmarks/NAME.py` imports each other."""
+    from importlib import import_module
+
+    monkeypatch.setattr(sys, "path", [str(ROOT / "benchmarks"), *sys.path])
+    names = ("common", "strategies", "tables", "training_losses", "training_runs")
+    for name in names:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    return {name: import_module(name) for name in names}
+
+
+def row(strategy: str, loss: str, iou: float, dim: float, bright: float) -> dict[str, Any]:
+    """A row as training_losses.py stores it, with two groups of targets and an empty one."""
+    groups = {
+        "<1": {"targets": 0},
+        "1-2": {"targets": 3, "iou": dim, "pd": 0.5},
+        ">8": {"targets": 9, "iou": bright, "pd": 1.0},
+    }
+    return {
+        "name": f"{strategy} {loss}",
+        "strategy": strategy,
+        "loss": loss,
+        "by_scr": groups,
+        "iou": iou,
+        "iou_std": 0.01,
+        "niou": 0.6,
+        "pd": 0.9,
+        "fa": 12e-6,
+        "protocol": {"name": "ours", "scored_at": "native size"},
+    }
+
+
+def test_losses_stand_beside_wins(scripts, tmp_path, monkeypatch):
+    tables = scripts["tables"]
+    monkeypatch.setattr(tables, "RESULTS", tmp_path)
+    assert tables.training_losses() == "`results/training_losses.json` is not there yet.\n"
+    rows = [
+        row("full", "sls", 0.7, 0.4, 0.8),
+        row("full", "reem", 0.72, 0.5, 0.79),
+        row("offline", "sls", 0.65, 0.3, 0.7),
+        row("offline", "reem", 0.6, 0.3, 0.75),
+    ]
+    held = {"dataset": "SIRST-v1", "model": "tiny", "epochs": 80, "seeds": [0, 1], "rows": rows}
+    (tmp_path / "training_losses.json").write_text(json.dumps({"result": held}))
+    text = tables.training_losses()
+    assert "SIRST-v1, `tiny`, 80 epochs, 2 seeds. Protocol ours: scored at native size." in text
+    assert "| `reem` | offline | 0.600 ± 0.010 | 0.600 | 0.900 | 12.0 |" in text
+    assert "| mean IoU / Pd | strategy | SCR 1-2 (3 targets) | SCR >8 (9 targets) |" in text
+    assert "| `reem` | full | 0.500 / 0.500 | 0.790 / 1.000 |" in text
+    assert (
+        "- `reem` less `sls`: IoU +0.020 (full), -0.050 (offline). Of 4 groups by SCR it is ahead in 2 and behind in "
+        "1; from -0.010 (full, SCR >8) to +0.100 (full, SCR 1-2).\n"
+    ) in text
+
+
+def test_a_loss_changes_nothing_but_itself(scripts, tmp_path):
+    losses = scripts["training_losses"]
+    names = ("soft-iou", "reem")
+    args = Namespace(model="tiny", points="centroid", crop=128, epochs=80, lr=0.005, device="cpu", seeds=[0, 1])
+    args.runs, args.data, args.strategies, args.losses = tmp_path / "runs", tmp_path, ["full", "offline"], names
+    jobs = losses.plan(args)
+    assert [job.row for job in jobs[:4]] == ["full soft-iou", "full reem", "offline soft-iou", "offline reem"]
+    assert len({job.folder for job in jobs}) == len(jobs) == 8
+    usual = scripts["strategies"].plan(Namespace(**{**vars(args), "strategies": ["full", "offline-default"]}))
+    for job in jobs:
+        twin = next(each for each in usual if job.folder.name.startswith(each.folder.name))
+        assert {**job.config.as_dict(), "loss": "soft-iou"} == twin.config.as_dict()
+        assert (job.folder == twin.folder) == (job.notes["loss"] == "soft-iou")
+
+
+def test_groups_are_averaged_over_runs(scripts):
+    mean = scripts["training_runs"]._mean_groups
+    empty: dict[str, Any] = {"targets": 0, "iou": None, "pd": None}
+    one = {"<1": empty, "1-2": {"targets": 4, "iou": 0.2, "pd": 1.0}}
+    two = {"<1": empty, "1-2": {"targets": 4, "iou": 0.4, "pd": 0.5}}
+    assert mean([one, two]) == {"<1": {"targets": 0}, "1-2": {"targets": 4, "iou": pytest.approx(0.3), "pd": 0.75}}
+    assert mean([None, None]) is None
