@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
+import importlib
 import io
 import itertools
 import re
@@ -131,18 +131,14 @@ def test_the_table_of_methods_is_true():
     assert rows == [(name, "yes" if method.has_tightness else "no") for name, method in METHODS.items()]
 
 
-def tables() -> ModuleType:
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The script that writes the tables."""
-    spec = importlib.util.spec_from_file_location("tables", ROOT / "benchmarks/tables.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    return importlib.import_module("tables")
 
 
-def test_tables_are_what_the_results_say():
-    script = tables()
+def test_tables_are_what_the_results_say(script):
     marked = [page for page in PAGES if script.MARKER.search(page.read_text(encoding="utf-8"))]
     assert set(marked) == set(script.PAGES)
     for page in script.PAGES:
@@ -152,8 +148,7 @@ def test_tables_are_what_the_results_say():
         assert script.render(text) == text, f"{page.name} is stale; run python benchmarks/tables.py"
 
 
-def test_a_stale_table_would_be_found():
-    script = tables()
+def test_a_stale_table_would_be_found(script):
     for page in script.PAGES:
         text = page.read_text(encoding="utf-8")
         figure = re.search(r"0\.\d{3}(?= /)|\d\d\.\d\d(?= \|)", text)

@@ -19,7 +19,7 @@ def scripts(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     from importlib import import_module
 
     monkeypatch.setattr(sys, "path", [str(ROOT / "benchmarks"), *sys.path])
-    names = ("common", "strategies", "tables", "training_losses", "training_runs")
+    names = ("common", "strategies", "tabled.store", "tabled.training", "training_losses", "training_runs")
     for name in names:
         monkeypatch.delitem(sys.modules, name, raising=False)
     return {name: import_module(name) for name in names}
@@ -47,8 +47,8 @@ def row(strategy: str, loss: str, iou: float, dim: float, bright: float) -> dict
 
 
 def test_losses_stand_beside_wins(scripts, tmp_path, monkeypatch):
-    tables = scripts["tables"]
-    monkeypatch.setattr(tables, "RESULTS", tmp_path)
+    tables = scripts["tabled.training"]
+    monkeypatch.setattr(scripts["tabled.store"], "RESULTS", tmp_path)
     assert tables.training_losses() == "`results/training_losses.json` is not there yet.\n"
     rows = [
         row("full", "sls", 0.7, 0.4, 0.8),

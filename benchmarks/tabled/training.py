@@ -1,0 +1,97 @@
+"""Tables of trained detectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .store import is_stored, markdown, stored
+
+
+def _said(held: dict[str, Any]) -> str:
+    """What runs of training share, and the protocol they are scored by."""
+    protocol = held["rows"][0]["protocol"]
+    said = f"{held['dataset']}, `{held['model']}`, {held['epochs']} epochs, {len(held['seeds'])} seeds. "
+    return f"{said}Protocol {protocol['name']}: scored at {protocol['scored_at']}.\n\n"
+
+
+def _trained(name: str) -> str:
+    """Rows of a benchmark of training: means over seeds, with the deviation of the IoU."""
+    held = stored(name)
+    said = _said(held)
+    rows = []
+    for row in held["rows"]:
+        spread = "" if row["iou_std"] is None else f" ± {row['iou_std']:.3f}"
+        cells = [f"{row['iou']:.3f}{spread}", f"{row['niou']:.3f}", f"{row['pd']:.3f}", f"{row['fa'] * 1e6:.1f}"]
+        rows.append([f"`{row['name']}`", *cells, f"{row['label_iou']:.3f}", f"{row['seconds'] / 60:.0f}"])
+    return said + markdown(["", "IoU", "nIoU", "Pd", "Fa / million", "IoU of the labels", "minutes"], rows)
+
+
+def strategies() -> str:
+    """Every training strategy from one point a target."""
+    return _trained("strategies")
+
+
+def strategies_mlclnet() -> str:
+    """The bounds and the full method with MLCLNet."""
+    return _trained("strategies_mlclnet")
+
+
+def selection() -> str:
+    """Training on a part of the images, and the rivals on all."""
+    return _trained("selection")
+
+
+def _by_loss(name: str) -> str:
+    """Losses by strategy, then IoU and Pd of the targets by local contrast, then wins and losses beside `sls`."""
+    if not is_stored(name):
+        return f"`results/{name}.json` is not there yet.\n"
+    held = stored(name)
+    groups = {key: group["targets"] for key, group in held["rows"][0]["by_scr"].items() if group["targets"]}
+    whole, parts = [], []
+    for row in held["rows"]:
+        head = [f"`{row['loss']}`", row["strategy"]]
+        spread = "" if row["iou_std"] is None else f" ± {row['iou_std']:.3f}"
+        figures = [f"{row['niou']:.3f}", f"{row['pd']:.3f}", f"{row['fa'] * 1e6:.1f}"]
+        whole.append([*head, f"{row['iou']:.3f}{spread}", *figures])
+        parts.append([*head, *(f"{row['by_scr'][key]['iou']:.3f} / {row['by_scr'][key]['pd']:.3f}" for key in groups)])
+    first = markdown(["", "strategy", "IoU", "nIoU", "Pd", "Fa / million"], whole)
+    heads = [f"SCR {key} ({n_targets} targets)" for key, n_targets in groups.items()]
+    second = markdown(["mean IoU / Pd", "strategy", *heads], parts)
+    return f"{_said(held)}{first}\n{second}\n{_beside_sls(held['rows'], list(groups))}"
+
+
+def _beside_sls(rows: Sequence[dict[str, Any]], groups: Sequence[str]) -> str:
+    """A line for each loss: its IoU less that of `sls`, and in how many groups of targets it is ahead or behind."""
+    plain = {row["strategy"]: row for row in rows if row["loss"] == "sls"}
+    out = []
+    for loss in dict.fromkeys(row["loss"] for row in rows if row["loss"] != "sls"):
+        pairs = [(row, plain[row["strategy"]]) for row in rows if row["loss"] == loss and row["strategy"] in plain]
+        if not pairs:
+            continue
+        gaps = [
+            (row["by_scr"][key]["iou"] - own["by_scr"][key]["iou"], f"{row['strategy']}, SCR {key}")
+            for row, own in pairs
+            for key in groups
+        ]
+        ahead, behind = (sum(sign * gap > 5e-4 for gap, _ in gaps) for sign in (1, -1))
+        whole = ", ".join(f"{row['iou'] - own['iou']:+.3f} ({row['strategy']})" for row, own in pairs)
+        least, most = min(gaps), max(gaps)
+        out.append(
+            f"- `{loss}` less `sls`: IoU {whole}. Of {len(gaps)} groups by SCR it is ahead in {ahead} and behind in "
+            f"{behind}; from {least[0]:+.3f} ({least[1]}) to {most[0]:+.3f} ({most[1]}).\n"
+        )
+    return "".join(out)
+
+
+def training_losses() -> str:
+    """The scale family and REEM beside the plain losses, with `tiny`."""
+    return _by_loss("training_losses")
+
+
+def training_losses_mshnet() -> str:
+    """The same with MSHNet, whose loss `sls` is."""
+    return _by_loss("training_losses_mshnet")
+
+
+TABLES = (strategies, strategies_mlclnet, selection, training_losses, training_losses_mshnet)
