@@ -18,7 +18,7 @@ from tabled.store import ROOT
 
 PAGES = (
     ROOT / "README.md",
-    *(ROOT / "docs" / "methods" / name for name in ("default.md", "threshold.md", "crf.md", "sam.md")),
+    *(ROOT / "docs" / "methods" / name for name in ("default.md", "threshold.md", "crf.md", "sam.md", "bilevel.md")),
     ROOT / "docs" / "bench.md",
     ROOT / "docs" / "calibrate.md",
     ROOT / "docs" / "detectors.md",

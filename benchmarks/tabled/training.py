@@ -94,4 +94,14 @@ def training_losses_mshnet() -> str:
     return _by_loss("training_losses_mshnet")
 
 
-TABLES = (strategies, strategies_mlclnet, selection, training_losses, training_losses_mshnet)
+def bilevel_cost() -> str:
+    """What an epoch of each strategy costs, in epochs of `offline`."""
+    held = stored("bilevel")
+    said = f"{held['dataset']}, `{held['model']}`, crops of {held['crop']} px, one thread. "
+    said += f"An update of all labels takes {held['update_s']:.2f} s, "
+    said += f"{100 * held['update_share']:.1f} % of the time between two updates.\n\n"
+    rows = [[row["name"], f"{row['epoch_s']:.2f}", f"{row['of_offline']:.2f}"] for row in held["rows"]]
+    return said + markdown(["", "seconds an epoch", "of `offline`"], rows)
+
+
+TABLES = (bilevel_cost, strategies, strategies_mlclnet, selection, training_losses, training_losses_mshnet)
