@@ -16,7 +16,7 @@ from pointlabel.training.processes import Processes, ToldElsewhere, together
 from .options import PARAMS_KEY, config_option, parse_assignments, progress_option
 
 #: Fields of the config that are given piece by piece, and the option that takes the pieces.
-_TABLES = {"options": "assignments", "label_params": "label_assignments"}
+_TABLES = {"options": "assignments", "label_params": "label_assignments", "loss_params": "loss_assignments"}
 _PRESET_KEY = "pointlabel.preset"
 
 
@@ -117,6 +117,13 @@ def _as_one(callback: Callable[..., None]) -> Callable[..., None]:
     multiple=True,
     help="Set a parameter of the label method; can be given several times.",
 )
+@click.option(
+    "--loss-set",
+    "loss_assignments",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Set a parameter of the loss; can be given several times.",
+)
 @_ablation_options
 @click.option(
     "--preset",
@@ -138,6 +145,7 @@ def train(
     out: str | None,
     assignments: tuple[str, ...],
     label_assignments: tuple[str, ...],
+    loss_assignments: tuple[str, ...],
     resume: bool,
     overwrite: bool,
     no_progress: bool,
@@ -172,7 +180,12 @@ def train(
         raise InputError("--resume and --overwrite exclude each other; give one of them")
     given = (ctx.meta.get(_PRESET_KEY, {}), ctx.meta.get(PARAMS_KEY, {}), _ablations(values))
     options = {name: value for table in (*given, parse_assignments(assignments)) for name, value in table.items()}
-    config = TrainConfig(**values, options=options, label_params=parse_assignments(label_assignments))
+    config = TrainConfig(
+        **values,
+        options=options,
+        label_params=parse_assignments(label_assignments),
+        loss_params=parse_assignments(loss_assignments),
+    )
     try:
         from pointlabel.training import train as run
     except ModuleNotFoundError as error:

@@ -54,6 +54,7 @@ class TrainConfig:
         choices=("plain", *CONVOLUTIONS),
     )
     loss: str = _option("soft-iou", "Loss between logits and labels.")
+    loss_params: Mapping[str, Any] = _option({}, "Parameters of the loss by name.")
 
     points: str = _option("centroid", "centroid or coarse, or a folder of one-pixel images or a CSV table.")
     label_method: str = _option("default", "Method that makes pseudo-masks from points.")

@@ -16,6 +16,7 @@ from ..errors import InputError, PointLabelError, TrainingError
 from ..evaluation.circumstances import circumstances
 from ..io.files import write_whole
 from ..io.masks.png import encode_grey
+from ..losses import build_loss
 from . import run as files
 from .checkpoint import read_checkpoint, write_checkpoint
 from .config import TrainConfig
@@ -98,6 +99,7 @@ def _train(
     entry = get_strategy(config.strategy)
     options = build_options(config.strategy, entry.strategy_class.options_class, config.options)
     pick_device(config.device, processes)  # what cannot work fails here, before anything is read or written
+    build_loss(config.loss, **config.loss_params)
     if processes.n > 1 and config.compile:
         raise InputError(f"compile works in one process, and there are {processes.n}; drop it")
     if config.tensorboard:
@@ -176,8 +178,7 @@ def _run_epochs(trainer: Trainer, progress: _Progress, say: Report) -> None:
     trainer.net.train()
     while trainer.epoch < config.epochs:
         start = perf_counter()
-        trainer.epoch += 1
-        trainer.set_lr()
+        trainer.begin_epoch()
         strategy.on_epoch_start(trainer)
         total = torch.zeros((), dtype=torch.float64)
         n_seen = 0

@@ -21,6 +21,9 @@ from .processes import Processes
 from .start import build_detector, lower_start
 from .strategies.base import Step, Strategy
 
+#: Epochs in which MSHNet trains its finest head alone, and its loss looks at the IoU alone: published.
+WARM_UP_EPOCHS = 5
+
 # Streams of random numbers start from the seed and these, so that one does not shift another.
 _TRAIN, _VALID, _STRATEGY = 1, 2, 3
 
@@ -63,7 +66,7 @@ class Trainer:
         # Channels last is the faster order on the CPU too: two thirds of the time of a step of `tiny`.
         self.net = self.net.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._callable = torch.compile(self.net) if config.compile else self.net
-        self.loss = build_loss(config.loss, reduction="none")
+        self.loss = build_loss(config.loss, reduction="none", **config.loss_params)
         self.epoch = 0
         self._train = BatchStream(data.train, config, _stream_seed(config.seed, _TRAIN))
         self._valid = BatchStream(data.valid, config, _stream_seed(config.seed, _VALID))
@@ -141,6 +144,13 @@ class Trainer:
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
         self.optimizer.step()
+
+    def begin_epoch(self) -> None:
+        """Go on to the next epoch: its learning rate, and a detector that warms up does so in the first ones."""
+        self.epoch += 1
+        self.set_lr()
+        if hasattr(self.net, "warming_up"):
+            self.net.warming_up = self.epoch <= self.config.loss_params.get("warm_up_epochs", WARM_UP_EPOCHS)
 
     def set_lr(self) -> None:
         """Set the learning rate of the present epoch."""

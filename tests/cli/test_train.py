@@ -92,7 +92,7 @@ def test_options_from_a_file_and_the_command_line_wins(dataset, tmp_path):
 
 def test_every_setting_has_its_option():
     named = {option.name for option in main.commands["train"].params}
-    assert {item.name for item in fields(TrainConfig)} - named == {"options", "label_params"}
+    assert {item.name for item in fields(TrainConfig)} - named == {"options", "label_params", "loss_params"}
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from pointlabel.training.run import read_metrics
 from pointlabel.training.start import build_detector
 from pointlabel.training.strategies import STRATEGIES, StrategyEntry
 from pointlabel.training.strategies.offline import Offline
+from pointlabel.training.trainer import Trainer
 
 pytestmark = pytest.mark.slow
 
@@ -444,3 +445,32 @@ def test_a_run_with_other_convolutions_is_refused(split_dataset, small_config, t
     train(small_config(epochs=1), [folder], tmp_path / "run")
     with pytest.raises(InputError, match="a run with conv plain, this one has conv gaussian"):
         train(small_config(epochs=1, conv="gaussian"), [folder], tmp_path / "run", mode="resume")
+
+
+def test_parameters_of_the_loss_count_and_wrong_ones_are_named_before_anything_is_written(
+    split_dataset, small_config, tmp_path
+):
+    folder = split_dataset()
+    losses = [
+        train(small_config(epochs=1, loss="ratio", loss_params=params), [folder], tmp_path / name)
+        and read_metrics(str(tmp_path / name))[0]["loss"]
+        for name, params in (("plain", {}), ("smooth", {"smooth": 1.0}))
+    ]
+    assert losses[0] != losses[1]
+    with pytest.raises(InputError, match="loss ratio has no option smoth; did you mean smooth"):
+        train(small_config(loss="ratio", loss_params={"smoth": 1.0}), [folder], tmp_path / "wrong")
+    assert not (tmp_path / "wrong").exists()
+
+
+def test_mshnet_warms_up_in_the_first_epochs(split_dataset, small_config, tmp_path, monkeypatch):
+    seen: list[int] = []
+    original = Trainer.sample_losses
+
+    def counted(self: Trainer, logits: Any, batch: Any) -> Any:
+        seen.append(len(logits))
+        return original(self, logits, batch)
+
+    monkeypatch.setattr(Trainer, "sample_losses", counted)
+    config = small_config(model="mshnet", loss="sls", loss_params={"warm_up_epochs": 1}, batch_size=8)
+    train(config, [split_dataset(n_train=6)], tmp_path / "run")
+    assert seen == [1, 5]  # one batch an epoch: the finest head, then the merged map and four heads
