@@ -108,8 +108,9 @@ def _rows(summary: RunSummary) -> list[tuple[str, str]]:
     rows.append(("targets", str(summary.n_targets)))
     rows += [(f"  {flag}", str(count)) for flag, count in sorted(summary.flags.items())]
     rows += [("warnings", str(summary.n_warnings)), ("errors", str(summary.n_errors))]
-    rate = summary.n_new_targets / summary.seconds if summary.seconds else 0.0
-    rows += [("seconds", f"{summary.seconds:.1f}"), ("targets per second", f"{rate:.1f}")]
+    rows.append(("seconds", f"{summary.seconds:.1f}"))
+    if summary.n_new_targets and summary.seconds:
+        rows.append(("targets per second", f"{summary.n_new_targets / summary.seconds:.1f}"))
     return rows
 
 

@@ -157,6 +157,7 @@ def test_resume_says_what_was_done_before(run, folder):
     said = dict(line.rsplit(maxsplit=1) for line in result.stderr.splitlines())
     assert (said["images"], said["  done before"]) == ("3", "2")
     assert (folder / "out/masks/b.png").exists()
+    assert "targets per second" not in run("--resume").stderr  # nothing was left to do
 
 
 def test_overwrite_starts_anew(run, folder):
