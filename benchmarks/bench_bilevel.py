@@ -23,8 +23,8 @@ from pointlabel.training.config import TrainConfig
 from pointlabel.training.data import read_data
 from pointlabel.training.evaluate import score_labels
 from pointlabel.training.labels import Labeller
+from pointlabel.training.registry import get_strategy
 from pointlabel.training.splits import open_sources
-from pointlabel.training.strategies import get_strategy
 from pointlabel.training.strategies.base import build_options
 from pointlabel.training.trainer import Trainer
 

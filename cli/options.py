@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from pointlabel.errors import name_hint
+
 #: Where the parameters of a configuration file's [params] table wait for the command.
 PARAMS_KEY = "pointlabel.params"
 
@@ -168,7 +170,7 @@ def _read_config(ctx: click.Context, param: click.Parameter, path: str | None) -
     for key, value in {**flat, **values}.items():
         name = key.replace("-", "_")
         if name not in known:
-            raise click.BadParameter(f"{path}: there is no option {key!r}; {_nearest(name, list(known))}", ctx, param)
+            raise click.BadParameter(f"{path}: there is no option {key!r}; {name_hint(name, known)}", ctx, param)
         try:
             defaults[name] = known[name].type_cast_value(ctx, value)
         except click.BadParameter as error:
@@ -181,10 +183,3 @@ def _table(path: str, tables: dict[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(table, dict):
         raise click.BadParameter(f"{path}: {name} must be a table, got {table!r}", param_hint="--config")
     return table
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"

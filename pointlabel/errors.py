@@ -1,4 +1,6 @@
-"""Exceptions of the library. The command line turns each into one line."""
+"""Exceptions of the library, which the command line turns into one line each, and the hint at the end of some."""
+
+from collections.abc import Iterable
 
 
 class PointLabelError(Exception):
@@ -23,3 +25,12 @@ class UnknownMethodError(InputError):
 
 class MissingExtraError(PointLabelError, ImportError):
     """An optional package is needed; the message says which extra brings it."""
+
+
+def name_hint(name: object, known: Iterable[str], rest: str = "there are") -> str:
+    """Which of the known names was meant, or all of them after `rest`; the end of a sentence about an unknown name."""
+    import difflib  # only where something is wrong
+
+    names = list(known)
+    near = difflib.get_close_matches(str(name).lower(), names, n=1, cutoff=0.5)
+    return f"did you mean {near[0]}?" if near else f"{rest} {', '.join(names) or 'none'}"

@@ -6,7 +6,6 @@ add methods by entry points of the group `GROUP`, which are looked up by name an
 
 from __future__ import annotations
 
-import difflib
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
@@ -14,7 +13,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .errors import InputError, PointLabelError, UnknownMethodError
+from .errors import InputError, PointLabelError, UnknownMethodError, name_hint
 from .types import LabelRequest, TargetLabel
 
 if TYPE_CHECKING:
@@ -69,9 +68,8 @@ class Method:
         known = {item.name for item in fields(cls)}
         for key in changes:
             if key not in known:
-                near = difflib.get_close_matches(key, known, n=1)
-                hint = f"; did you mean {near[0]}?" if near else f"; it has {', '.join(sorted(known))}"
-                raise InputError(f"method {self.name} has no parameter {key}{hint}")
+                hint = name_hint(key, sorted(known), "it has")
+                raise InputError(f"method {self.name} has no parameter {key}; {hint}")
         return cls(**{**self.overrides, **changes})
 
     @property
@@ -262,9 +260,7 @@ def get_method(name: str) -> Method:
     try:
         return METHODS[name]
     except KeyError:
-        near = difflib.get_close_matches(name, METHODS, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(METHODS)}"
-        raise UnknownMethodError(f"unknown method {name!r}; {hint}") from None
+        raise UnknownMethodError(f"unknown method {name!r}; {name_hint(name, METHODS)}") from None
 
 
 @cache

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable
 
 import torch
 from torch import nn
 
-from ..errors import InputError
+from ..errors import InputError, name_hint
 from .gaussian import GaussianConv2d
 from .pinwheel import PinwheelGaussianConv2d
 
@@ -52,9 +51,7 @@ def replace_convolutions(
         For an unknown kind, an angle without a pinwheel, another `where`, or a start out of range.
     """
     if kind not in CLASSES:
-        near = difflib.get_close_matches(str(kind).lower(), CLASSES, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(CLASSES)}"
-        raise InputError(f"unknown kind of convolution {kind!r}; {hint}")
+        raise InputError(f"unknown kind of convolution {kind!r}; {name_hint(kind, CLASSES)}")
     if angle is not None and kind != "pinwheel":
         raise InputError(f"angle is for the kind pinwheel alone, got {angle!r} with {kind!r}")
     start = {"sigma": sigma} if angle is None else {"sigma": sigma, "angle": angle}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ..errors import InputError
+from ..errors import InputError, name_hint
 
 if TYPE_CHECKING:
     from .base import Detector
@@ -59,9 +58,7 @@ def get_detector(name: str) -> DetectorEntry:
     try:
         return DETECTORS[name]
     except KeyError:
-        near = difflib.get_close_matches(name.lower(), DETECTORS, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(DETECTORS)}"
-        raise InputError(f"unknown detector {name!r}; {hint}") from None
+        raise InputError(f"unknown detector {name!r}; {name_hint(name, DETECTORS)}") from None
 
 
 def build(name: str, *, in_channels: int = 1, deep_supervision: bool | None = None) -> Detector:

@@ -6,7 +6,6 @@ by whichever process needs them.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import InputError, name_hint
 from .decode import decode_image
 from .files import read_bytes
 from .images import ImageFile, list_images, strip_suffix
@@ -242,9 +241,7 @@ def _split_path(root: str, name: str) -> str:
     longer = [each for each in names if each.startswith(f"{name}_")]
     chosen = name if name in names else longer[0] if len(longer) == 1 else None
     if chosen is None:
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names) or 'no lists'}"
-        raise InputError(f"{folder}: there is no list {name}.txt; {hint}")
+        raise InputError(f"{folder}: there is no list {name}.txt; {name_hint(name, names)}")
     return os.path.join(folder, f"{chosen}.txt")
 
 

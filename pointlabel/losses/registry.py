@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError, MissingExtraError
+from ..errors import InputError, MissingExtraError, name_hint
 
 if TYPE_CHECKING:
     from .base import Loss
@@ -69,9 +68,7 @@ def get_loss(name: str) -> LossEntry:
     try:
         return LOSSES[name]
     except KeyError:
-        near = difflib.get_close_matches(name.lower(), LOSSES, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(LOSSES)}"
-        raise InputError(f"unknown loss {name!r}; {hint}") from None
+        raise InputError(f"unknown loss {name!r}; {name_hint(name, LOSSES)}") from None
 
 
 def build_loss(name: str, **options: Any) -> Loss:
@@ -99,7 +96,5 @@ def build_loss(name: str, **options: Any) -> Loss:
     known = [option for option in inspect.signature(entry.loss_class).parameters if option not in entry.fixed]
     for option in options:
         if option not in known:
-            near = difflib.get_close_matches(option, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"
-            raise InputError(f"loss {entry.name} has no option {option}; {hint}")
+            raise InputError(f"loss {entry.name} has no option {option}; {name_hint(option, known, 'it has')}")
     return entry.loss_class(**entry.fixed, **options)

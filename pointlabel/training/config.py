@@ -8,9 +8,9 @@ from typing import Any
 
 from ..convolutions import KINDS as CONVOLUTIONS
 from ..detectors.registry import get_detector
-from ..errors import InputError
+from ..errors import InputError, name_hint
 from ..losses.registry import get_loss
-from .strategies import get_strategy
+from .registry import get_strategy
 
 PROTOCOLS = ("ours", "paper")
 #: Side in pixels of the square that the protocol "paper" scores at.
@@ -152,14 +152,11 @@ class TrainConfig:
 
 def config_from_dict(values: Mapping[str, Any]) -> TrainConfig:
     """Build a config from stored values; unknown names are refused with the nearest one."""
-    import difflib
 
     known = [item.name for item in fields(TrainConfig)]
     for name in values:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-            raise InputError(f"there is no setting {name!r}; {hint}")
+            raise InputError(f"there is no setting {name!r}; {name_hint(name, known)}")
     return TrainConfig(**values)
 
 

@@ -26,8 +26,8 @@ from .evaluate import draw_picture, score_labels, score_masks, scored_test_set
 from .events import EpochDone, Report, StepDone, TrainingStarted, Working
 from .labels import Labeller
 from .processes import Processes, together
+from .registry import get_strategy
 from .splits import open_sources, split_hash
-from .strategies import get_strategy
 from .strategies.base import build_options
 from .trainer import Trainer, is_out_of_memory, pick_device
 

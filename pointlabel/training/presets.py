@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
-from ..errors import InputError
+from ..errors import InputError, name_hint
 
 #: Name -> settings of `TrainConfig`, those that differ from its defaults or that the preset is about.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -39,8 +38,6 @@ PRESETS: dict[str, dict[str, Any]] = {
 def get_preset(name: str) -> dict[str, Any]:
     """Settings of the preset called `name`, a copy; raise `InputError` naming the nearest one."""
     if name not in PRESETS:
-        near = difflib.get_close_matches(name.lower(), PRESETS, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(PRESETS)}"
-        raise InputError(f"unknown preset {name!r}; {hint}")
+        raise InputError(f"unknown preset {name!r}; {name_hint(name, PRESETS)}")
     preset = PRESETS[name]
     return {**preset, "options": dict(preset["options"])}

@@ -8,7 +8,7 @@ import pytest
 
 from pointlabel import InputError
 from pointlabel.training.config import TrainConfig, config_from_dict, differing_setting
-from pointlabel.training.strategies import get_strategy
+from pointlabel.training.registry import get_strategy
 from pointlabel.training.strategies.base import NoOptions, build_options
 
 

@@ -7,9 +7,9 @@ import pytest
 from pointlabel.errors import InputError
 from pointlabel.training import train
 from pointlabel.training.presets import PRESETS, get_preset
+from pointlabel.training.registry import get_strategy
 from pointlabel.training.run import RUN, read_json
 from pointlabel.training.selection import SampleWeight, read_weights, select_samples
-from pointlabel.training.strategies import get_strategy
 from pointlabel.training.strategies.base import build_options
 
 

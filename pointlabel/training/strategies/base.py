@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
-from ...errors import InputError
+from ...errors import InputError, name_hint
 from ..config import TrainConfig
 from ..data import Batch, Data
 
@@ -124,9 +123,7 @@ def build_options(name: str, options_class: type, values: Mapping[str, Any]) -> 
     checked = {}
     for key, value in values.items():
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known) or 'none'}"
-            raise InputError(f"strategy {name} has no parameter {key}; {hint}")
+            raise InputError(f"strategy {name} has no parameter {key}; {name_hint(key, known, 'it has')}")
         default = getattr(defaults, key)
         if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
