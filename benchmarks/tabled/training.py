@@ -19,12 +19,15 @@ def _trained(name: str) -> str:
     """Rows of a benchmark of training: means over seeds, with the deviation of the IoU."""
     held = stored(name)
     said = _said(held)
+    bound = next((row["iou"] for row in held["rows"] if row["name"] == "full"), None)
     rows = []
     for row in held["rows"]:
         spread = "" if row["iou_std"] is None else f" ± {row['iou_std']:.3f}"
-        cells = [f"{row['iou']:.3f}{spread}", f"{row['niou']:.3f}", f"{row['pd']:.3f}", f"{row['fa'] * 1e6:.1f}"]
+        share = f"{100 * row['iou'] / bound:.0f} %" if bound else "-"
+        cells = [f"{row['iou']:.3f}{spread}", share, f"{row['niou']:.3f}", f"{row['pd']:.3f}", f"{row['fa'] * 1e6:.1f}"]
         rows.append([f"`{row['name']}`", *cells, f"{row['label_iou']:.3f}", f"{row['seconds'] / 60:.0f}"])
-    return said + markdown(["", "IoU", "nIoU", "Pd", "Fa / million", "IoU of the labels", "minutes"], rows)
+    head = ["", "IoU", "of `full`", "nIoU", "Pd", "Fa / million", "IoU of the labels", "minutes"]
+    return said + markdown(head, rows)
 
 
 def strategies() -> str:
