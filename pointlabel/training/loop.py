@@ -28,7 +28,7 @@ from .labels import Labeller
 from .processes import Processes, together
 from .registry import get_strategy
 from .splits import open_sources, split_hash
-from .strategies.base import build_options
+from .strategies.base import Strategy, build_options
 from .trainer import Trainer, is_out_of_memory, pick_device
 
 #: Images in a picture of predictions.
@@ -129,7 +129,7 @@ def _train(
     resumed = files.open_run(folder, mode, stamp, config) if processes.is_first else True
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
     with torch.random.fork_rng(devices), _memory_in_one_sentence(config):
-        strategy = entry.strategy_class(config, options)
+        strategy: Strategy = entry.strategy_class(config, options)
         trainer = Trainer(config, data, strategy, labeller, folder, processes)
         progress = _Progress()
         if not resumed:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import Any
 
 from ..errors import InputError, name_hint
-
-if TYPE_CHECKING:
-    from .strategies.base import Strategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +29,8 @@ class StrategyEntry:
     has_own_labels: bool = False
 
     @property
-    def strategy_class(self) -> type[Strategy]:
-        """The class; loads torch."""
+    def strategy_class(self) -> Any:
+        """The class, a `Strategy`; loads torch. Its module is not imported before: strategies need the config."""
         module, _, attribute = self.path.partition(":")
         return getattr(import_module(f"pointlabel.training.strategies.{module}"), attribute)
 
