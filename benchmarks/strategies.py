@@ -1,8 +1,8 @@
 """Every training strategy on SIRST-v1 from one point a target: IoU, nIoU, Pd, Fa over seeds.
 
 python benchmarks/strategies.py --out benchmarks/results/strategies.json
-python benchmarks/strategies.py --model mlclnet --seeds 0 --epochs 40 --strategies full offline-diffusion bilevel \
-    --out benchmarks/results/strategies_mlclnet.json
+python benchmarks/strategies.py --model mlclnet --lr 0.001 --seeds 0 --epochs 40 \
+    --strategies full offline-diffusion bilevel --out benchmarks/results/strategies_mlclnet.json
 python benchmarks/strategies.py --measure
 
 Runs lie in their own folders under --runs. What is done is skipped, and what was stopped goes on where it was: stop it
