@@ -8,9 +8,6 @@ from numba import njit
 #: Rows that are added up in one go: what is reached so far is then read and written a quarter as often.
 ROWS = 4
 
-#: Rows of work space are as long as a multiple of this, filled up with zeros: the compiler's vectors go without a rest.
-LANES = 16
-
 
 @njit(cache=True)
 def sort_kernel(grey, levels, rows, columns):
@@ -45,12 +42,6 @@ def dot_kernel(a, b):
 
 
 @njit(cache=True)
-def padded_width(width):
-    """The next multiple of `LANES`."""
-    return (width + LANES - 1) // LANES * LANES
-
-
-@njit(cache=True)
 def pair_sum_kernel(grey, order, near_rows, near_columns, by_step, values, out):
     """out_i = sum over all j, i itself too, of k_ij values_j.
 
@@ -60,14 +51,14 @@ def pair_sum_kernel(grey, order, near_rows, near_columns, by_step, values, out):
 
     `grey` (h, w) int64 in 0 .. 255; `order` (3, h w) from `sort_kernel`: levels, rows, columns. `near_rows` (2 h - 1,)
     and `near_columns` (2 w - 1,) are the Gaussian of the distance mirrored about their middle, `by_step` (511,) that
-    of the step in grey levels, all with `LANES` zeros behind them.
+    of the step in grey levels.
     """
     height, width = grey.shape
     levels, rows, columns = order[0], order[1], order[2]
-    padded, wide = (height + ROWS - 1) // ROWS * ROWS, padded_width(width)
-    weighted = np.zeros((padded, wide))
+    padded = (height + ROWS - 1) // ROWS * ROWS
+    weighted = np.zeros((padded, width))
     weights = np.zeros(padded)
-    sums = np.empty(wide)
+    sums = np.empty(width)
     level = row = -1
     for k in range(levels.size):
         if levels[k] != level:
@@ -80,15 +71,15 @@ def pair_sum_kernel(grey, order, near_rows, near_columns, by_step, values, out):
             row = int(rows[k])
             for y in range(height):
                 weights[y] = near_rows[height - 1 + y - row]
-            for x in range(wide):
+            for x in range(width):
                 sums[x] = 0.0
             for y in range(0, padded, ROWS):
                 w0, w1, w2, w3 = weights[y], weights[y + 1], weights[y + 2], weights[y + 3]
                 r0, r1, r2, r3 = weighted[y], weighted[y + 1], weighted[y + 2], weighted[y + 3]
-                for x in range(wide):
+                for x in range(width):
                     sums[x] += (w0 * r0[x] + w1 * r1[x]) + (w2 * r2[x] + w3 * r3[x])
         first = width - 1 - columns[k]
-        out[row, columns[k]] = dot_kernel(near_columns[first : first + wide], sums)
+        out[row, columns[k]] = dot_kernel(near_columns[first : first + width], sums)
 
 
 @njit(cache=True)
@@ -112,8 +103,8 @@ def blur_kernel(near_rows, near_columns, values, out):
 
 @njit(cache=True)
 def mirrored(by_distance, size):
-    """Table of the distances -(size - 1) .. size - 1 from the table of 0 .. size - 1, with zeros behind it."""
-    out = np.zeros(2 * size - 1 + LANES)
+    """Table of the distances -(size - 1) .. size - 1 from the table of 0 .. size - 1."""
+    out = np.empty(2 * size - 1)
     for k in range(size):
         out[size - 1 - k] = out[size - 1 + k] = by_distance[k]
     return out
