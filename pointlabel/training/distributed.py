@@ -103,6 +103,10 @@ class SharedBatch:
         return [None if each is None else next(pieces).view(each.shape) for each in found]
 
 
+#: One process.
+ALONE = SharedBatch(Processes())
+
+
 class WholeBatchNorm2d(nn.BatchNorm2d):
     """Batch normalisation by the statistics of the whole batch, of which this process has a share.
 

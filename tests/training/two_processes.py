@@ -63,12 +63,12 @@ def derive(n_samples: int, shared: SharedBatch, *, sync: bool = True) -> dict[st
     for name, gradients in (("first", first), ("second", second)):
         out[name] = torch.cat([each.detach().flatten() for each in gradients if each is not None])
     out["statistics"] = torch.cat([each.double().flatten() for each in net.state_dict().values()])
-    at = functional_loss(net, held, held_loss, run=shared.run)
+    at = functional_loss(net, held, held_loss, shared=shared)
     found = losses(shared.run(net, image))
-    out["one-step"] = one_step_derivatives(found, weights, parameters, at, 0.1, take=shared.gradients)
+    out["one-step"] = one_step_derivatives(found, weights, parameters, at, 0.1, shared=shared)
     found, validation = losses(shared.run(net, image)), held_loss(shared.run(net, held))
     head = [parameters["head.0.weight"], parameters["head.1.weight"]]
-    out["head"] = head_derivatives(found, weights, validation, head, 0.1, take=shared.gradients)
+    out["head"] = head_derivatives(found, weights, validation, head, 0.1, shared=shared)
     net.eval()
     out["evaluation"] = shared.run(net, image)[0].detach()
     return out

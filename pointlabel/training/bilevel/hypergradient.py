@@ -9,16 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from ..distributed import ALONE, SharedBatch
 from .dynamics import standardise
 
 METHODS = ("proxy", "head", "one-step")
 
 #: Scale of the proxy's objective.
 PROXY_SCALE = 0.25
-
-#: Called as `torch.autograd.grad` with a scalar, parameters, ``create_graph=`` and ``retain_graph=``; None for
-#: parameters that the scalar does not depend on. The place where several processes meet.
-Gradients = Callable[..., Sequence[Tensor | None]]
 
 
 def residual_agreement(residual: Tensor, reference: Tensor) -> Tensor:
@@ -47,7 +44,7 @@ def one_step_derivatives(
     validation_loss: Callable[[dict[str, Tensor]], Tensor],
     lr: float,
     *,
-    take: Gradients | None = None,
+    shared: SharedBatch = ALONE,
 ) -> Tensor:
     """Derivative of the validation loss after one inner step by each sample's weight, exact.
 
@@ -64,7 +61,7 @@ def one_step_derivatives(
     parameters : of the detector by name, the leaves of that graph.
     validation_loss : from parameters by name to the validation loss, (), such as `functional_loss` makes.
     lr : length of the inner step.
-    take : gives the gradients, of the inner step, at w' and through the product.
+    shared : gives the gradients, of the inner step, at w' and through the product; several processes meet there.
 
     Returns
     -------
@@ -72,18 +69,17 @@ def one_step_derivatives(
     """
     names, leaves = list(parameters), list(parameters.values())
     free = weights.detach().clone().requires_grad_()
-    take = take or _take
-    gradients = take((free * losses).mean(), leaves, create_graph=True)
+    gradients = shared.gradients((free * losses).mean(), leaves, create_graph=True)
     stepped = {
         name: (leaf if gradient is None else leaf - lr * gradient).detach().requires_grad_()
         for name, leaf, gradient in zip(names, leaves, gradients, strict=True)
     }
-    after = take(validation_loss(stepped), list(stepped.values()))
+    after = shared.gradients(validation_loss(stepped), list(stepped.values()))
     product = torch.zeros((), dtype=losses.dtype, device=losses.device)
     for inner, outer in zip(gradients, after, strict=True):
         if inner is not None and outer is not None:
             product = product + (inner * outer.detach()).sum()
-    return -lr * _present(take(product, [free]))[0]
+    return -lr * _present(shared.gradients(product, [free]))[0]
 
 
 def head_derivatives(
@@ -93,7 +89,7 @@ def head_derivatives(
     head: Sequence[Tensor],
     lr: float,
     *,
-    take: Gradients | None = None,
+    shared: SharedBatch = ALONE,
 ) -> Tensor:
     """`one_step_derivatives` with the detector's last layer the only one that moves, and L_val taken at w, not w'.
 
@@ -105,16 +101,15 @@ def head_derivatives(
 
     Parameters
     ----------
-    losses, weights, lr, take : as in `one_step_derivatives`.
+    losses, weights, lr, shared : as in `one_step_derivatives`.
     validation_loss : (), with its graph; it is kept, as that of `losses` is.
     head : parameters of the last layer, such as `nearest_parameters` finds.
     """
     free = weights.detach().clone().requires_grad_()
-    take = take or _take
-    inner = _present(take((free * losses).mean(), head, create_graph=True))
-    outer = _present(take(validation_loss, head, retain_graph=True))
+    inner = _present(shared.gradients((free * losses).mean(), head, create_graph=True))
+    outer = _present(shared.gradients(validation_loss, head, retain_graph=True))
     product = sum(((a * b.detach()).sum() for a, b in zip(inner, outer, strict=True)), torch.zeros(()).to(losses))
-    return -lr * _present(take(product, [free], retain_graph=True))[0]
+    return -lr * _present(shared.gradients(product, [free], retain_graph=True))[0]
 
 
 def nearest_parameters(logits: Tensor) -> list[Tensor]:
@@ -145,7 +140,7 @@ def functional_loss(
     image: Tensor,
     loss: Callable[[list[Tensor]], Tensor],
     *,
-    run: Callable[[Callable[[Tensor], Any], Tensor], list[Tensor]] | None = None,
+    shared: SharedBatch = ALONE,
 ) -> Callable[[dict[str, Tensor]], Tensor]:
     """Make the loss of a detector on `image` a function of its parameters.
 
@@ -154,7 +149,7 @@ def functional_loss(
     net : stays as it is; its buffers (the statistics of batch normalisation) are copied for each call.
     image : (B, 1, S, S).
     loss : from the logits, the map used in evaluation first, to a scalar.
-    run : calls the detector on `image`, such as `SharedBatch.run`, which shares it out over processes.
+    shared : runs the detector on `image`, over several processes where there are some.
     """
 
     def at(parameters: dict[str, Tensor]) -> Tensor:
@@ -163,20 +158,10 @@ def functional_loss(
         def forward(pixels: Tensor) -> Any:
             return functional_call(net, {**parameters, **buffers}, (pixels,))
 
-        out = forward(image) if run is None else run(forward, image)
-        maps = out if isinstance(out, list) else [out]
+        maps = shared.run(forward, image)
         return loss([each if each.dtype == torch.float64 else each.float() for each in maps])
 
     return at
-
-
-def _take(
-    objective: Tensor, over: Sequence[Tensor], *, create_graph: bool = False, retain_graph: bool | None = None
-) -> Sequence[Tensor | None]:
-    """Gradients in one process."""
-    return torch.autograd.grad(
-        objective, list(over), create_graph=create_graph, retain_graph=retain_graph, allow_unused=True
-    )
 
 
 def _present(gradients: Sequence[Tensor | None]) -> list[Tensor]:

@@ -251,7 +251,7 @@ class Bilevel(Strategy):
             outer = proxy_objective(weights, agreement)
         elif self.options.hypergradient == "head":
             head = nearest_parameters(logits)
-            derivatives = head_derivatives(losses, weights, held.loss, head, lr, take=trainer.gradients)
+            derivatives = head_derivatives(losses, weights, held.loss, head, lr, shared=trainer.shared)
             outer = (weights * derivatives).sum()
         else:
             derivatives = one_step_derivatives(
@@ -262,10 +262,10 @@ class Bilevel(Strategy):
                     trainer.net,
                     held.batch.image.to(memory_format=torch.channels_last),
                     lambda maps: self._validation_loss(maps, held.batch, trainer),
-                    run=trainer.shared.run,
+                    shared=trainer.shared,
                 ),
                 lr,
-                take=trainer.gradients,
+                shared=trainer.shared,
             )
             outer = (weights * derivatives).sum()
         _step(self.meta_optimizer, outer, list(self.meta.parameters()), trainer)
