@@ -6,6 +6,7 @@ import math
 from typing import Literal, NamedTuple
 
 import torch
+from torch.nn import functional
 
 from ..errors import InputError
 
@@ -31,6 +32,12 @@ def as_batch(logits: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, 
             raise InputError(f"target must lie in [0, 1], got values from {low:g} to {high:g}")
     dtype = torch.float64 if logits.dtype == torch.float64 else torch.float32
     return flat.to(dtype), _without_channel(target, "target").to(dtype)
+
+
+def log_probabilities(logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return ln p and ln(1 - p) of logits; half precision overflows to infinity, and 0 times infinity would be NaN."""
+    values = logits.nan_to_num(nan=torch.nan, posinf=1e4, neginf=-1e4)
+    return functional.logsigmoid(values), functional.logsigmoid(-values)
 
 
 def _without_channel(values: torch.Tensor, name: str) -> torch.Tensor:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import torch
-from torch.nn import functional
 
-from ._batch import Reduction, as_batch, check_option, reduce_samples
+from ._batch import Reduction, as_batch, check_option, log_probabilities, reduce_samples
 from .base import Loss
 
 
@@ -51,9 +50,7 @@ def heatmap_focal_loss(
     """
     _check(gamma, leniency)
     values, mask = as_batch(logits, target)
-    # Half precision overflows to infinity, and 0 times infinity would be NaN.
-    values = values.nan_to_num(nan=torch.nan, posinf=1e4, neginf=-1e4)
-    log_p, log_q = functional.logsigmoid(values), functional.logsigmoid(-values)
+    log_p, log_q = log_probabilities(values)
     wanted = mask == 1
     hit = (gamma * log_q).exp() * log_p
     miss = (1 - mask) ** leniency * (gamma * log_p).exp() * log_q
