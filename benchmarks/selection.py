@@ -17,16 +17,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from training_runs import Job, add_options, estimate, rows_of, show, train_all
+from strategies import STRATEGIES
+from training_runs import SCHEDULE, Job, job_of, read_options, train_and_tell
 
-from common import finish, need_data, parser
+from common import parser
 
 SHARES = (0.1, 0.2, 0.3, 0.5)
 ORDERS = ("weight", "difficulty", "random")
 #: Rows on all images, with what they differ in.
 RIVALS: dict[str, dict[str, Any]] = {
-    "all, lesps": {"strategy": "lesps"},
-    "all, pal": {"strategy": "pal"},
+    "all, lesps": STRATEGIES["lesps"],
+    "all, pal": STRATEGIES["pal"],
     "all, mclc": {"strategy": "offline", "label_method": "mclc"},
 }
 
@@ -44,67 +45,54 @@ def part_of(folder: Path, source: Path, train: list[str], stamp: dict[str, Any])
     return folder
 
 
-def plan(args: argparse.Namespace, stamp: dict[str, Any], source: Path) -> list[Job]:
-    """All jobs; the validation and test images are those of the bilevel run throughout."""
+def plan(args: argparse.Namespace, stamp: dict[str, Any]) -> list[Job]:
+    """All jobs, seeds outermost; the validation and test images are those of the bilevel run throughout."""
     from pointlabel.training.selection import read_weights, select_samples
 
+    (name,) = stamp["names"]
     weights = read_weights(args.bilevel)
-    method = stamp["config"]["label_method"]
-    common = {"model": args.model, "crop": args.crop, "device": args.device, "points": stamp["config"]["points"]}
+    ours = {"strategy": "offline", "label_method": stamp["config"]["label_method"]}
     rows: list[tuple[str, float, str, dict[str, Any]]] = []
-    for order in ORDERS:
-        rows += [(f"{order}, {share:.0%}", share, order, {}) for share in args.shares]
-    rows.append((f"all, {method}", 1.0, "weight", {}))
-    rows += [(name, 1.0, "weight", changes) for name, changes in RIVALS.items()]
+    for order in args.orders:
+        rows += [(f"{order}, {share:.0%}", share, order, ours) for share in args.shares]
+    rows.append((f"all, {ours['label_method']}", 1.0, "weight", ours))
+    rows += [(row, 1.0, "weight", changes) for row, changes in RIVALS.items()]
     jobs = []
     for seed in args.seeds:
-        for name, share, order, changes in rows:
+        for row, share, order, changes in rows:
             # Random parts differ from seed to seed; the others are one part, trained from several seeds.
             ids = select_samples(weights, share, by=order, seed=seed)
-            tag = name.replace(", ", "-").replace("%", "")
-            place = args.runs / "parts" / (f"{tag}-{seed}" if order == "random" else tag) / source.name
-            data = part_of(place, source, [each.partition("/")[2] for each in ids], stamp)
-            settings = {
-                **common,
-                "strategy": "offline",
-                "label_method": method,
+            tag = row.replace(", ", "-").replace("%", "")
+            place = args.runs / "parts" / (f"{tag}-{seed}" if order == "random" else tag)
+            part_of(place / name, args.data / name, [each.partition("/")[2] for each in ids], stamp)
+            times = {
                 "epochs": max(1, round(args.epochs / share)),
-                "validate_every": max(1, round(1 / share)),
+                "validate_every": max(1, round(SCHEDULE["validate_every"] / share)),
                 "checkpoint_every": max(1, round(1 / share)),
-                "seed": seed,
-                **changes,
             }
-            folder = args.runs / f"selection-{args.model}-{args.epochs}-{tag}-{seed}"
-            jobs.append(Job(name, settings, (data,), folder, {"images": len(ids), "share": share, "order": order}))
+            own = argparse.Namespace(**{**vars(args), "data": place})
+            notes = {"images": len(ids), "share": share, "order": order}
+            jobs.append(job_of(own, row, f"selection-{tag}", seed, {**changes, **times}, (name,), **notes))
     return jobs
 
 
 def main() -> None:
     """Train, print, store."""
     options = parser(__doc__)
-    add_options(options, epochs=80, seeds=(0, 1, 2, 3, 4))
     options.add_argument("--bilevel", type=Path, required=True, help="finished run of `bilevel` that gives the weights")
     options.add_argument("--shares", type=float, nargs="+", default=list(SHARES), metavar="S")
-    args = options.parse_args()
-    need_data(args)
+    options.add_argument("--orders", nargs="+", default=list(ORDERS), choices=ORDERS, metavar="ORDER")
+    args = read_options(options, seeds=(0, 1, 2, 3, 4))
     from pointlabel.training.run import RUN, read_json
 
     stamp = read_json(str(args.bilevel / RUN))
     if len(stamp["datasets"]) != 1:
         sys.exit(f"{args.bilevel}: a run on one data set is needed, got {len(stamp['datasets'])}")
-    args.runs = args.runs.resolve()
-    if args.quick:
-        args.epochs, args.seeds = max(1, args.epochs // 10), args.seeds[:1]
-    jobs = plan(args, stamp, args.data / stamp["names"][0])
-    if args.measure:
-        rows = estimate(jobs, args.jobs)
-    else:
-        rows = rows_of(jobs, train_all(jobs, args.jobs))
-        show(rows)
-    about = {name: getattr(args, name) for name in ("model", "epochs", "crop", "seeds", "jobs", "device")}
-    finish(
-        {"dataset": stamp["names"][0], **about, "label_method": stamp["config"]["label_method"], "rows": rows}, args.out
-    )
+    if stamp["config"]["points"] != args.points:
+        sys.exit(f"{args.bilevel}: a run on {stamp['config']['points']} points; give the same --points")
+    args.runs = args.runs.resolve()  # the links of the parts hold from anywhere
+    about = {"dataset": stamp["names"][0], "label_method": stamp["config"]["label_method"]}
+    train_and_tell(args, plan(args, stamp), **about)
 
 
 if __name__ == "__main__":

@@ -15,22 +15,19 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from training_runs import Job, add_options, estimate, rows_of, show, train_all
+from training_runs import Job, job_of, read_options, train_and_tell
 
-from common import finish, need_data, parser
+from common import parser
 
 DATASET = "SIRST-v1"
-#: Row -> what it differs in from the settings below.
+#: Row -> what it differs in from the settings that all share.
 STRATEGIES: dict[str, dict[str, Any]] = {
     "full": {"strategy": "full"},
     "point": {"strategy": "point"},
     "offline-diffusion": {"strategy": "offline", "label_method": "diffusion"},
     "offline-default": {"strategy": "offline"},
-    "lesps": {
-        "strategy": "lesps",
-        "loss": "heatmap-focal",
-        "zoom": 0.0,
-    },  # its published loss; see docs/methods/lesps.md
+    # Its published loss, and crops that keep their scale; see docs/methods/lesps.md.
+    "lesps": {"strategy": "lesps", "loss": "heatmap-focal", "zoom": 0.0},
     "pal": {"strategy": "pal"},
     "bilevel": {"strategy": "bilevel", "label_method": "diffusion"},
     # The same on the default's labels, which have no theta to learn: weights and validation batches alone.
@@ -39,50 +36,17 @@ STRATEGIES: dict[str, dict[str, Any]] = {
 USUAL = tuple(name for name in STRATEGIES if name != "bilevel-default")
 
 
-def plan(args: argparse.Namespace) -> list[Job]:
-    """One job for each strategy and seed, seeds outermost: a first table of all strategies comes early."""
-    jobs = []
-    for seed in args.seeds:
-        for name in args.strategies:
-            settings = {
-                "model": args.model,
-                "points": args.points,
-                "crop": args.crop,
-                "epochs": args.epochs,
-                "lr": args.lr,
-                "seed": seed,
-                "validate_every": 4,
-                "outer_start": 0.2,
-                "outer_every": 0.05,
-                "device": args.device,
-                **STRATEGIES[name],
-            }
-            folder = args.runs / f"{DATASET}-{args.model}-{args.points}-{args.epochs}-{name}-{seed}"
-            jobs.append(Job(name, settings, (args.data / DATASET,), folder))
-    return jobs
+def job(args: argparse.Namespace, name: str, seed: int) -> Job:
+    """The run of a strategy."""
+    return job_of(args, name, name, seed, STRATEGIES[name], (DATASET,))
 
 
 def main() -> None:
-    """Train, print, store."""
+    """Train, print, store; seeds outermost, so that a first table of all strategies comes early."""
     options = parser(__doc__)
-    add_options(options, epochs=80, seeds=(0, 1, 2))
     options.add_argument("--strategies", nargs="+", default=list(USUAL), choices=list(STRATEGIES), metavar="NAME")
-    options.add_argument("--points", default="centroid", choices=("centroid", "coarse"))
-    options.add_argument("--lr", type=float, default=5e-3, help="learning rate of all runs, default 0.005")
-    args = options.parse_args()
-    args.data = need_data(args)
-    if args.quick:
-        args.epochs, args.seeds = max(1, args.epochs // 10), args.seeds[:1]
-    jobs = plan(args)
-    if args.measure:
-        rows = estimate(jobs, args.jobs)
-    else:
-        rows = rows_of(jobs, train_all(jobs, args.jobs))
-        show(rows)
-    about = {
-        name: getattr(args, name) for name in ("model", "points", "epochs", "lr", "crop", "seeds", "jobs", "device")
-    }
-    finish({"dataset": DATASET, **about, "rows": rows}, args.out)
+    args = read_options(options)
+    train_and_tell(args, [job(args, name, seed) for seed in args.seeds for name in args.strategies], dataset=DATASET)
 
 
 if __name__ == "__main__":

@@ -21,9 +21,9 @@ from dataclasses import replace
 from typing import Any
 
 import strategies
-from training_runs import Job, add_options, estimate, rows_of, show, train_all
+from training_runs import Job, read_options, train_and_tell
 
-from common import finish, need_data, parser
+from common import parser
 
 #: Names as `pointlabel train --loss` has them, the one that the others are compared with first.
 LOSSES = ("sls", "ratio", "diff", "signed", "reem", "soft-iou")
@@ -33,21 +33,17 @@ STRATEGIES = {"full": "full", "offline": "offline-default"}
 USUAL_LOSS = "soft-iou"
 
 
-def plan(args: argparse.Namespace) -> list[Job]:
-    """One job for each strategy, loss and seed, seeds outermost: a first table of all comes early."""
-    jobs = []
-    for seed in args.seeds:
-        for strategy in args.strategies:
-            own = argparse.Namespace(**{**vars(args), "seeds": [seed], "strategies": [STRATEGIES[strategy]]})
-            (usual,) = strategies.plan(own)
-            for loss in args.losses:
-                folder = usual.folder
-                if loss != USUAL_LOSS:
-                    folder = folder.with_name(f"{folder.name}-{loss}")
-                settings = {**usual.settings, "loss": loss}
-                notes = {"strategy": strategy, "loss": loss}
-                jobs.append(replace(usual, row=f"{strategy} {loss}", settings=settings, folder=folder, notes=notes))
-    return jobs
+def job(args: argparse.Namespace, strategy: str, loss: str, seed: int) -> Job:
+    """The run of strategies.py with another loss."""
+    usual = strategies.job(args, STRATEGIES[strategy], seed)
+    tag = "" if loss == USUAL_LOSS else f"-{loss}"
+    return replace(
+        usual,
+        row=f"{strategy} {loss}",
+        settings={**usual.settings, "loss": loss},
+        folder=usual.folder.with_name(usual.folder.name + tag),
+        notes={"strategy": strategy, "loss": loss},
+    )
 
 
 def show_by_scr(rows: Sequence[dict[str, Any]]) -> None:
@@ -61,28 +57,17 @@ def show_by_scr(rows: Sequence[dict[str, Any]]) -> None:
 
 
 def main() -> None:
-    """Train, print, store."""
+    """Train, print, store; seeds outermost, so that a first table of all comes early."""
     options = parser(__doc__)
-    add_options(options, epochs=80, seeds=(0, 1, 2))
     options.add_argument("--losses", nargs="+", default=list(LOSSES), choices=LOSSES, metavar="NAME")
     options.add_argument("--strategies", nargs="+", default=list(STRATEGIES), choices=list(STRATEGIES), metavar="NAME")
-    options.add_argument("--points", default="centroid", choices=("centroid", "coarse"))
-    options.add_argument("--lr", type=float, default=5e-3, help="learning rate of all runs, default 0.005")
-    args = options.parse_args()
-    args.data = need_data(args)
-    if args.quick:
-        args.epochs, args.seeds = max(1, args.epochs // 10), args.seeds[:1]
-    jobs = plan(args)
-    if args.measure:
-        rows = estimate(jobs, args.jobs)
-    else:
-        rows = rows_of(jobs, train_all(jobs, args.jobs))
-        show(rows)
-        if rows:
-            show_by_scr(rows)
-    names = ("model", "points", "epochs", "lr", "crop", "seeds", "jobs", "device")
-    about = {name: getattr(args, name) for name in names}
-    finish({"dataset": strategies.DATASET, **about, "rows": rows}, args.out)
+    args = read_options(options)
+    jobs = [
+        job(args, strategy, loss, seed) for seed in args.seeds for strategy in args.strategies for loss in args.losses
+    ]
+    rows = train_and_tell(args, jobs, dataset=strategies.DATASET)
+    if rows:
+        show_by_scr(rows)
 
 
 if __name__ == "__main__":

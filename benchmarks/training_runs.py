@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from common import POINTS, finish, need_data
 from pointlabel.errors import PointLabelError
 from pointlabel.training.config import TrainConfig, differing_setting
 
@@ -37,16 +38,54 @@ class Job:
         return TrainConfig(**self.settings)
 
 
-def add_options(options: argparse.ArgumentParser, *, epochs: int, seeds: Sequence[int]) -> None:
-    """Options that every benchmark of training has."""
+#: Options that a stored result says, and those that are settings of every run under the same name.
+ABOUT = ("model", "points", "epochs", "lr", "crop", "seeds", "jobs", "device")
+SETTINGS = ("model", "points", "epochs", "lr", "crop", "device")
+#: What all runs share beside the options.
+SCHEDULE: dict[str, Any] = {"validate_every": 4, "outer_start": 0.2, "outer_every": 0.05}
+
+
+def read_options(options: argparse.ArgumentParser, *, seeds: Sequence[int] = (0, 1, 2)) -> argparse.Namespace:
+    """Add the options that every benchmark of training has, and read the command line."""
     options.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs; default ./runs")
-    options.add_argument("--epochs", type=int, default=epochs)
+    options.add_argument("--epochs", type=int, default=80, help="default 80; 8 with --quick")
     options.add_argument("--seeds", type=int, nargs="+", default=list(seeds), metavar="N")
     options.add_argument("--model", default="tiny", help="detector, default tiny")
+    options.add_argument("--points", default="centroid", choices=POINTS)
+    options.add_argument("--lr", type=float, default=5e-3, help="learning rate of all runs, default 0.005")
     options.add_argument("--crop", type=int, default=128, help="side of the crops in pixels, default 128")
     options.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N; default cpu")
     options.add_argument("--jobs", type=int, default=2, help="runs at a time, each with its share of the processors")
     options.add_argument("--measure", action="store_true", help="train 2 epochs of each and say what the whole takes")
+    args = options.parse_args()
+    args.data = need_data(args)
+    if args.quick:
+        args.epochs, args.seeds = max(1, args.epochs // 10), args.seeds[:1]
+    return args
+
+
+def job_of(
+    args: argparse.Namespace,
+    row: str,
+    tag: str,
+    seed: int,
+    changes: dict[str, Any],
+    datasets: Sequence[str],
+    **notes: Any,
+) -> Job:
+    """The run of a row: the options' settings but for `changes`, in a folder that is named by `tag`."""
+    settings = {**{name: getattr(args, name) for name in SETTINGS}, **SCHEDULE, "seed": seed, **changes}
+    folder = "-".join(str(word) for word in ("+".join(datasets), args.model, args.points, args.epochs, tag, seed))
+    return Job(row, settings, tuple(args.data / name for name in datasets), args.runs / folder, notes)
+
+
+def train_and_tell(args: argparse.Namespace, jobs: Sequence[Job], **about: Any) -> list[dict[str, Any]]:
+    """Train all or measure an epoch of each, print and store; return the rows of scores."""
+    rows = [] if args.measure else rows_of(jobs, train_all(jobs, args.jobs))
+    show(rows)
+    stored = estimate(jobs, args.jobs) if args.measure else rows
+    finish({**about, **{name: getattr(args, name) for name in ABOUT}, "rows": stored}, args.out)
+    return rows
 
 
 def train_all(jobs: Sequence[Job], n_jobs: int) -> dict[Path, dict[str, Any]]:
@@ -155,6 +194,8 @@ def _mean_groups(runs: Sequence[dict[str, dict[str, Any]] | None]) -> dict[str, 
 
 def show(rows: Sequence[dict[str, Any]], write: Callable[[str], None] = print) -> None:
     """Print the rows."""
+    if not rows:
+        return
     write(f"{'':<24}{'IoU':>16}{'nIoU':>9}{'Pd':>9}{'Fa/M':>9}{'labels':>9}{'epoch':>8}{'min':>7}")
     for row in rows:
         iou = f"{row['iou']:.4f}" + ("" if row["iou_std"] is None else f" ± {row['iou_std']:.4f}")

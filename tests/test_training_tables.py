@@ -19,7 +19,7 @@ def scripts(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     from importlib import import_module
 
     monkeypatch.setattr(sys, "path", [str(ROOT / "benchmarks"), *sys.path])
-    names = ("common", "strategies", "tabled.store", "tabled.training", "training_losses", "training_runs")
+    names = ("common", "strategies", "ablation", "tabled.store", "tabled.training", "training_losses", "training_runs")
     for name in names:
         monkeypatch.delitem(sys.modules, name, raising=False)
     return {name: import_module(name) for name in names}
@@ -71,17 +71,31 @@ def test_losses_stand_beside_wins(scripts, tmp_path, monkeypatch):
 
 def test_a_loss_changes_nothing_but_itself(scripts, tmp_path):
     losses = scripts["training_losses"]
-    names = ("soft-iou", "reem")
-    args = Namespace(model="tiny", points="centroid", crop=128, epochs=80, lr=0.005, device="cpu", seeds=[0, 1])
-    args.runs, args.data, args.strategies, args.losses = tmp_path / "runs", tmp_path, ["full", "offline"], names
-    jobs = losses.plan(args)
-    assert [job.row for job in jobs[:4]] == ["full soft-iou", "full reem", "offline soft-iou", "offline reem"]
-    assert len({job.folder for job in jobs}) == len(jobs) == 8
-    usual = scripts["strategies"].plan(Namespace(**{**vars(args), "strategies": ["full", "offline-default"]}))
-    for job in jobs:
-        twin = next(each for each in usual if job.folder.name.startswith(each.folder.name))
-        assert {**job.config.as_dict(), "loss": "soft-iou"} == twin.config.as_dict()
-        assert (job.folder == twin.folder) == (job.notes["loss"] == "soft-iou")
+    args = Namespace(model="tiny", points="centroid", crop=128, epochs=80, lr=0.005, device="cpu")
+    args.runs, args.data = tmp_path / "runs", tmp_path
+    folders = set()
+    for strategy, usual in losses.STRATEGIES.items():
+        twin = scripts["strategies"].job(args, usual, seed=1)
+        for loss in ("soft-iou", "reem"):
+            job = losses.job(args, strategy, loss, seed=1)
+            folders.add(job.folder)
+            assert job.row == f"{strategy} {loss}"
+            assert job.config.loss == loss
+            assert {**job.config.as_dict(), "loss": "soft-iou"} == twin.config.as_dict()
+            assert (job.folder == twin.folder) == (loss == "soft-iou")
+    assert len(folders) == 4
+
+
+def test_ablation_takes_the_runs_of_the_strategies(scripts, tmp_path):
+    args = Namespace(model="tiny", points="centroid", crop=128, epochs=80, lr=0.005, device="cpu")
+    args.runs, args.data, args.datasets, args.hypergradient = tmp_path / "runs", tmp_path, ["SIRST-v1"], "proxy"
+    ablation, strategies = scripts["ablation"], scripts["strategies"]
+    for row, name in (("A4 heat and superpixel", "offline-diffusion"), ("full method", "bilevel")):
+        job, twin = ablation.job(args, row, seed=0), strategies.job(args, name, seed=0)
+        assert (job.folder, job.config) == (twin.folder, twin.config)
+    assert len({ablation.job(args, row, seed=0).folder for row in ablation.ROWS}) == len(ablation.ROWS)
+    args.hypergradient = "one-step"
+    assert ablation.job(args, "full method", seed=0).folder != strategies.job(args, "bilevel", seed=0).folder
 
 
 def test_groups_are_averaged_over_runs(scripts):
