@@ -15,7 +15,7 @@ from ..engine.crf import refine_crf
 from ..engine.diffusion_params import SIZE_PRIORS
 from ..engine.paper import child_rng, pixels_of, published_windows
 from ..engine.params import ThresholdParams
-from ..engine.particles import as_grey, describe
+from ..engine.particles import as_grey, contrast_of, describe
 from ..types import LabelRequest, TargetLabel
 from ._mclc_kernels import vote_kernel
 from .threshold import label_threshold
@@ -96,7 +96,7 @@ def label_mclc(request: LabelRequest, params: MclcParams) -> list[TargetLabel]:
         begin = perf_counter()
         part = (slice(*bounds[:2]), slice(*bounds[2:]))
         window, here = np.ascontiguousarray(grey[part]), (row - bounds[0], column - bounds[2])
-        draws = child_rng(request.rng, row, column).spawn(1)[0]  # the generator itself drew the window
+        draws = child_rng(request.rng, row, column, 0)
         share = count_votes(window, here, params, draws) / params.n_repeats
         soft = share
         if params.n_crf_iter:
@@ -122,8 +122,8 @@ def _clarity(window: NDArray[np.uint8], mask: NDArray[np.bool_]) -> float:
     rest = window[~mask]
     if rest.size == 0:
         return 0.0
-    contrast = float(window[mask].mean() - rest.mean())
-    return contrast / (contrast + float(rest.std())) if contrast > 0 else 0.0
+    contrast, deviation = contrast_of(window[mask], rest)
+    return contrast / (contrast + deviation) if contrast > 0 else 0.0
 
 
 def windows_of(request: LabelRequest, size_prior: str) -> list[tuple[int, int, int, int]]:

@@ -1,9 +1,11 @@
-"""Compiled core of the dense CRF: exact sums over all pairs of pixels of a window."""
+"""Compiled core of the dense CRF: sums over all pairs of pixels of a window, and mean field."""
 
 import math
 
 import numpy as np
 from numba import njit
+
+from ._mode_kernels import list_levels_kernel, mode_sum_kernel
 
 #: Rows that are added up in one go: what is reached so far is then read and written a quarter as often.
 ROWS = 4
@@ -91,14 +93,17 @@ def blur_kernel(near_rows, near_columns, values, out):
     height, width = values.shape
     sums = np.empty(width)
     for i in range(height):
-        for x in range(width):
-            sums[x] = 0.0
+        sums[:] = 0.0
         for y in range(height):
-            weight = near_rows[height - 1 + y - i]
+            weight, theirs = near_rows[height - 1 + y - i], values[y]
             for x in range(width):
-                sums[x] += weight * values[y, x]
-        for j in range(width):
-            out[i, j] = dot_kernel(near_columns[width - 1 - j : 2 * width - 1 - j], sums)
+                sums[x] += weight * theirs[x]
+        mine = out[i]
+        mine[:] = 0.0
+        for x in range(width):
+            value, weights = sums[x], near_columns[width - 1 - x : 2 * width - 1 - x]
+            for j in range(width):
+                mine[j] += value * weights[j]
 
 
 @njit(cache=True)
@@ -111,13 +116,23 @@ def mirrored(by_distance, size):
 
 
 @njit(cache=True)
+def bilateral_sum_kernel(grey, pairs, modes, values, out):
+    """Sum over all pixels by the modes where there are any, else by the pixels themselves."""
+    if modes[2].shape[1] > 0:
+        mode_sum_kernel(*modes, values, out)  # type: ignore[call-arg]
+    else:
+        pair_sum_kernel(grey, *pairs, values, out)  # type: ignore[call-arg]
+
+
+@njit(cache=True)
 def mean_field_kernel(
-    unary, grey, by_distance, by_step, compatibility, by_near, smooth_compatibility, n_iter, probability
+    unary, grey, by_distance, modes, by_step, compatibility, by_near, smooth_compatibility, n_iter, probability
 ):
     """Mean-field inference for two labels; write the probability of the second one.
 
     `unary` (h, w) is the energy of the first label minus the energy of the second. The pairs weigh
-    `compatibility` times the Gaussian of the distance (table `by_distance`) and the grey step (`by_step`, (256,)), and
+    `compatibility` times the Gaussian of the distance (table `by_distance`, and its `modes`, (h, R) and (w, R), where
+    they are few) and the grey step (`by_step`, (256,)), and
     `smooth_compatibility` times the Gaussian of the distance alone (`by_near`). Each of the two is normalised
     symmetrically, n_i k_ij n_j with n_i = 1 / sqrt(sum_j k_ij), and labels that agree are favoured (Potts).
     """
@@ -127,16 +142,20 @@ def mean_field_kernel(
             probability[i, j] = 1.0 / (1.0 + math.exp(-unary[i, j]))
     if n_iter == 0:
         return
-    steps = mirrored(by_step, 256)
-    rows, columns = mirrored(by_distance, height), mirrored(by_distance, width)
     near_rows, near_columns = mirrored(by_near, height), mirrored(by_near, width)
-    order = np.empty((3, height * width), np.int64)
     norm, smooth_norm = np.empty((height, width)), np.empty((height, width))
     values, message = np.ones((height, width)), np.zeros((height, width))
     smooth_message = np.zeros((height, width))
+    order = np.empty((3, height * width), np.int64)
+    levels, index = np.empty(256, np.int64), np.empty((height, width), np.int64)
+    n_levels, n_modes = list_levels_kernel(grey, levels, index), modes[0].shape[1]
+    moments, spread = np.empty((n_levels, n_modes)), np.empty((n_levels, n_modes))
+    by_modes = (levels[:n_levels], index, modes[0], modes[1], by_step, moments, spread)
+    by_pairs = (order, mirrored(by_distance, height), mirrored(by_distance, width), mirrored(by_step, 256))
     if compatibility > 0:
-        sort_kernel(grey, order[0], order[1], order[2])
-        pair_sum_kernel(grey, order, rows, columns, steps, values, norm)
+        if n_modes == 0:
+            sort_kernel(grey, order[0], order[1], order[2])
+        bilateral_sum_kernel(grey, by_pairs, by_modes, values, norm)
     if smooth_compatibility > 0:
         blur_kernel(near_rows, near_columns, values, smooth_norm)
     for i in range(height):
@@ -148,7 +167,7 @@ def mean_field_kernel(
             for i in range(height):
                 for j in range(width):
                     values[i, j] = norm[i, j] * (2.0 * probability[i, j] - 1.0)
-            pair_sum_kernel(grey, order, rows, columns, steps, values, message)
+            bilateral_sum_kernel(grey, by_pairs, by_modes, values, message)
         if smooth_compatibility > 0:
             for i in range(height):
                 for j in range(width):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from time import perf_counter
 
@@ -61,7 +62,7 @@ def label_particles(request: LabelRequest, params: ParticleParams) -> list[Targe
     for (row, column), name, bounds in zip(pixels, classes, inner, strict=True):
         outer = grown(bounds, MARGIN, shape)
         part = (slice(*outer[:2]), slice(*outer[2:]))
-        draws = child_rng(request.rng, row, column).spawn(1)[0]  # the generator itself drew the window
+        draws = child_rng(request.rng, row, column, 0)
         soft = particle_label(even[part], (row - outer[0], column - outer[2]), name, params, draws)
         np.maximum(whole[part], soft, out=whole[part])
         crops.append((outer, soft))
@@ -161,8 +162,10 @@ def describe(
         mask[pixel[0] - outer[0], pixel[1] - outer[2]] = True
     window = grey[slice(*outer[:2]), slice(*outer[2:])]
     around = window[~mask & finite]
-    if around.size and window[mask].mean() <= around.mean() + around.std():
-        flags.append("low_contrast")
+    if around.size:
+        contrast, deviation = contrast_of(window[mask], around)
+        if contrast <= deviation:
+            flags.append("low_contrast")
     rows, columns = np.flatnonzero(mask.any(axis=1)) + outer[0], np.flatnonzero(mask.any(axis=0)) + outer[2]
     reach = (rows[0], rows[-1] + 1, columns[0], columns[-1] + 1)
     at_image = (0, grey.shape[0], 0, grey.shape[1])
@@ -172,3 +175,11 @@ def describe(
         flags.append("touches_window")
     quality = float(soft[mask].sum() / (mask.sum() + soft[~mask].sum()))
     return TargetLabel((point[0], point[1]), (outer[0], outer[2]), soft, mask, min(quality, 1.0), tuple(sorted(flags)))
+
+
+def contrast_of(inside: NDArray[np.uint8], around: NDArray[np.uint8]) -> tuple[float, float]:
+    """Mean of the first less the mean of the second, and the standard deviation of the second, in grey levels."""
+    mean = int(around.sum()) / around.size
+    wide = around.astype(np.float64)
+    variance = float(wide @ wide) / around.size - mean * mean
+    return int(inside.sum()) / inside.size - mean, math.sqrt(max(variance, 0.0))

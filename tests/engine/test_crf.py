@@ -7,6 +7,7 @@ import pytest
 
 from pointlabel import InputError
 from pointlabel.engine.crf import refine_crf
+from pointlabel.engine.modes import LANES, MOST, modes_of
 from tests.reference import diffusion as twin
 from tests.reference import mclc as two_terms
 
@@ -27,6 +28,31 @@ def test_mean_field_equals_its_twin(rng, shape, n_iter, spatial_px, intensity, c
     )
     exact = twin.crf(probability, grey, n_iter, spatial_px, intensity, compatibility)
     np.testing.assert_allclose(ours, exact, atol=1e-7)
+
+
+@pytest.mark.parametrize("shape", [(24, 31), (21, 21), (40, 18)])
+@pytest.mark.parametrize(("spatial_px", "intensity", "compatibility"), [(8, 10, 110), (32, 13, 10), (7, 60, 30)])
+def test_modes_equal_the_sum_over_all_pairs(rng, shape, spatial_px, intensity, compatibility):
+    grey, probability = scene(rng, shape)
+    assert modes_of(*shape, float(spatial_px))[0].shape[1] > 0
+    strengths = {"spatial_px": spatial_px, "intensity": intensity, "compatibility": compatibility}
+    exact = twin.crf(probability, grey, 5, spatial_px, intensity, compatibility)
+    np.testing.assert_allclose(refine_crf(probability, grey, n_iter=5, **strengths), exact, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("shape", "deviation_px"), [((1, 90), 30.0), ((21, 40), 8.0), ((65, 65), 8.0), ((300, 300), 20.0)]
+)
+def test_modes_give_the_gaussian_of_the_distance(shape, deviation_px):
+    rows, columns = modes_of(*shape, deviation_px)
+    assert 0 < rows.shape[1] == columns.shape[1] <= shape[0] * shape[1] * MOST + LANES
+    found = (rows[-1] * rows[0]) @ (columns * columns[0]).T
+    distance2 = (shape[0] - 1) ** 2 + np.arange(shape[1]) ** 2
+    np.testing.assert_allclose(found, np.exp(-0.5 * distance2 / deviation_px**2), atol=1e-7)
+
+
+def test_narrow_gaussians_have_too_many_modes():
+    assert modes_of(21, 21, 1.0)[0].shape == (21, 0)
 
 
 def test_certain_guesses_equal_their_twin(rng):
