@@ -18,7 +18,7 @@ from ._mode_kernels import LEAST
 LANES = 8
 
 #: Most modes a pixel of the window. With more of them the sum over the pixels themselves is the faster one.
-MOST = 1 / 6
+MOST = 1 / 4
 
 
 @lru_cache(maxsize=256)
