@@ -21,9 +21,17 @@ def _calibrations(*parts: str) -> str:
         )
         kept = row["taken"].get("the defaults", 0)
         head = [f"{row['data']}, {row['part']}" if several else row["data"], str(row["images"])]
-        cells = [both(row["before"]), both(row["after"]), *([both(row["reference"]), won] if has_reference else [])]
+        cells = [both(row["before"]), both(row["after"]), both(row["refitted"])]
+        cells += [both(row["reference"]), won] if has_reference else []
         rows.append([*head, *cells, change, worst, f"{row['draws'] - kept} of {row['draws']}"])
-    columns = ["", "images", "defaults", "calibrated", *(["reference", "won back"] if has_reference else [])]
+    columns = [
+        "",
+        "images",
+        "defaults",
+        "calibrated",
+        "refitted",
+        *(["reference", "won back"] if has_reference else []),
+    ]
     return markdown([*columns, "change", "worst draw", "styles taken"], rows)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+from torch import nn
 
 from ..convolutions import replace_convolutions
 from ..detectors import Detector, build
@@ -19,12 +20,17 @@ def build_detector(config: TrainConfig) -> Detector:
     return net
 
 
+#: Logits of a fresh detector that deviate by more than the first are scaled to deviate by the second.
+MOST_DEVIATION, USUAL_DEVIATION = 5.0, 1.0
+
+
 def lower_start(net: Detector, probability: float) -> int:
-    """Set the biases that shift whole maps of logits, so that a fresh detector answers about `probability`.
+    """Set the last layer of each map of logits, so that a fresh detector answers about `probability`.
 
     With soft IoU a detector that starts at one half everywhere spends its first hundreds of steps on lowering the
-    background, since targets cover a thousandth of an image. A bias of one number belongs to the last layer of a map
-    exactly where it shifts every pixel of the map by as much as itself, which its gradient tells.
+    background, since targets cover a thousandth of an image. Where its first logits are tens of units wide, as those of
+    MLCLNet are drawn, these steps push everything so far down that no pixel answers any more: there the weights of the
+    last layer are scaled, too.
 
     Parameters
     ----------
@@ -33,23 +39,41 @@ def lower_start(net: Detector, probability: float) -> int:
 
     Returns
     -------
-    Number of biases set.
+    Number of layers set.
     """
-    state = {name: tensor.clone() for name, tensor in net.state_dict().items()}  # batch statistics will have moved
+    buffers = {name: buffer.clone() for name, buffer in net.named_buffers()}  # batch statistics will have moved
+    with torch.no_grad():
+        last = _last_layers(net)
+        wide = [
+            (weight, deviation) for weight, _, logits in last if (deviation := float(logits.std())) > MOST_DEVIATION
+        ]
+        for weight, deviation in wide:
+            weight.mul_(USUAL_DEVIATION / deviation)
+        for _, bias, logits in _last_layers(net) if wide else last:
+            bias.add_(math.log(probability / (1 - probability)) - float(logits.mean()))
+        for name, buffer in net.named_buffers():
+            buffer.copy_(buffers[name])
+    return len(last)
+
+
+@torch.enable_grad()
+def _last_layers(net: Detector) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+    """Weight and bias of the layers that end in a map of logits, each with its map for noise.
+
+    A bias of one number belongs to the last layer of a map exactly where it shifts every pixel of the map by as much as
+    itself, which its gradient tells.
+    """
     device = next(net.parameters()).device
     generator = torch.Generator().manual_seed(0)
     side = 2 * net.multiple
-    image = torch.randn(2, net.in_channels, side, side, generator=generator).to(device)
-    maps = net(image)
-    biases = [parameter for parameter in net.parameters() if parameter.numel() == 1 and parameter.requires_grad]
-    shifts: dict[int, float] = {}
+    maps = net(torch.randn(2, net.in_channels, side, side, generator=generator).to(device))
+    layers = [layer for layer in net.modules() if isinstance(layer, nn.Conv2d) and layer.out_channels == 1]
+    pairs = [(layer.weight, layer.bias) for layer in layers if layer.bias is not None and layer.bias.requires_grad]
+    biases = [bias for _, bias in pairs]
+    out: dict[int, tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = {}
     for logits in maps if isinstance(maps, list) else [maps]:
         gradients = torch.autograd.grad(logits.sum(), biases, retain_graph=True, allow_unused=True) if biases else ()
         for place, gradient in enumerate(gradients):
             if gradient is not None and math.isclose(float(gradient), logits.numel(), rel_tol=1e-4):
-                shifts[place] = math.log(probability / (1 - probability)) - float(logits.detach().mean())
-    net.load_state_dict(state)
-    with torch.no_grad():
-        for place, shift in shifts.items():
-            biases[place].add_(shift)
-    return len(shifts)
+                out[place] = (*pairs[place], logits.detach())
+    return list(out.values())
