@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -37,111 +37,89 @@ def _check_method(ctx: click.Context, param: click.Parameter, value: str) -> str
     return value
 
 
-def method_option(command: Callable) -> Callable:
-    """``--method NAME``, checked; the message names the nearest one."""
-    return click.option(
-        "--method", metavar="NAME", default="default", show_default=True, callback=_check_method, help="Method to use."
-    )(command)
+#: ``--method NAME``, checked; the message names the nearest one.
+method_option = click.option(
+    "--method", metavar="NAME", default="default", show_default=True, callback=_check_method, help="Method to use."
+)
 
 
-def polarity_option(command: Callable) -> Callable:
-    """``--polarity``: bright, dark or auto."""
-    return click.option(
-        "--polarity",
-        type=click.Choice(["bright", "dark", "auto"]),
-        default="bright",
-        show_default=True,
-        help="Targets brighter or darker than their surroundings; auto decides for each point.",
-    )(command)
+#: ``--polarity``: bright, dark or auto.
+polarity_option = click.option(
+    "--polarity",
+    type=click.Choice(["bright", "dark", "auto"]),
+    default="bright",
+    show_default=True,
+    help="Targets brighter or darker than their surroundings; auto decides for each point.",
+)
 
 
-def origin_option(command: Callable) -> Callable:
-    """``--origin``: what a table's coordinates count from."""
-    return click.option(
-        "--origin",
-        type=click.Choice(["center", "corner"]),
-        default="center",
-        show_default=True,
-        help="Where a table's x = y = 0 lies: centre of the first pixel, or its corner.",
-    )(command)
+#: ``--origin``: what a table's coordinates count from.
+origin_option = click.option(
+    "--origin",
+    type=click.Choice(["center", "corner"]),
+    default="center",
+    show_default=True,
+    help="Where a table's x = y = 0 lies: centre of the first pixel, or its corner.",
+)
 
 
-def mask_threshold_option(command: Callable) -> Callable:
-    """``--mask-threshold F``: what counts as foreground of a grey mask."""
-    return click.option(
-        "--mask-threshold",
-        type=click.FloatRange(0, 255, max_open=True),
-        default=127.0,
-        show_default=True,
-        help="Pixels above this grey level are foreground; masks of 0 and 1 need 0.",
-    )(command)
+#: ``--mask-threshold F``: what counts as foreground of a grey mask.
+mask_threshold_option = click.option(
+    "--mask-threshold",
+    type=click.FloatRange(0, 255, max_open=True),
+    default=127.0,
+    show_default=True,
+    help="Pixels above this grey level are foreground; masks of 0 and 1 need 0.",
+)
 
 
-def json_option(command: Callable) -> Callable:
-    """``--json``: one object on standard output in place of a table."""
-    return click.option(
-        "--json", "as_json", is_flag=True, help="Print one JSON object and nothing else on standard output."
-    )(command)
+#: ``--json``: one object on standard output in place of a table.
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object and nothing else on standard output."
+)
 
 
-def jobs_option(command: Callable) -> Callable:
-    """``-j N``: worker processes."""
-    return click.option(
-        "-j",
-        "--jobs",
-        metavar="N",
-        type=click.IntRange(0),
-        default=1,
-        show_default=True,
-        help="Worker processes; 0 takes one for each processor. The answer does not depend on it.",
-    )(command)
+#: ``-j N``: worker processes.
+jobs_option = click.option(
+    "-j",
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    help="Worker processes; 0 takes one for each processor. The answer does not depend on it.",
+)
 
 
-def seed_option(command: Callable) -> Callable:
-    """``--seed N``."""
-    return click.option(
-        "--seed", metavar="N", type=click.IntRange(0), default=0, show_default=True, help="Seed of all random numbers."
-    )(command)
+#: ``--seed N``.
+seed_option = click.option(
+    "--seed", metavar="N", type=click.IntRange(0), default=0, show_default=True, help="Seed of all random numbers."
+)
 
 
-def progress_option(command: Callable) -> Callable:
-    """``--no-progress``."""
-    return click.option(
-        "--no-progress", is_flag=True, help="No progress bar. There is none either where stderr is no terminal."
-    )(command)
+#: ``--no-progress``.
+progress_option = click.option(
+    "--no-progress", is_flag=True, help="No progress bar. There is none either where stderr is no terminal."
+)
 
 
-def set_option(command: Callable) -> Callable:
-    """``--set NAME=VALUE``: single parameters of the method."""
-    return click.option(
-        "--set",
-        "assignments",
-        metavar="NAME=VALUE",
-        multiple=True,
-        help="Set a parameter of the method; can be given several times.",
-    )(command)
+#: ``--set NAME=VALUE``: single parameters of the method.
+set_option = click.option(
+    "--set",
+    "assignments",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Set a parameter of the method; can be given several times.",
+)
 
 
-def config_option(command: Callable) -> Callable:
-    """``--config FILE.toml``: values for any option of the command; the command line wins."""
-    return click.option(
-        "--config",
-        metavar="FILE.toml",
-        type=click.Path(exists=True, dir_okay=False),
-        is_eager=True,
-        expose_value=False,
-        callback=_read_config,
-        help="Options from a file: a table named as the command (or none), and [params]. The command line wins.",
-    )(command)
-
-
-def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
-    """``NAME=VALUE`` texts -> values, read as TOML where they are, else as words."""
+def parse_assignments(assignments: Sequence[str], option: str = "--set") -> dict[str, Any]:
+    """``NAME=VALUE`` texts of an option -> values, read as TOML where they are, else as words."""
     values = {}
     for text in assignments:
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
-            raise click.BadParameter(f"expected NAME=VALUE, got {text!r}", param_hint="--set")
+            raise click.BadParameter(f"expected NAME=VALUE, got {text!r}", param_hint=option)
         try:
             values[name.strip()] = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
@@ -183,3 +161,15 @@ def _table(path: str, tables: dict[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(table, dict):
         raise click.BadParameter(f"{path}: {name} must be a table, got {table!r}", param_hint="--config")
     return table
+
+
+#: ``--config FILE.toml``: values for any option of the command; the command line wins.
+config_option = click.option(
+    "--config",
+    metavar="FILE.toml",
+    type=click.Path(exists=True, dir_okay=False),
+    is_eager=True,
+    expose_value=False,
+    callback=_read_config,
+    help="Options from a file: a table named as the command (or none), and [params]. The command line wins.",
+)

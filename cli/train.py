@@ -183,8 +183,8 @@ def train(
     config = TrainConfig(
         **values,
         options=options,
-        label_params=parse_assignments(label_assignments),
-        loss_params=parse_assignments(loss_assignments),
+        label_params=parse_assignments(label_assignments, "--label-set"),
+        loss_params=parse_assignments(loss_assignments, "--loss-set"),
     )
     try:
         from pointlabel.training import train as run
