@@ -6,7 +6,7 @@ import torch
 
 from ..errors import InputError
 from ._batch import Reduction, as_batch, check_option, measure_areas, reduce_samples
-from .scale import Kind, ScaleLoss, scale_loss
+from .scale import WARM_UP_EPOCHS, Kind, ScaleLoss, scale_loss
 from .scr import local_scr, scr_weight
 
 _TINY = 1e-6  # as published
@@ -22,7 +22,7 @@ def reem_loss(
     location: bool = True,
     smooth: float = 1e-6,
     epoch: int | None = None,
-    warm_up_epochs: int = 5,
+    warm_up_epochs: int = WARM_UP_EPOCHS,
     reward_delay_epochs: int = 5,
     reduction: Reduction = "mean",
 ) -> torch.Tensor:
@@ -87,7 +87,7 @@ class REEMLoss(ScaleLoss):
         kind: Kind = "variance",
         location: bool = True,
         smooth: float = 1e-6,
-        warm_up_epochs: int = 5,
+        warm_up_epochs: int = WARM_UP_EPOCHS,
         reward_delay_epochs: int = 5,
         reduction: Reduction = "mean",
     ) -> None:

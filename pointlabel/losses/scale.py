@@ -11,6 +11,9 @@ from ._batch import Reduction, as_batch, check_option, check_smooth, measure_are
 from .base import Loss
 from .location import location_loss
 
+#: Epochs in which the loss looks at the IoU alone, and MSHNet trains its finest head alone: published.
+WARM_UP_EPOCHS = 5
+
 Kind = Literal["variance", "ratio", "absolute", "signed"]
 
 
@@ -75,7 +78,7 @@ def scale_loss(
     location: bool = True,
     smooth: float = 1e-6,
     epoch: int | None = None,
-    warm_up_epochs: int = 5,
+    warm_up_epochs: int = WARM_UP_EPOCHS,
     reduction: Reduction = "mean",
 ) -> torch.Tensor:
     """Measure a loss that is sensitive to scale and location.
@@ -129,7 +132,7 @@ def sls_loss(
     location: bool = True,
     smooth: float = 1e-6,
     epoch: int | None = None,
-    warm_up_epochs: int = 5,
+    warm_up_epochs: int = WARM_UP_EPOCHS,
     reduction: Reduction = "mean",
 ) -> torch.Tensor:
     """Measure MSHNet's scale and location sensitive loss: `scale_loss` with ``kind="variance"``."""
@@ -154,7 +157,7 @@ class ScaleLoss(Loss):
         kind: Kind = "variance",
         location: bool = True,
         smooth: float = 1e-6,
-        warm_up_epochs: int = 5,
+        warm_up_epochs: int = WARM_UP_EPOCHS,
         reduction: Reduction = "mean",
     ) -> None:
         super().__init__(reduction=reduction)
@@ -182,7 +185,12 @@ class SLSLoss(ScaleLoss):
     """Module of `sls_loss`."""
 
     def __init__(
-        self, *, location: bool = True, smooth: float = 1e-6, warm_up_epochs: int = 5, reduction: Reduction = "mean"
+        self,
+        *,
+        location: bool = True,
+        smooth: float = 1e-6,
+        warm_up_epochs: int = WARM_UP_EPOCHS,
+        reduction: Reduction = "mean",
     ) -> None:
         super().__init__(location=location, smooth=smooth, warm_up_epochs=warm_up_epochs, reduction=reduction)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, TrainingError
 from ..losses import build_loss
+from ..losses.scale import WARM_UP_EPOCHS
 from .config import TrainConfig
 from .data import Batch, BatchStream, Data, SampleSet
 from .distributed import SharedBatch, synchronise
@@ -20,9 +21,6 @@ from .labels import Labeller
 from .processes import Processes
 from .start import build_detector, lower_start
 from .strategies.base import Step, Strategy
-
-#: Epochs in which MSHNet trains its finest head alone, and its loss looks at the IoU alone: published.
-WARM_UP_EPOCHS = 5
 
 # Streams of random numbers start from the seed and these, so that one does not shift another.
 _TRAIN, _VALID, _STRATEGY = 1, 2, 3
