@@ -39,8 +39,8 @@ class Job:
 
 
 #: Options that a stored result says, and those that are settings of every run under the same name.
-ABOUT = ("model", "points", "epochs", "lr", "crop", "seeds", "jobs", "device")
-SETTINGS = ("model", "points", "epochs", "lr", "crop", "device")
+ABOUT = ("model", "points", "epochs", "lr", "crop", "target_share", "seeds", "jobs", "device")
+SETTINGS = ("model", "points", "epochs", "lr", "crop", "target_share", "device")
 #: What all runs share beside the options.
 SCHEDULE: dict[str, Any] = {"validate_every": 4, "outer_start": 0.2, "outer_every": 0.05}
 
@@ -54,6 +54,7 @@ def read_options(options: argparse.ArgumentParser, *, seeds: Sequence[int] = (0,
     options.add_argument("--points", default="centroid", choices=POINTS)
     options.add_argument("--lr", type=float, default=5e-3, help="learning rate of all runs, default 0.005")
     options.add_argument("--crop", type=int, default=128, help="side of the crops in pixels, default 128")
+    options.add_argument("--target-share", type=float, default=0.5, help="share of crops around a target, default 0.5")
     options.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N; default cpu")
     options.add_argument("--jobs", type=int, default=2, help="runs at a time, each with its share of the processors")
     options.add_argument("--measure", action="store_true", help="train 2 epochs of each and say what the whole takes")

@@ -71,7 +71,7 @@ def test_losses_stand_beside_wins(scripts, tmp_path, monkeypatch):
 
 def test_a_loss_changes_nothing_but_itself(scripts, tmp_path):
     losses = scripts["training_losses"]
-    args = Namespace(model="tiny", points="centroid", crop=128, epochs=80, lr=0.005, device="cpu")
+    args = Namespace(model="tiny", points="centroid", crop=128, epochs=80, lr=0.005, target_share=0.5, device="cpu")
     args.runs, args.data = tmp_path / "runs", tmp_path
     folders = set()
     for strategy, usual in losses.STRATEGIES.items():
@@ -87,7 +87,7 @@ def test_a_loss_changes_nothing_but_itself(scripts, tmp_path):
 
 
 def test_ablation_takes_the_runs_of_the_strategies(scripts, tmp_path):
-    args = Namespace(model="tiny", points="centroid", crop=128, epochs=80, lr=0.005, device="cpu")
+    args = Namespace(model="tiny", points="centroid", crop=128, epochs=80, lr=0.005, target_share=0.5, device="cpu")
     args.runs, args.data, args.datasets, args.hypergradient = tmp_path / "runs", tmp_path, ["SIRST-v1"], "proxy"
     ablation, strategies = scripts["ablation"], scripts["strategies"]
     for row, name in (("A4 heat and superpixel", "offline-diffusion"), ("full method", "bilevel")):
