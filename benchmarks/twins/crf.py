@@ -18,20 +18,28 @@ def refine_crf_plain(
     spatial_px: float = 8.0,
     intensity: float = 10.0,
     compatibility: float = 110.0,
+    smooth_px: float = 3.0,
+    smooth_compatibility: float = 0.0,
 ) -> NDArray[np.float64]:
-    """As `pointlabel.engine.crf.refine_crf`, no pairs of the distance alone: all pairs in one matrix, mean field."""
+    """As `pointlabel.engine.crf.refine_crf`: all pairs in one matrix for each of the two terms, mean field."""
     first = np.clip(probability.ravel(), CLIP, 1 - CLIP)
     energy = np.stack([-np.log(1 - first), -np.log(first)])
     rows, columns = np.indices(grey.shape).reshape(2, -1).astype(float)
     flat = grey.ravel().astype(float)
     distance = (rows[:, None] - rows) ** 2 + (columns[:, None] - columns) ** 2
     step = (flat[:, None] - flat) ** 2
-    kernel = np.exp(-distance / (2 * spatial_px**2) - 3 * step / (2 * intensity**2))
-    norm = kernel.sum(axis=1) ** -0.5
-    kernel = norm[:, None] * kernel * norm
+    terms = [(compatibility, np.exp(-distance / (2 * spatial_px**2) - 3 * step / (2 * intensity**2)))]
+    if smooth_compatibility:
+        terms.append((smooth_compatibility, np.exp(-distance / (2 * smooth_px**2))))
+    pairs = []
+    for weight, kernel in terms:
+        norm = kernel.sum(axis=1) ** -0.5
+        pairs.append((weight, norm[:, None] * kernel * norm))
     belief = np.exp(-energy) / np.exp(-energy).sum(axis=0)
     for _ in range(n_iter):
-        score = compatibility * (belief @ kernel) - energy
+        score = -energy
+        for weight, kernel in pairs:
+            score = score + weight * (belief @ kernel)
         belief = np.exp(score - score.max(axis=0))
         belief /= belief.sum(axis=0)
     return belief[1].reshape(grey.shape)

@@ -20,6 +20,8 @@ from skimage.filters.rank import entropy
 
 from pointlabel.engine.weights import ScoreWeights, Weights, load_weights
 
+from .diffusion import TAU_SHARE, edges_of
+
 HALF, REACH, SNAP_PX = 32, 28, 2
 SIDE = 2 * HALF + 1
 EIGHT = np.ones((3, 3), bool)
@@ -231,13 +233,8 @@ def _heat(field: NDArray[np.float32], core: NDArray[np.int32]) -> NDArray[np.flo
     texture = entropy(np.minimum((levels * N_BINS).astype(np.uint8), N_BINS - 1), FIVE) / np.log2(25)
     down, across = np.gradient(levels)
     medium = np.exp(-BETA * (ALPHA * np.hypot(down, across) + (1 - ALPHA) * texture)).astype(np.float32)
-    east, south = medium[:, :-1] + medium[:, 1:], medium[:-1] + medium[1:]
-    outflow = np.zeros_like(medium)
-    outflow[:, :-1] += east
-    outflow[:, 1:] += east
-    outflow[:-1] += south
-    outflow[1:] += south
-    tau = 0.9 / outflow.max()
+    east, south, longest = edges_of(medium)
+    tau = TAU_SHARE * longest
     heat = source.copy()
     for _ in range(N_STEPS):
         flux_east, flux_south = tau * east * np.diff(heat, axis=1), tau * south * np.diff(heat, axis=0)

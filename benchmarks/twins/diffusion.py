@@ -95,14 +95,20 @@ def _medium(levels: NDArray) -> NDArray:
     return medium
 
 
-def _spread(medium: NDArray, here: tuple[int, int]) -> NDArray:
+def edges_of(medium: NDArray) -> tuple[NDArray, NDArray, float]:
+    """Conductances of the edges to the east and to the south, and the longest stable step."""
     east, south = medium[:, :-1] + medium[:, 1:], medium[:-1] + medium[1:]
     outflow = np.zeros_like(medium)
     outflow[:, :-1] += east
     outflow[:, 1:] += east
     outflow[:-1] += south
     outflow[1:] += south
-    tau = TAU_SHARE / outflow.max()
+    return east, south, 1 / outflow.max()
+
+
+def _spread(medium: NDArray, here: tuple[int, int]) -> NDArray:
+    east, south, longest = edges_of(medium)
+    tau = TAU_SHARE * longest
     u = np.zeros_like(medium)
     u[here] = 1
     for _ in range(N_STEPS):

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.segmentation import slic
 
+from .crf import CLIP, refine_crf_plain
+
 N_REPEATS, DENSITY, N_SEGMENTS, COMPACTNESS = 50, 0.05, 9, 20.0
 SMOOTH_PX, SMOOTH_WEIGHT, WIDE_PX, INTENSITY, WIDE_WEIGHT = 3.0, 3.0, 32.0, 13.0, 10.0
-CLIP = 1e-5
 
 #: Largest area of a size class and how far its window reaches.
 CLASSES = ((9, 4), (81, 10), (np.inf, 20))
@@ -55,23 +56,16 @@ def votes(grey: NDArray[np.uint8], here: tuple[int, int], rng: np.random.Generat
 
 def sharpen_plain(probability: NDArray[np.float64], grey: NDArray[np.uint8]) -> NDArray[np.float64]:
     """One iteration of mean field of the dense CRF as its equations read, (h, w) probability of the target."""
-    first = np.clip(probability.ravel(), CLIP, 1 - CLIP)
-    energy = np.stack([-np.log(1 - first), -np.log(first)])
-    rows, columns = np.indices(grey.shape).reshape(2, -1).astype(float)
-    flat = grey.ravel().astype(float)
-    distance = (rows[:, None] - rows) ** 2 + (columns[:, None] - columns) ** 2
-    step = (flat[:, None] - flat) ** 2
-    belief = np.exp(-energy) / np.exp(-energy).sum(axis=0)
-    score = -energy
-    for weight, kernel in (
-        (SMOOTH_WEIGHT, np.exp(-distance / (2 * SMOOTH_PX**2))),
-        (WIDE_WEIGHT, np.exp(-distance / (2 * WIDE_PX**2) - 3 * step / (2 * INTENSITY**2))),
-    ):
-        norm = kernel.sum(axis=1) ** -0.5
-        score = score + weight * (belief @ (norm[:, None] * kernel * norm))
-    belief = np.exp(score - score.max(axis=0))
-    belief /= belief.sum(axis=0)
-    return belief[1].reshape(grey.shape)
+    return refine_crf_plain(
+        probability,
+        grey,
+        n_iter=1,
+        spatial_px=WIDE_PX,
+        intensity=INTENSITY,
+        compatibility=WIDE_WEIGHT,
+        smooth_px=SMOOTH_PX,
+        smooth_compatibility=SMOOTH_WEIGHT,
+    )
 
 
 @cache
