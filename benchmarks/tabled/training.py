@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .store import is_stored, markdown, stored
@@ -11,23 +11,31 @@ from .store import is_stored, markdown, stored
 def _said(held: dict[str, Any]) -> str:
     """What runs of training share, and the protocol they are scored by."""
     protocol = held["rows"][0]["protocol"]
-    said = f"{held['dataset']}, `{held['model']}`, {held['epochs']} epochs, {len(held['seeds'])} seeds. "
+    data, n_seeds = held.get("dataset") or ", ".join(held["datasets"]), len(held["seeds"])
+    said = f"{data}, `{held['model']}`, {held['epochs']} epochs, {n_seeds} seed{'s' if n_seeds > 1 else ''}. "
     return f"{said}Protocol {protocol['name']}: scored at {protocol['scored_at']}.\n\n"
 
 
-def _trained(name: str) -> str:
-    """Rows of a benchmark of training: means over seeds, with the deviation of the IoU."""
+def _trained(name: str, **columns: Callable[[dict[str, Any]], str]) -> str:
+    """Rows of a benchmark of training: means over seeds, with the deviation of the IoU; `columns` come last."""
     held = stored(name)
-    said = _said(held)
-    bound = next((row["iou"] for row in held["rows"] if row["name"] == "full"), None)
+    most = next((row["iou"] for row in held["rows"] if row["name"] == "full"), None)
     rows = []
     for row in held["rows"]:
         spread = "" if row["iou_std"] is None else f" ± {row['iou_std']:.3f}"
-        share = f"{100 * row['iou'] / bound:.0f} %" if bound else "-"
-        cells = [f"{row['iou']:.3f}{spread}", share, f"{row['niou']:.3f}", f"{row['pd']:.3f}", f"{row['fa'] * 1e6:.1f}"]
-        rows.append([f"`{row['name']}`", *cells, f"{row['label_iou']:.3f}", f"{row['seconds'] / 60:.0f}"])
-    head = ["", "IoU", "of `full`", "nIoU", "Pd", "Fa / million", "IoU of the labels", "minutes"]
-    return said + markdown(head, rows)
+        share = [f"{100 * row['iou'] / most:.0f} %"] if most else []
+        cells = [
+            f"{row['iou']:.3f}{spread}",
+            *share,
+            f"{row['niou']:.3f}",
+            f"{row['pd']:.3f}",
+            f"{row['fa'] * 1e6:.1f}",
+        ]
+        cells += [f"{row['label_iou']:.3f}", f"{row['seconds'] / 60:.0f}"]
+        rows.append([f"`{row['name']}`", *cells, *(cell(row) for cell in columns.values())])
+    share = ["of `full`"] if most else []
+    head = ["", "IoU", *share, "nIoU", "Pd", "Fa / million", "IoU of the labels", "minutes", *columns]
+    return _said(held) + markdown(head, rows)
 
 
 def strategies() -> str:
@@ -42,7 +50,12 @@ def strategies_mlclnet() -> str:
 
 def selection() -> str:
     """Training on a part of the images, and the rivals on all."""
-    return _trained("selection")
+    return _trained("selection", images=lambda row: f"{row['images']}")
+
+
+def ablation() -> str:
+    """The rows of the paper's ablation."""
+    return _trained("ablation", published=lambda row: f"{row['published']:.3f}")
 
 
 def _by_loss(name: str) -> str:
@@ -107,4 +120,4 @@ def bilevel_cost() -> str:
     return said + markdown(["", "seconds an epoch", "of `offline`"], rows)
 
 
-TABLES = (bilevel_cost, strategies, strategies_mlclnet, selection, training_losses, training_losses_mshnet)
+TABLES = (bilevel_cost, strategies, strategies_mlclnet, selection, ablation, training_losses, training_losses_mshnet)

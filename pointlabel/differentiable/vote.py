@@ -76,6 +76,7 @@ def expectations(share: Tensor, features: Tensor, score: Tensor, bad: Tensor) ->
         **mean,
         "log_area_deviation": safe_sqrt((square - mean["log_area"] ** 2).clamp(min=0)),
         "best_score": torch.where(best.isfinite(), best, 0.0),
-        "entropy": -torch.xlogy(weight, weight).sum(1),
+        # xlogy(0, 0) is 0, its derivative is not a number: shares of 0 are those of candidates without a vote
+        "entropy": -(weight * weight.clamp(min=torch.finfo(weight.dtype).tiny).log()).sum(1),
     }
     return torch.stack([found[name] for name in SUMMARY], 1)

@@ -160,6 +160,20 @@ def test_gradcheck_of_theta_score_and_image():
     assert gradcheck(run, (theta, tightness, score, patch), eps=1e-6, atol=1e-5, rtol=1e-3, fast_mode=True)
 
 
+def test_candidates_without_a_vote_leave_gradients_true():
+    views = drawn_views(3, DefaultParams(), seed=4)
+    batch = batch_windows([v.window for v in views], regions=[v.regions for v in views])
+    bad = batch.bad | (torch.rand(batch.bad.shape, generator=torch.Generator().manual_seed(0)) < 0.3)
+    weights = weights_as_tensors(load_weights(), batch.image)
+    score = weights["score"].clone().requires_grad_()
+
+    def run(score):
+        out = label_windows(replace(batch, bad=bad), weights={**weights, "score": score})
+        return (out.soft**2).sum(), out.summary
+
+    assert gradcheck(run, (score,), eps=1e-6, atol=1e-5, rtol=1e-3, fast_mode=True)
+
+
 def test_gradient_of_a_real_loss_is_that_of_finite_differences(data):
     image, points, mask, _ = next(iter(real_samples(data / "SIRST-v1")))
     peak = find_peak(image, pixel_of(points, mask.shape)[0])
