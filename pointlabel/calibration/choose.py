@@ -20,6 +20,7 @@ LEAST_IMAGES = 2  # one to learn from, one to judge
 N_FOLDS = 5
 N_RESAMPLES = 2000
 SURE = 0.9  # share of resamples in which a style must beat the defaults
+UNHURT = 0.8  # share of targets that it must not label worse: few masks won big are luck more often than style
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Calibration:
     gain : held-out gain of the score, half pooled and half mean IoU.
     interval : 95 % bootstrap interval of the gain, over images.
     confidence : share of the resamples in which `best` beats the defaults.
+    unhurt : share of the targets that `best` labels no worse than the defaults, held out.
     size_before, size_after : area of the masks over the true area, geometric mean, held out.
     tried : held-out (pooled IoU, mean IoU) of every option by name.
     """
@@ -54,6 +56,7 @@ class Calibration:
     gain: float
     interval: tuple[float, float]
     confidence: float
+    unhurt: float
     size_before: float
     size_after: float
     tried: dict[str, tuple[float, float]]
@@ -70,9 +73,10 @@ def calibrate(
 ) -> Calibration:
     """Learn a style from targets with known masks.
 
-    Every option is judged on images that it was not learned from: folds of images, at most five. Of those that bring
-    what they have to, the best one is taken where it beats the defaults in pooled and in mean IoU and in 90 % of the
-    resamples of the images, else the defaults stay. What is taken is learned again from all targets.
+    Every option is judged on images that it was not learned from: folds of images, at most five. It passes where it
+    brings what it has to, beats the defaults in pooled and in mean IoU and in 90 % of the resamples of the images, and
+    labels at least 80 % of the targets no worse. The best of those that pass is taken, else the defaults stay. What is
+    taken is learned again from all targets.
 
     Parameters
     ----------
@@ -108,30 +112,31 @@ def calibrate(
         if report is not None:
             report(k + 1, len(options))
     scores = np.array([score(inter[k], union[k]) for k in range(len(options))])
-    enough = scores - scores[0] >= [0.0, *(option.least_gain for option in options[1:])]
-    chosen = int(np.argmax(np.where(enough, scores, -1.0)))
-    best = chosen or 1 + int(np.argmax(scores[1:]))
-    gains = _resampled_gains(inter, union, best, image, len(names), rng)
+    gains = _resampled_gains(inter, union, image, len(names), rng)
     pooled, mean = inter.sum(1) / union.sum(1), (inter / union).mean(1)
-    confidence = float((gains > 0).mean())
-    better = bool(chosen and pooled[chosen] > pooled[0] and mean[chosen] > mean[0] and confidence >= SURE)
-    taken = chosen if better else 0
+    confidence = (gains > 0).mean(1)
+    unhurt = (inter * union[0] >= inter[0] * union).mean(1)  # IoU against IoU, in whole numbers
+    passed = scores - scores[0] >= [option.least_gain for option in options]
+    passed &= (pooled > pooled[0]) & (mean > mean[0]) & (confidence >= SURE) & (unhurt >= UNHURT)
+    taken = int(np.argmax(np.where(passed, scores, -1.0))) if passed.any() else 0
+    best = taken or 1 + int(np.argmax(scores[1:]))
     true_area = np.array([case.true_area for case in cases])
     sizes = np.exp(np.log((inter + union - true_area) / true_area).mean(1))
-    low, high = np.percentile(gains, [2.5, 97.5]) if better else (0.0, 0.0)
+    low, high = np.percentile(gains[taken], [2.5, 97.5]) if taken else (0.0, 0.0)
     return Calibration(
         style=workshop.find(options[taken], np.arange(len(cases))),
         option=options[taken].name,
         best=options[best].name,
         least_gain=options[best].least_gain,
-        worth_using=better,
+        worth_using=taken > 0,
         targets=len(cases),
         images=len(names),
         before=(float(pooled[0]), float(mean[0])),
         after=(float(pooled[taken]), float(mean[taken])),
         gain=float(scores[taken] - scores[0]),
         interval=(float(low), float(high)),
-        confidence=confidence,
+        confidence=float(confidence[best]),
+        unhurt=float(unhurt[best]),
         size_before=float(sizes[0]),
         size_after=float(sizes[taken]),
         tried={option.name: (float(pooled[k]), float(mean[k])) for k, option in enumerate(options)},
@@ -146,21 +151,16 @@ def score(inter: NDArray[np.float64], union: NDArray[np.float64]) -> float:
 def _resampled_gains(
     inter: NDArray[np.float64],
     union: NDArray[np.float64],
-    chosen: int,
     image: NDArray[np.int64],
     n_images: int,
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """Gain of the chosen option over the first one in resamples of the images."""
+    """Gain of each option over the first one in resamples of the images, (options, resamples)."""
     times = rng.multinomial(n_images, np.full(n_images, 1 / n_images), N_RESAMPLES)[:, image].astype(float)
-    times = times[times.sum(1) > 0]
-
-    def scores(k: int) -> NDArray[np.float64]:
-        pooled = (times @ inter[k]) / (times @ union[k])
-        out: NDArray[np.float64] = 0.5 * pooled + 0.5 * (times @ (inter[k] / union[k])) / times.sum(1)
-        return out
-
-    return scores(chosen) - scores(0)
+    times = times[times.sum(1) > 0].T
+    pooled = (inter @ times) / (union @ times)
+    scores: NDArray[np.float64] = 0.5 * pooled + 0.5 * ((inter / union) @ times) / times.sum(0)
+    return scores - scores[0]
 
 
 @dataclass(frozen=True, slots=True)

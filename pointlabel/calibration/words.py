@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..engine._feature_kernels import FEATURES
-from .choose import SURE, Calibration
+from .choose import SURE, UNHURT, Calibration
 from .styles import Style
 
 _SHOWN = 3  # weights of a learned part that are named
@@ -24,6 +24,11 @@ def verdict(found: Calibration) -> str:
         why = (
             f"gains {gain:+.3f} on held-out masks, but in {found.confidence:.0%} of the resamples only, "
             f"where {SURE:.0%} are asked for"
+        )
+    elif found.unhurt < UNHURT:
+        why = (
+            f"gains {gain:+.3f} on held-out masks, but labels {1 - found.unhurt:.0%} of the targets worse, "
+            f"where {1 - UNHURT:.0%} is the most"
         )
     else:
         why = f"gains {gain:+.3f} on held-out masks, but not in both IoU"

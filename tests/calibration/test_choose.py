@@ -56,6 +56,14 @@ def test_a_style_of_half_the_images_is_not_sure_enough():
     assert not found.worth_using
 
 
+def test_a_style_that_hurts_a_quarter_of_the_targets_is_not_taken():
+    mixed = [*cases_in(wide, 8), *cases_in(own, 3, first=8)]
+    found = calibrate(mixed, options=(OPTIONS[0], Option("wide", Style(border_px=1.0), least_gain=-1.0)))
+    assert found.confidence >= 0.9
+    assert found.unhurt < 0.8
+    assert not found.worth_using
+
+
 def test_the_same_masks_give_the_same_style():
     cases = cases_in(wide, 6)
     assert calibrate(cases, options=FEW) == calibrate(cases, options=FEW)
