@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..engine._feature_kernels import FEATURES
-from .choose import SURE, UNHURT, Calibration
+from .choose import CLEAR, SURE, UNHURT, Calibration
 from .styles import Style
 
 _SHOWN = 3  # weights of a learned part that are named
@@ -25,10 +25,10 @@ def verdict(found: Calibration) -> str:
             f"gains {gain:+.3f} on held-out masks, but in {found.confidence:.0%} of the resamples only, "
             f"where {SURE:.0%} are asked for"
         )
-    elif found.unhurt < UNHURT:
+    elif found.unhurt < UNHURT and found.median_gain < CLEAR:
         why = (
             f"gains {gain:+.3f} on held-out masks, but labels {1 - found.unhurt:.0%} of the targets worse, "
-            f"where {1 - UNHURT:.0%} is the most"
+            f"where {1 - UNHURT:.0%} is the most without a gain of {CLEAR:g} on every other one"
         )
     else:
         why = f"gains {gain:+.3f} on held-out masks, but not in both IoU"

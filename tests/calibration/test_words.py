@@ -26,6 +26,7 @@ TAKEN = Calibration(
     interval=(0.1, 0.3),
     confidence=1.0,
     unhurt=1.0,
+    median_gain=0.2,
     size_before=0.5,
     size_after=1.1,
     tried={"the defaults": (0.5, 0.6), "border moved by +1 px": (0.7, 0.8)},
@@ -40,7 +41,11 @@ KEPT = replace(
     [
         (TAKEN, "worth using: border moved by +1 px gains +0.200 on held-out masks (95 % interval +0.100 to +0.300)"),
         (replace(KEPT, confidence=0.8), "gains +0.200 on held-out masks, but in 80% of the resamples only"),
-        (replace(KEPT, unhurt=0.75), "gains +0.200 on held-out masks, but labels 25% of the targets worse, where 20%"),
+        (
+            replace(KEPT, unhurt=0.75, median_gain=0.05),
+            "gains +0.200 on held-out masks, but labels 25% of the targets worse, where 20%",
+        ),
+        (replace(KEPT, unhurt=0.75), "gains +0.200 on held-out masks, but not in both IoU; the defaults stay"),
         (KEPT, "gains +0.200 on held-out masks, but not in both IoU; the defaults stay"),
         (replace(KEPT, least_gain=0.3), "gains +0.200 on held-out masks, less than the 0.3 that it takes"),
     ],
