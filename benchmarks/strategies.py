@@ -30,6 +30,7 @@ STRATEGIES: dict[str, dict[str, Any]] = {
     "lesps": {"strategy": "lesps", "loss": "heatmap-focal", "zoom": 0.0},
     "pal": {"strategy": "pal"},
     "bilevel": {"strategy": "bilevel", "label_method": "diffusion"},
+    "bilevel-head": {"strategy": "bilevel", "label_method": "diffusion", "options": {"hypergradient": "head"}},
     # The same on the default's labels, which have no theta to learn: weights and validation batches alone.
     "bilevel-default": {"strategy": "bilevel"},
 }
