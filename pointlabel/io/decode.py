@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import logging
 import struct
+import threading
 import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -78,13 +79,8 @@ def decode_channels(data: bytes, name: str) -> tuple[NDArray, tuple[Note, ...]]:
 @contextmanager
 def _one_sentence(name: str) -> Iterator[None]:
     """Whatever a decoder raises becomes one sentence; what it warns and logs of damaged files is left out."""
-    log = logging.getLogger("tifffile")
-    was_disabled, log.disabled = log.disabled, True
     try:
-        with warnings.catch_warnings():
-            # Pillow warns of large images, among others: frames of 10,000 x 10,000 pixels are real. Its error, at
-            # twice the size, stays in force.
-            warnings.simplefilter("ignore")
+        with _QUIET:
             yield
     except InputError:
         raise
@@ -96,8 +92,39 @@ def _one_sentence(name: str) -> Iterator[None]:
         raise InputError(f"{name}: not enough memory for the pixels that the file claims to hold") from error
     except _DAMAGED as error:
         raise InputError(f"{name}: the file is cut short or damaged ({str(error) or type(error).__name__})") from error
-    finally:
-        log.disabled = was_disabled
+
+
+class _Quiet:
+    """No warnings, and no log of tifffile, while any thread is inside.
+
+    Both belong to the process: threads that restored them each for itself would leave them off for good.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._n_inside = 0
+        self._restore = ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._n_inside += 1
+            if self._n_inside == 1:
+                log = logging.getLogger("tifffile")
+                self._restore.callback(setattr, log, "disabled", log.disabled)
+                log.disabled = True
+                self._restore.enter_context(warnings.catch_warnings())
+                # Pillow warns of large images, among others: frames of 10,000 x 10,000 pixels are real. Its error, at
+                # twice the size, stays in force.
+                warnings.simplefilter("ignore")
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._n_inside -= 1
+            if self._n_inside == 0:
+                self._restore.close()
+
+
+_QUIET = _Quiet()
 
 
 def _merge(colour: NDArray, name: str) -> tuple[NDArray, tuple[Note, ...]]:

@@ -6,7 +6,9 @@ import contextlib
 import io
 import logging
 import struct
+import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -219,3 +221,17 @@ def test_damaged_files_say_nothing_else(rng, grey, caplog, recwarn):
     assert len(recwarn) == 0
     logging.getLogger("tifffile").warning("still on")
     assert [record.message for record in caplog.records] == ["still on"]
+
+
+def test_threads_leave_warnings_and_logs_as_they_were(grey):
+    whole = tiff(grey, metadata=None)
+    log, before = logging.getLogger("tifffile"), list(warnings.filters)
+
+    def read_many(_):
+        for _ in range(60):
+            decode_image(whole, "a.tif")
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(read_many, range(4)))
+    assert not log.disabled
+    assert warnings.filters == before
