@@ -16,7 +16,7 @@ import pytest
 
 from pointlabel.batch import annotate_folder
 
-N_IMAGES = 40
+N_IMAGES = 60
 
 
 @pytest.fixture
