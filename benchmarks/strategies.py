@@ -1,7 +1,7 @@
 """Every training strategy on SIRST-v1 from one point a target: IoU, nIoU, Pd, Fa over seeds.
 
 python benchmarks/strategies.py --out benchmarks/results/strategies.json
-python benchmarks/strategies.py --model mlclnet --lr 0.002 --target-share 1 --seeds 0 --epochs 20 \
+python benchmarks/strategies.py --model mlclnet --lr 0.002 --target-share 1 --seeds 0 --epochs 10 \
     --strategies full offline-diffusion bilevel --out benchmarks/results/strategies_mlclnet.json
 python benchmarks/strategies.py --measure
 

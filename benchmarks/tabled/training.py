@@ -53,6 +53,11 @@ def selection() -> str:
     return _trained("selection", images=lambda row: f"{row['images']}")
 
 
+def selection_head() -> str:
+    """The same by the weights of the other hypergradient."""
+    return _trained("selection_head", images=lambda row: f"{row['images']}")
+
+
 def ablation() -> str:
     """The rows of the paper's ablation."""
     return _trained("ablation", published=lambda row: f"{row['published']:.3f}")
@@ -120,4 +125,13 @@ def bilevel_cost() -> str:
     return said + markdown(["", "seconds an epoch", "of `offline`"], rows)
 
 
-TABLES = (bilevel_cost, strategies, strategies_mlclnet, selection, ablation, training_losses, training_losses_mshnet)
+TABLES = (
+    bilevel_cost,
+    strategies,
+    strategies_mlclnet,
+    selection,
+    selection_head,
+    ablation,
+    training_losses,
+    training_losses_mshnet,
+)
