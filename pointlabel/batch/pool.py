@@ -11,7 +11,7 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
-from multiprocessing import connection
+from multiprocessing import connection, forkserver
 from multiprocessing.synchronize import Event
 
 from ..errors import PointLabelError
@@ -80,8 +80,15 @@ def run_jobs(jobs: Sequence[Job], context: RunContext, n_workers: int) -> Genera
 
 def _start_method() -> multiprocessing.context.BaseContext:
     # A fork of a process that has threads (Numba's, a progress bar's) may hang, so workers start afresh.
-    methods = multiprocessing.get_all_start_methods()
-    return multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    # Their server starts deaf to Ctrl-C, and they with it: a worker that is still starting must not die of it.
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    return multiprocessing.get_context("forkserver")
 
 
 def _start_worker(context: RunContext, stop: Event) -> None:
