@@ -11,7 +11,7 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
-from multiprocessing import connection, forkserver
+from multiprocessing import connection
 from multiprocessing.synchronize import Event
 
 from ..errors import PointLabelError
@@ -82,7 +82,11 @@ def _start_method() -> multiprocessing.context.BaseContext:
     # A fork of a process that has threads (Numba's, a progress bar's) may hang, so workers start afresh.
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
-    # Their server starts deaf to Ctrl-C, and they with it: a worker that is still starting must not die of it.
+    from multiprocessing import forkserver, resource_tracker
+
+    # Their server starts deaf to Ctrl-C, and they with it: a worker that is still starting must not die of it. The
+    # tracker goes first, since its start lets Ctrl-C through again.
+    resource_tracker.ensure_running()
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         forkserver.ensure_running()

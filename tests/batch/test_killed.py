@@ -159,3 +159,22 @@ def test_memory_does_not_grow_with_the_number_of_images(tmp_path, make_folder):
     ]
     assert max(peaks) < 450
     assert peaks[1] - peaks[0] < 15
+
+
+def test_workers_are_deaf_to_ctrl_c_from_their_first_moment(tmp_path):
+    script = """
+import multiprocessing, signal
+from pointlabel.batch.pool import _start_method
+
+def tell(pipe):
+    pipe.send(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))
+
+if __name__ == "__main__":
+    processes = _start_method()
+    here, there = multiprocessing.Pipe()
+    processes.Process(target=tell, args=(there,)).start()
+    print(here.recv(), signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))
+"""
+    (tmp_path / "tell.py").write_text(script)
+    done = subprocess.run([sys.executable, "tell.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == ["True", "False"], done.stderr
