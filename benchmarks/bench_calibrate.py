@@ -15,7 +15,7 @@ with the defaults and with the style; the mean over draws is reported. The parts
 Won back is the gain over what the reference is ahead by. Refitted is what there is to win at all: all numbers fitted
 anew on masks drawn in the style, four fifths of the images of all three sets, and scored on the rest in turn. IoU is
 pooled over pixels, nIoU the mean over images.
-Needs the extra [train]. Fits are kept in --cache.
+Needs the extra [train]. Fits for the part "left out" are kept in --cache.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ import json
 import multiprocessing
 import os
 import tempfile
-import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -56,6 +55,10 @@ PARAMS = DefaultParams()
 Pair = NDArray[np.float64]  # pooled IoU, nIoU
 
 
+def _as_it_is(case: Case) -> Case:
+    return case
+
+
 def _redrawn(case: Case, truth: NDArray[np.bool_] | None) -> Case | None:
     if truth is None or not truth.any():
         return None
@@ -76,8 +79,8 @@ def _region_above(case: Case, level: float) -> NDArray[np.bool_] | None:
 
 #: Part -> how its masks are drawn.
 PARTS: dict[str, Callable[[Case], Case | None]] = {
-    "shipped": lambda case: case,
-    "left out": lambda case: case,
+    "shipped": _as_it_is,
+    "left out": _as_it_is,
     "dilated": lambda case: _redrawn(case, ndimage.binary_dilation(case.truth)),
     "eroded": lambda case: _redrawn(case, ndimage.binary_erosion(case.truth)),
     "level 3 %": lambda case: _redrawn(case, _region_above(case, 0.03)),
@@ -173,29 +176,24 @@ def measure(number: int) -> dict[str, Any]:
     }
 
 
-def fitted(cases: list[Case], train: NDArray[np.bool_], cache: Path, digest: str, tag: str) -> Weights:
-    """Numbers fitted on the targets of `train`, out of the cache where they are there."""
+def left_out(cases: list[Case], digest: str, group: int, cache: Path) -> Weights:
+    """Numbers fitted without a data set, out of the cache where they are there."""
     scripts = b"".join((Path(__file__).parent / name).read_bytes() for name in ("fit_default.py", "fitting.py"))
     key = hashlib.sha256(scripts + digest.encode()).hexdigest()[:16]
-    path = cache / f"{key}-{tag.replace(' ', '-')}.json"
+    path = cache / f"{key}-without-{DATASETS[group]}.json"
     if not path.is_file():
-        print(f"fitting {tag} ...", flush=True)
+        print(f"fitting without {DATASETS[group]} ...", flush=True)
+        train = np.array([case.group != group for case in cases])
         stored, _ = fit_default.fit(cases, candidates_of(cases), train, 0, PARAMS)
         cache.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(stored), encoding="utf-8")
     return parse_weights(json.loads(path.read_text(encoding="utf-8")))
 
 
-def refitted(cases: list[Case], part: str, cache: Path, digest: str) -> Outcome:
+def refitted(cases: list[Case]) -> Outcome:
     """Every target labelled by numbers that were fitted on four fifths of the images, its own not among them."""
-    folds = np.array([zlib.crc32(case.image.encode()) % fit_default.N_FOLDS for case in cases])
-    inter, union = np.zeros(len(cases)), np.ones(len(cases))
-    for fold in range(fit_default.N_FOLDS):
-        weights = fitted(cases, folds != fold, cache, digest, f"{part} without fold {fold}")
-        at = np.flatnonzero(folds == fold)
-        outcome = labelled([cases[k] for k in at], None, weights)
-        inter[at], union[at] = outcome.inter, outcome.union
-    return Outcome(inter, union, np.zeros((len(cases), 0)))
+    print(f"fitting {fit_default.N_FOLDS} times to {len(cases)} targets ...", flush=True)
+    return fit_default.held_out(cases, candidates_of(cases), fit_default.folds_of(cases), 0, PARAMS)[0]
 
 
 def show(row: dict[str, Any]) -> None:
@@ -224,15 +222,15 @@ def main() -> None:
     cases, digest = fit_default.gather(need_data(args), 10 if args.quick else 1)
     own = {}
     if "left out" in args.parts:
-        sets = np.array([case.group for case in cases])
-        own["left out"] = [
-            fitted(cases, sets != group, args.cache, digest, f"all but {name}") for group, name in enumerate(DATASETS)
-        ]
+        own["left out"] = [left_out(cases, digest, group, args.cache) for group in range(len(DATASETS))]
     cases = [case for case in cases if case.kind == 0]  # the coarse points were for the fits; half the memory
+    anew: dict[Callable[[Case], Case | None], Outcome] = {}
     for part in args.parts:
-        drawn = [(case, other) for case in cases if (other := PARTS[part](case)) is not None]
+        draw = PARTS[part]
+        drawn = [(case, other) for case in cases if (other := draw(case)) is not None]
         others = [other for _, other in drawn]
-        anew = refitted(others, "as they are" if part in ("shipped", "left out") else part, args.cache, digest)
+        if draw not in anew:  # two parts change no mask
+            anew[draw] = refitted(others)
         for group, name in enumerate(DATASETS):
             at = np.flatnonzero([case.group == group for case in others])
             weights = own.get(part, [load_weights()] * 3)[group]
@@ -245,7 +243,7 @@ def main() -> None:
                     weights,
                     [drawn[k][0] for k in at],
                     [others[k] for k in at],
-                    Outcome(anew.inter[at], anew.union[at], anew.inputs[at]),
+                    Outcome(anew[draw].inter[at], anew[draw].union[at], anew[draw].inputs[at]),
                 )
             )
     print(f"{'':26}{'reference':>17}{'before':>19}{'refitted':>19}{'after':>19}{'change':>19}{'won back':>19}")

@@ -111,6 +111,11 @@ def summary(cases: list[Case], outcome: Outcome, rates: NDArray[np.float64]) -> 
     return rows
 
 
+def folds_of(cases: list[Case]) -> NDArray[np.int64]:
+    """Fold of each target, by a hash of its image's name."""
+    return np.array([zlib.crc32(case.image.encode()) % N_FOLDS for case in cases])
+
+
 def held_out(
     cases: list[Case], candidates: Candidates, parts: NDArray[np.int64], seed: int, params: DefaultParams
 ) -> tuple[Outcome, NDArray[np.float64]]:
@@ -160,7 +165,7 @@ def main() -> None:
     result = {"fitted": summary(cases, outcome, np.array([quality(row, weights) for row in outcome.inputs]))}
     show(f"{len(cases)} targets, scored on what was fitted", result["fitted"])
     if args.report:
-        folds = np.array([zlib.crc32(case.image.encode()) % N_FOLDS for case in cases])
+        folds = folds_of(cases)
         sets = np.array([case.group for case in cases])
         for key, title, parts in (
             ("cross_validated", f"cross-validated, {N_FOLDS} folds of images", folds),

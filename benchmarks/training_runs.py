@@ -38,9 +38,9 @@ class Job:
         return TrainConfig(**self.settings)
 
 
-#: Options that a stored result says, and those that are settings of every run under the same name.
-ABOUT = ("model", "points", "epochs", "lr", "crop", "target_share", "seeds", "jobs", "device")
+#: Options that are settings of every run under the same name, and those that a stored result says.
 SETTINGS = ("model", "points", "epochs", "lr", "crop", "target_share", "device")
+ABOUT = (*SETTINGS, "seeds", "jobs")
 #: What all runs share beside the options.
 SCHEDULE: dict[str, Any] = {"validate_every": 4, "outer_start": 0.2, "outer_every": 0.05}
 
@@ -82,11 +82,13 @@ def job_of(
 
 def train_and_tell(args: argparse.Namespace, jobs: Sequence[Job], **about: Any) -> list[dict[str, Any]]:
     """Train all or measure an epoch of each, print and store; return the rows of scores."""
-    rows = [] if args.measure else rows_of(jobs, train_all(jobs, args.jobs))
-    show(rows)
-    stored = estimate(jobs, args.jobs) if args.measure else rows
-    finish({**about, **{name: getattr(args, name) for name in ABOUT}, "rows": stored}, args.out)
-    return rows
+    if args.measure:
+        rows = estimate(jobs, args.jobs)
+    else:
+        rows = rows_of(jobs, train_all(jobs, args.jobs))
+        show(rows)
+    finish({**about, **{name: getattr(args, name) for name in ABOUT}, "rows": rows}, args.out)
+    return [] if args.measure else rows
 
 
 def train_all(jobs: Sequence[Job], n_jobs: int) -> dict[Path, dict[str, Any]]:
@@ -195,8 +197,6 @@ def _mean_groups(runs: Sequence[dict[str, dict[str, Any]] | None]) -> dict[str, 
 
 def show(rows: Sequence[dict[str, Any]], write: Callable[[str], None] = print) -> None:
     """Print the rows."""
-    if not rows:
-        return
     write(f"{'':<24}{'IoU':>16}{'nIoU':>9}{'Pd':>9}{'Fa/M':>9}{'labels':>9}{'epoch':>8}{'min':>7}")
     for row in rows:
         iou = f"{row['iou']:.4f}" + ("" if row["iou_std"] is None else f" ± {row['iou_std']:.4f}")

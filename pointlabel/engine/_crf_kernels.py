@@ -132,9 +132,9 @@ def mean_field_kernel(
 
     `unary` (h, w) is the energy of the first label minus the energy of the second. The pairs weigh
     `compatibility` times the Gaussian of the distance (table `by_distance`, and its `modes`, (h, R) and (w, R), where
-    they are few) and the grey step (`by_step`, (256,)), and
-    `smooth_compatibility` times the Gaussian of the distance alone (`by_near`). Each of the two is normalised
-    symmetrically, n_i k_ij n_j with n_i = 1 / sqrt(sum_j k_ij), and labels that agree are favoured (Potts).
+    they are few) and the grey step (`by_step`, (256,)), and `smooth_compatibility` times the Gaussian of the distance
+    alone (`by_near`). Each of the two is normalised symmetrically, n_i k_ij n_j with n_i = 1 / sqrt(sum_j k_ij), and
+    labels that agree are favoured (Potts).
     """
     height, width = grey.shape
     for i in range(height):

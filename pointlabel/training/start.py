@@ -11,6 +11,9 @@ from ..convolutions import replace_convolutions
 from ..detectors import Detector, build
 from .config import TrainConfig
 
+#: Logits of a fresh detector that deviate by more than the first are scaled to deviate by the second.
+MOST_DEVIATION, USUAL_DEVIATION = 5.0, 1.0
+
 
 def build_detector(config: TrainConfig) -> Detector:
     """The detector of a run with the convolutions of the run, in training mode, weights drawn by torch's generator."""
@@ -18,10 +21,6 @@ def build_detector(config: TrainConfig) -> Detector:
     if config.conv != "plain":
         replace_convolutions(net, config.conv)
     return net
-
-
-#: Logits of a fresh detector that deviate by more than the first are scaled to deviate by the second.
-MOST_DEVIATION, USUAL_DEVIATION = 5.0, 1.0
 
 
 def lower_start(net: Detector, probability: float) -> int:
