@@ -82,7 +82,7 @@ class ParticleParams:
     alpha: float = 0.6  # share of the gradient against the entropy, in [0, 1]
     rho: float = 0.84  # share of the heat against the superpixel, in [0, 1]
     n_segments: int = 16  # superpixels of the window, in [1, 25]
-    compactness: float = 0.32  # their compactness, in [0, 100]
+    compactness: float = 0.32  # their compactness, in [0.001, 100]
     n_maxima: int = 5  # more sources at so many local maxima of the point's superpixel, in [0, 100]
     n_crf_iter: int = 5  # iterations of the dense CRF, 0 for none, in [0, 100]
     crf_spatial_px: float = 8.0  # its reach in pixels, > 0
@@ -96,7 +96,7 @@ class ParticleParams:
         check_range(self, "alpha", 0, 1)
         check_range(self, "rho", 0, 1)
         check_range(self, "n_segments", 1, 25)
-        check_range(self, "compactness", 0, 100)
+        check_range(self, "compactness", 0.001, 100)
         check_range(self, "n_maxima", 0, 100)
         check_range(self, "n_crf_iter", 0, 100)
         check_range(self, "crf_spatial_px", 0.1, 1000)
