@@ -96,7 +96,7 @@ def seed_kernel(height, width, seed_rows, seed_columns, reach_y, reach_x, neares
                     k += 1
 
 
-@njit(cache=True)
+@njit(cache=True, fastmath={"contract"})
 def _claim(start, stop, features, centre, left, right, k, best, nearest):
     """Let cluster k claim the pixels start .. stop, left < column < right, that it is nearer to than those before.
 
@@ -158,7 +158,7 @@ def cluster_kernel(codes, features, shape, reach, scale, n_iter, sums, nearest, 
             return step + 1
         for place in range(n_moved):
             q = moved[place]
-            old, new = before[q], nearest[q]
+            old, new = np.uint32(before[q]), np.uint32(nearest[q])  # unsigned: no index is looked at from the end
             for m in range(6):
                 sums[old, m] -= codes[q, m]
                 sums[new, m] += codes[q, m]
@@ -177,8 +177,10 @@ def connect_kernel(nearest, height, width, least, most, parts, queue):
     for q in range(parts.size):
         parts[q] = 0
     for i in range(height):
+        start = (i + 1) * (width + 2) + 1
+        inside, clusters = parts[start : start + width], nearest[i * width : (i + 1) * width]
         for j in range(width):
-            parts[(i + 1) * (width + 2) + j + 1] = nearest[i * width + j] + 1
+            inside[j] = clusters[j] + 1
     number = np.int32(-1)
     for begin in range(width + 3, parts.size - width - 3):
         start = np.uint64(begin)
@@ -307,5 +309,7 @@ def vote_kernel(
         connect_kernel(nearest, height, width, np.uint64(sizes[0]), np.uint64(sizes[1]), parts, queue)
         mine = parts[(row + 1) * (width + 2) + column + 1]
         for i in range(height):
+            start = (i + 1) * (width + 2) + 1
+            cells = parts[start : start + width]
             for j in range(width):
-                votes[i, j] += parts[(i + 1) * (width + 2) + j + 1] == mine
+                votes[i, j] += cells[j] == mine

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from skimage.util import regular_grid
 
 from .._checks import check_choice, check_range
+from ..engine._particle_kernels import measure_kernel
 from ..engine.crf import refine_crf
 from ..engine.diffusion_params import SIZE_PRIORS
-from ..engine.paper import child_rng, pixels_of, published_windows
+from ..engine.paper import child_seed, pixels_of, published_windows
 from ..engine.params import ThresholdParams
-from ..engine.particles import as_grey, contrast_of, describe
+from ..engine.particles import as_grey, describe
 from ..types import LabelRequest, TargetLabel
 from ._mclc_kernels import vote_kernel
 from .threshold import label_threshold
@@ -96,8 +97,8 @@ def label_mclc(request: LabelRequest, params: MclcParams) -> list[TargetLabel]:
         begin = perf_counter()
         part = (slice(*bounds[:2]), slice(*bounds[2:]))
         window, here = np.ascontiguousarray(grey[part]), (row - bounds[0], column - bounds[2])
-        draws = child_rng(request.rng, row, column, 0)
-        share = count_votes(window, here, params, draws) / params.n_repeats
+        seed = child_seed(request.rng, row, column, 0).generate_state(1, np.uint64)
+        share = count_votes(window, here, params, int(seed[0])) / params.n_repeats
         soft = share
         if params.n_crf_iter:
             soft = refine_crf(
@@ -112,18 +113,10 @@ def label_mclc(request: LabelRequest, params: MclcParams) -> list[TargetLabel]:
             )
         mask = soft > 0.5
         label = describe(mask, soft.astype(np.float32), finite[part], grey, point, (row, column), bounds, bounds)
-        quality = float(share[label.mask].mean()) * _clarity(window, label.mask)
+        contrast, deviation, inside, _, _ = measure_kernel(window, share, label.mask, finite[part])
+        quality = inside / label.area * contrast / (contrast + deviation) if contrast > 0 else 0.0
         out.append(replace(label, quality=quality, time_ms=shared_ms + (perf_counter() - begin) * 1000))
     return out
-
-
-def _clarity(window: NDArray[np.uint8], mask: NDArray[np.bool_]) -> float:
-    """c / (c + s): contrast of the mask and deviation of the rest; 0 without contrast or without a rest."""
-    rest = window[~mask]
-    if rest.size == 0:
-        return 0.0
-    contrast, deviation = contrast_of(window[mask], rest)
-    return contrast / (contrast + deviation) if contrast > 0 else 0.0
 
 
 def windows_of(request: LabelRequest, size_prior: str) -> list[tuple[int, int, int, int]]:
@@ -134,9 +127,7 @@ def windows_of(request: LabelRequest, size_prior: str) -> list[tuple[int, int, i
     return published_windows(replace(request, true_area=areas), "oracle")
 
 
-def count_votes(
-    grey: NDArray[np.uint8], pixel: tuple[int, int], params: MclcParams, rng: np.random.Generator
-) -> NDArray[np.int32]:
+def count_votes(grey: NDArray[np.uint8], pixel: tuple[int, int], params: MclcParams, seed: int) -> NDArray[np.int32]:
     """How many noisy copies of a window have each pixel in the superpixel of `pixel`, (h, w) int32."""
     seeds, reach, step, sizes = _grid(grey.shape[0], grey.shape[1], params.n_segments)
     votes = np.empty(grey.shape, np.int32)
@@ -150,7 +141,7 @@ def count_votes(
         params.n_repeats,
         params.density,
         params.n_slic_iter,
-        rng.integers(2**64, size=1, dtype=np.uint64),
+        np.array([seed], np.uint64),
         votes,
     )
     return votes

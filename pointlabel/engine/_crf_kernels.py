@@ -143,12 +143,16 @@ def mean_field_kernel(
     if n_iter == 0:
         return
     near_rows, near_columns = mirrored(by_near, height), mirrored(by_near, width)
+    column_sums = np.empty(width)
+    for j in range(width):
+        column_sums[j] = near_columns[width - 1 - j : 2 * width - 1 - j].sum()
     norm, smooth_norm = np.empty((height, width)), np.empty((height, width))
     values, message = np.ones((height, width)), np.zeros((height, width))
     smooth_message = np.zeros((height, width))
-    order = np.empty((3, height * width), np.int64)
+    n_modes = modes[0].shape[1]
+    order = np.empty((3, 0 if n_modes else height * width), np.int64)
     levels, index = np.empty(256, np.int64), np.empty((height, width), np.int64)
-    n_levels, n_modes = list_levels_kernel(grey, levels, index), modes[0].shape[1]
+    n_levels = list_levels_kernel(grey, levels, index) if n_modes else 0
     moments, spread = np.empty((n_levels, n_modes)), np.empty((n_levels, n_modes))
     by_modes = (levels[:n_levels], index, modes[0], modes[1], by_step, moments, spread)
     by_pairs = (order, mirrored(by_distance, height), mirrored(by_distance, width), mirrored(by_step, 256))
@@ -156,12 +160,11 @@ def mean_field_kernel(
         if n_modes == 0:
             sort_kernel(grey, order[0], order[1], order[2])
         bilateral_sum_kernel(grey, by_pairs, by_modes, values, norm)
-    if smooth_compatibility > 0:
-        blur_kernel(near_rows, near_columns, values, smooth_norm)
     for i in range(height):
+        row_sum = near_rows[height - 1 - i : 2 * height - 1 - i].sum()
         for j in range(width):
             norm[i, j] = 1.0 / math.sqrt(norm[i, j]) if compatibility > 0 else 0.0
-            smooth_norm[i, j] = 1.0 / math.sqrt(smooth_norm[i, j]) if smooth_compatibility > 0 else 0.0
+            smooth_norm[i, j] = 1.0 / math.sqrt(row_sum * column_sums[j])
     for _ in range(n_iter):
         if compatibility > 0:
             for i in range(height):

@@ -231,14 +231,19 @@ def published_windows(request: LabelRequest, size_prior: str) -> list[Bounds]:
     return out
 
 
-def child_rng(rng: np.random.Generator, row: int, column: int, *further: int) -> np.random.Generator:
-    """Generator of the target at a pixel: the same whatever other targets there are and in whatever order.
+def child_seed(rng: np.random.Generator, row: int, column: int, *further: int) -> np.random.SeedSequence:
+    """Seed of the target at a pixel: the same whatever other targets there are and in whatever order.
 
-    The generator itself draws the window; methods that draw more number theirs from 0 as `further`.
+    The seed itself draws the window; methods that draw more number theirs from 0 as `further`.
     """
     seed = rng.bit_generator.seed_seq
     entropy, key = getattr(seed, "entropy", 0), getattr(seed, "spawn_key", ())
-    return np.random.default_rng(np.random.SeedSequence(entropy, spawn_key=(*key, row, column, *further)))
+    return np.random.SeedSequence(entropy, spawn_key=(*key, row, column, *further))
+
+
+def child_rng(rng: np.random.Generator, row: int, column: int, *further: int) -> np.random.Generator:
+    """Generator that starts from `child_seed`."""
+    return np.random.default_rng(child_seed(rng, row, column, *further))
 
 
 def label_point(request: LabelRequest, params: PointParams) -> list[TargetLabel]:

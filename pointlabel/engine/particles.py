@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from time import perf_counter
 
@@ -12,7 +11,7 @@ from scipy import ndimage
 from skimage.segmentation import slic
 
 from ..types import LabelRequest, TargetLabel
-from ._particle_kernels import walk_kernel
+from ._particle_kernels import measure_kernel, walk_kernel
 from .conductance import grey_entropy, grey_levels, rescale_window
 from .contrast import equalise
 from .crf import refine_crf
@@ -161,25 +160,14 @@ def describe(
         flags.append("empty")
         mask[pixel[0] - outer[0], pixel[1] - outer[2]] = True
     window = grey[slice(*outer[:2]), slice(*outer[2:])]
-    around = window[~mask & finite]
-    if around.size:
-        contrast, deviation = contrast_of(window[mask], around)
-        if contrast <= deviation:
-            flags.append("low_contrast")
-    rows, columns = np.flatnonzero(mask.any(axis=1)) + outer[0], np.flatnonzero(mask.any(axis=0)) + outer[2]
-    reach = (rows[0], rows[-1] + 1, columns[0], columns[-1] + 1)
+    contrast, deviation, inside, outside, extent = measure_kernel(window, soft, mask, finite)
+    if contrast <= deviation and not mask.all():
+        flags.append("low_contrast")
+    reach = (extent[0] + outer[0], extent[1] + outer[0], extent[2] + outer[2], extent[3] + outer[2])
     at_image = (0, grey.shape[0], 0, grey.shape[1])
     if any(r == edge for r, edge in zip(reach, at_image, strict=True)):
         flags.append("clipped")
     if any(r == edge != border for r, edge, border in zip(reach, inner, at_image, strict=True)):
         flags.append("touches_window")
-    quality = float(soft[mask].sum() / (mask.sum() + soft[~mask].sum()))
+    quality = inside / (np.count_nonzero(mask) + outside)
     return TargetLabel((point[0], point[1]), (outer[0], outer[2]), soft, mask, min(quality, 1.0), tuple(sorted(flags)))
-
-
-def contrast_of(inside: NDArray[np.uint8], around: NDArray[np.uint8]) -> tuple[float, float]:
-    """Mean of the first less the mean of the second, and the standard deviation of the second, in grey levels."""
-    mean = int(around.sum()) / around.size
-    wide = around.astype(np.float64)
-    variance = float(wide @ wide) / around.size - mean * mean
-    return int(inside.sum()) / inside.size - mean, math.sqrt(max(variance, 0.0))
