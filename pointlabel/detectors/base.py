@@ -33,6 +33,7 @@ class Detector(nn.Module):
     supervised_by_default : what ``deep_supervision=None`` means, where there are side outputs.
     published_names : pairs (pattern, replacement) as `re.sub` takes them, applied in turn, each at the start of the
         name: what a tensor is called in the authors' code to what it is called here.
+    warming_up : bool, False at first: a trainer sets it for the first epochs. It is kept with the weights, but is none.
     published_constants : pattern for the whole name of tensors in the authors' files that are no weights, such as fixed
         filters; they are passed over.
     """
@@ -51,6 +52,7 @@ class Detector(nn.Module):
         if deep_supervision and not self.has_side_outputs:
             raise InputError(f"deep_supervision must be False for {type(self).__name__}: it has no side outputs")
         self.in_channels = in_channels
+        self.warming_up = False
         default = self.has_side_outputs and self.supervised_by_default
         self.deep_supervision = default if deep_supervision is None else bool(deep_supervision)
 

@@ -20,14 +20,10 @@ class MSHNet(Detector):
 
     Liu, Liu, Zhao, Wang and Dong, "Infrared small target detection with scale and location sensitivity", CVPR 2024.
 
-    While `warming_up` is true, which a trainer sets for the first epochs as the paper does, the head of the finest
-    level is the only output. After that training with deep supervision (the paper's way) returns five maps: the merged
-    one, then the heads from fine to coarse, each enlarged to the size of the image, where the paper compares the coarse
-    heads with smaller labels. The heads are part of the net with or without deep supervision.
-
-    Attributes
-    ----------
-    warming_up : bool, False at first; it is no part of the weights.
+    While `warming_up` is true, in the first epochs of the paper's training, the head of the finest level is the only
+    output. After that training with deep supervision (the paper's way) returns five maps: the merged one, then the
+    heads from fine to coarse, each enlarged to the size of the image, where the paper compares the coarse heads with
+    smaller labels. The heads are part of the net with or without deep supervision.
     """
 
     multiple = 2**DEPTH
@@ -44,7 +40,6 @@ class MSHNet(Detector):
 
     def __init__(self, in_channels: int = 1, deep_supervision: bool | None = None) -> None:
         super().__init__(in_channels, deep_supervision)
-        self.warming_up = False
         self.stem = nn.Conv2d(in_channels, CHANNELS[0], 1)
         self.down = nn.ModuleList([attention_blocks(CHANNELS[0], CHANNELS[0], 1)])
         self.down.extend(attention_blocks(above, here, 2) for above, here in pairwise(CHANNELS))

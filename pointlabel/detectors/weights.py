@@ -21,12 +21,13 @@ _KEY = "pointlabel_detector"
 def weights_to_bytes(detector: Detector) -> bytes:
     """Return the bytes of a safetensors file with the weights of a detector made by `build`, ready to be written.
 
-    The file also says which convolutions `replace_convolutions` has turned.
+    The file also says which convolutions `replace_convolutions` has turned, and whether the detector warms up.
     """
     about = {
         "name": detector.name,
         "in_channels": detector.in_channels,
         "deep_supervision": detector.deep_supervision,
+        "warming_up": detector.warming_up,
         "convolutions": find_replaced(detector),
     }
     tensors = {name: tensor.detach().contiguous() for name, tensor in detector.state_dict().items()}
@@ -50,6 +51,7 @@ def load_weights(path: str | Path) -> Detector:
     if not isinstance(about, dict):
         raise InputError(f"{path}: the file does not say which detector it belongs to; was it written by pointlabel?")
     detector = build(about["name"], in_channels=about["in_channels"], deep_supervision=about["deep_supervision"])
+    detector.warming_up = about.get("warming_up", False)
     kinds: dict[str, str] = about.get("convolutions", {})
     for kind in sorted(set(kinds.values())):
         replace_convolutions(detector, kind, where=_one_of({name for name, held in kinds.items() if held == kind}))

@@ -272,7 +272,9 @@ def _final_scores(trainer: Trainer, progress: _Progress, say: Report) -> dict[st
     config, data = trainer.config, trainer.data
     test = scored_test_set(data, config.protocol)
     if os.path.exists(os.path.join(trainer.folder, files.BEST)):
-        trainer.net.load_state_dict(files.load_run(trainer.folder, "best").net.state_dict())
+        best = files.load_run(trainer.folder, "best").net
+        trainer.net.load_state_dict(best.state_dict())
+        trainer.net.warming_up = best.warming_up
     scores = None
     if test is not None:
         scores = score_masks(trainer.predict(test), test, data.names, config.threshold)

@@ -196,7 +196,9 @@ def load_run(folder: str | os.PathLike[str], checkpoint: str = "best") -> Loaded
         net = load_weights(path)
     else:
         net = build_detector(config)
-        net.load_state_dict(read_checkpoint(path)["trainer"]["net"])
+        state = read_checkpoint(path)["trainer"]
+        net.load_state_dict(state["net"])
+        net.warming_up = state.get("warming_up", False)
         net.eval()
     about = read_json(os.path.join(root, f"{checkpoint}.json"))
     return LoadedRun(root, net, config, Scaling(**stamp["scaling"]), about)

@@ -147,8 +147,7 @@ class Trainer:
         """Go on to the next epoch: its learning rate, and a detector that warms up does so in the first ones."""
         self.epoch += 1
         self.set_lr()
-        if hasattr(self.net, "warming_up"):
-            self.net.warming_up = self.epoch <= self.config.loss_params.get("warm_up_epochs", WARM_UP_EPOCHS)
+        self.net.warming_up = self.epoch <= self.config.loss_params.get("warm_up_epochs", WARM_UP_EPOCHS)
 
     def set_lr(self) -> None:
         """Set the learning rate of the present epoch."""
@@ -176,6 +175,7 @@ class Trainer:
         return {
             "epoch": self.epoch,
             "net": dict(self.net.state_dict()),
+            "warming_up": self.net.warming_up,
             "optimizer": self.optimizer.state_dict(),
             "labels": {"train": self.data.train.labels_state(), "valid": self.data.valid.labels_state()},
             "streams": {"train": self._train.state_dict(), "valid": self._valid.state_dict()},
@@ -207,7 +207,7 @@ class Trainer:
         torch.set_rng_state(state["torch"]["cpu"])
         if self.device.type == "cuda" and len(state["torch"]["cuda"]) == torch.cuda.device_count():
             torch.cuda.set_rng_state_all(state["torch"]["cuda"])
-        self.epoch = state["epoch"]
+        self.epoch, self.net.warming_up = state["epoch"], state.get("warming_up", False)
 
 
 def pick_device(name: str, processes: Processes | None = None) -> torch.device:

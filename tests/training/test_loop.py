@@ -335,3 +335,29 @@ def test_mshnet_warms_up_in_the_first_epochs(split_dataset, small_config, tmp_pa
     config = small_config(model="mshnet", loss="sls", loss_params={"warm_up_epochs": 1}, batch_size=8)
     train(config, [split_dataset(n_train=6)], tmp_path / "run")
     assert seen == [1, 5]  # one batch an epoch: the finest head, then the merged map and four heads
+
+
+class Spoiler(Offline):
+    """Makes the merged map of the second epoch find nothing."""
+
+    def on_epoch_start(self, trainer):
+        if trainer.epoch == 2:
+            trainer.net.merge.weight.data.zero_()
+            trainer.net.merge.bias.data.fill_(-10)
+
+
+def test_an_epoch_of_the_warm_up_is_scored_as_it_was_when_it_was_chosen(
+    split_dataset, small_config, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(StrategyEntry, "strategy_class", property(lambda self: Spoiler))
+    settings = {"loss": "sls", "loss_params": {"warm_up_epochs": 1}, "start_probability": 0.5, "lr": 1e-5}
+    folder = split_dataset()
+    (folder / "img_idx/val.txt").write_text("6\n7\n")
+    (folder / "img_idx/train.txt").write_text("0\n1\n2\n3\n4\n5\n")
+    result = train(small_config(model="mshnet", protocol="paper", **settings), [folder], tmp_path / "run")
+    first, second = (line["test_iou"] for line in read_metrics(str(tmp_path / "run")))
+    assert first > second == 0
+    assert result.best_epoch == 1
+    assert scores(result)["whole"]["iou"] == pytest.approx(first)
+    assert load_run(tmp_path / "run", "best").net.warming_up
+    assert not load_run(tmp_path / "run", "last").net.warming_up
