@@ -13,7 +13,7 @@ from skimage.util import regular_grid
 from .._checks import check_choice, check_range
 from ..engine._particle_kernels import measure_kernel
 from ..engine.crf import refine_crf
-from ..engine.diffusion_params import SIZE_PRIORS
+from ..engine.diffusion_params import CRF_SUMS, SIZE_PRIORS
 from ..engine.paper import child_seed, pixels_of, published_windows
 from ..engine.params import ThresholdParams
 from ..engine.particles import as_grey, describe
@@ -44,6 +44,7 @@ class MclcParams:
     crf_compatibility: float = 10.0  # their weight, in [0, 1e6]
     crf_smooth_px: float = 3.0  # reach of its pairs that look at the distance alone, in pixels, in [0.1, 1000]
     crf_smooth_compatibility: float = 3.0  # their weight, in [0, 1e6]
+    crf_sums: str = "exact"  # its sums over all pairs: "exact", or "lattice" as published
 
     def __post_init__(self) -> None:
         check_choice(self, "size_prior", SIZE_PRIORS)
@@ -58,6 +59,7 @@ class MclcParams:
         check_range(self, "crf_compatibility", 0, 1e6)
         check_range(self, "crf_smooth_px", 0.1, 1000)
         check_range(self, "crf_smooth_compatibility", 0, 1e6)
+        check_choice(self, "crf_sums", CRF_SUMS)
 
 
 def label_mclc(request: LabelRequest, params: MclcParams) -> list[TargetLabel]:
@@ -110,6 +112,7 @@ def label_mclc(request: LabelRequest, params: MclcParams) -> list[TargetLabel]:
                 compatibility=params.crf_compatibility,
                 smooth_px=params.crf_smooth_px,
                 smooth_compatibility=params.crf_smooth_compatibility,
+                sums=params.crf_sums,
             )
         mask = soft > 0.5
         label = describe(mask, soft.astype(np.float32), finite[part], grey, point, (row, column), bounds, bounds)

@@ -9,6 +9,9 @@ from ..errors import InputError
 
 SIZE_PRIORS = ("none", "fixed", "oracle")
 
+#: How a dense CRF takes the sums over all pairs of pixels.
+CRF_SUMS = ("exact", "lattice")
+
 
 def _check_odd(owner: object, name: str) -> None:
     value = getattr(owner, name)
@@ -88,6 +91,7 @@ class ParticleParams:
     crf_spatial_px: float = 8.0  # its reach in pixels, > 0
     crf_intensity: float = 10.0  # its reach in grey levels of 8 bits, > 0
     crf_compatibility: float = 110.0  # weight of its pairs, >= 0
+    crf_sums: str = "lattice"  # its sums over all pairs: "lattice", as published, or "exact"
 
     def __post_init__(self) -> None:
         check_choice(self, "size_prior", SIZE_PRIORS)
@@ -102,3 +106,4 @@ class ParticleParams:
         check_range(self, "crf_spatial_px", 0.1, 1000)
         check_range(self, "crf_intensity", 0.1, 1000)
         check_range(self, "crf_compatibility", 0, 1e6)
+        check_choice(self, "crf_sums", CRF_SUMS)

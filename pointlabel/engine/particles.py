@@ -81,6 +81,7 @@ def label_particles(request: LabelRequest, params: ParticleParams) -> list[Targe
                 spatial_px=params.crf_spatial_px,
                 intensity=params.crf_intensity,
                 compatibility=params.crf_compatibility,
+                sums=params.crf_sums,
             )
         top, left = bounds[0] - outer[0], bounds[2] - outer[2]
         mask[top : top + guess.shape[0], left : left + guess.shape[1]] = guess > 0.5

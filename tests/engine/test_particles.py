@@ -110,9 +110,14 @@ def test_bad_parameters_are_named():
 def test_the_published_figure_comes_out(data, size_prior, iou, margin):
     """Pooled IoU on all of SIRST-v1; the published code gives the same with the true size and from points alone."""
     params = get_method("d2d-code").params(size_prior=size_prior)
-    inter = union = 0
-    for image, points, truth, areas in real_samples(data / "SIRST-v1"):
-        mask = annotate(image, points, method="d2d-code", params=params, true_area=areas).mask()
-        inter += int((mask & truth).sum())
-        union += int((mask | truth).sum())
-    assert inter / union == pytest.approx(iou, abs=margin)
+    found = []
+    for seed in range(3):
+        inter = union = 0
+        for number, (image, points, truth, areas) in enumerate(real_samples(data / "SIRST-v1")):
+            labels = annotate(
+                image, points, method="d2d-code", params=params, true_area=areas, rng=1000 * seed + number
+            )
+            inter += int((labels.mask() & truth).sum())
+            union += int((labels.mask() | truth).sum())
+        found.append(inter / union)
+    assert np.mean(found) == pytest.approx(iou, abs=margin)
