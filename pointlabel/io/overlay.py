@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +11,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import InputError
 from ..types import ImageLabels, TargetLabel
+from .tiles import Tile, extent, grey_range, stretch, tiles
 
 PANEL_PX = 720  # longest side of the picture of the whole image
-SMALLEST_WINDOW_PX, LARGEST_WINDOW_PX = 24, 128
 MAX_TILES = 60  # an overlay of more targets shows the lowest qualities only
 
 _FONT = ImageFont.load_default(size=13)
@@ -23,52 +22,6 @@ _GAP_PX = 8
 _PAGE, _INK, _FAINT, _HOLE = (24, 24, 28), (240, 240, 240), (150, 150, 158), (66, 30, 74)
 # Vermilion, yellow and sky blue stay apart for every kind of colour vision, and from grey.
 _QUALITY_COLOURS = ((0.4, (255, 106, 41)), (0.7, (240, 228, 66)), (1.01, (86, 190, 255)))
-
-
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """The window around one target, ready to be drawn: small, and can be sent between processes.
-
-    Attributes
-    ----------
-    image_id : id of the image.
-    number : place of the target in the image, counting from 1.
-    quality, area, flags : as in `TargetLabel`; `area` counts pixels of the image.
-    window : (s, s) uint8, the stretched grey values, s at most 128; larger windows are shrunk.
-    mask, others : (s, s) bool, the target's mask and those of its neighbours.
-    hole : (s, s) bool, pixels that lie outside the image or are not finite.
-    point : (row, column) of the user's point in the window.
-    """
-
-    image_id: str
-    number: int
-    quality: float
-    area: int
-    flags: tuple[str, ...]
-    window: NDArray[np.uint8]
-    mask: NDArray[np.bool_]
-    others: NDArray[np.bool_]
-    hole: NDArray[np.bool_]
-    point: tuple[float, float]
-
-    @property
-    def order(self) -> tuple[float, str, int]:
-        """Key that sorts tiles by quality, then by image and number."""
-        return self.quality, self.image_id, self.number
-
-
-def tiles(image_id: str, image: NDArray, labels: ImageLabels) -> list[Tile]:
-    """Cut one tile for each target.
-
-    Parameters
-    ----------
-    image_id : id of the image.
-    image : (H, W) array of real numbers; pixels that are not finite are shown as holes.
-    labels : the targets, of an image of the same shape.
-    """
-    if image.shape != labels.shape:
-        raise InputError(f"{image_id}: the image is {image.shape} and its labels are for {labels.shape}")
-    return [_cut_tile(image_id, number, image, labels) for number in range(1, len(labels.targets) + 1)]
 
 
 def draw_overlay(image: NDArray, labels: ImageLabels) -> Image.Image:
@@ -138,98 +91,6 @@ class ContactSheet:
     def _trim(self) -> None:
         self._tiles.sort(key=lambda tile: tile.order)
         del self._tiles[self.n :]
-
-
-def _cut_tile(image_id: str, number: int, image: NDArray, labels: ImageLabels) -> Tile:
-    target = labels.targets[number - 1]
-    rows, columns = _extent(target)
-    need = max(rows[1] - rows[0], columns[1] - columns[0])
-    side = max(SMALLEST_WINDOW_PX, 2 * need + 8)
-    shrink = -(-side // LARGEST_WINDOW_PX)
-    side = -(-side // shrink) * shrink
-    origin = ((rows[0] + rows[1] - side) // 2, (columns[0] + columns[1] - side) // 2)
-    values = np.full((side, side), np.nan)
-    _paste(values, origin, image, (0, 0))
-    mask, others = np.zeros((side, side), bool), np.zeros((side, side), bool)
-    _paste(mask, origin, target.mask, target.origin)
-    for place, other in enumerate(labels.targets, start=1):
-        if place != number:
-            _paste(others, origin, other.mask, other.origin)
-    finite = np.isfinite(values)
-    low, high = _grey_range(values[finite], values[finite & mask])
-    grey = _stretch(values, low, high, gamma=0.7)
-    if shrink > 1:
-        blocks = (side // shrink, shrink, side // shrink, shrink)
-        grey = grey.reshape(blocks).mean(axis=(1, 3)).astype(np.uint8)
-        mask, others, finite = (np.any(part.reshape(blocks), axis=(1, 3)) for part in (mask, others, finite))
-    centre = (shrink - 1) / 2  # of the first block, in pixels of the image
-    row, column = ((target.point[axis] - origin[axis] - centre) / shrink for axis in (0, 1))
-    return Tile(
-        image_id,
-        number,
-        target.quality,
-        target.area,
-        target.flags,
-        grey,
-        mask,
-        others,
-        ~finite,
-        (row, column),
-    )
-
-
-def _extent(target: TargetLabel) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Rows and columns, ends excluded, of the box that holds the mask and the point."""
-    out = []
-    for axis in (0, 1):
-        used = np.flatnonzero(target.mask.any(axis=1 - axis)) + target.origin[axis]
-        home = math.ceil(target.point[axis] - 0.5)
-        low, high = (int(used[0]), int(used[-1])) if used.size else (home, home)
-        out.append((min(low, home), max(high, home) + 1))
-    return out[0], out[1]
-
-
-def _paste(out: NDArray, origin: tuple[int, int], part: NDArray, part_origin: tuple[int, int]) -> None:
-    """Write the pixels of `part` that `out` holds; both origins count in the image. Masks are united."""
-    inside, source = [], []
-    for axis in (0, 1):
-        start = max(origin[axis], part_origin[axis])
-        stop = min(origin[axis] + out.shape[axis], part_origin[axis] + part.shape[axis])
-        if start >= stop:
-            return
-        inside.append(slice(start - origin[axis], stop - origin[axis]))
-        source.append(slice(start - part_origin[axis], stop - part_origin[axis]))
-    view, cut = out[tuple(inside)], part[tuple(source)]
-    if out.dtype == bool:
-        view |= cut
-    else:
-        view[...] = cut
-
-
-def _grey_range(values: NDArray, kept: NDArray) -> tuple[float, float]:
-    """Values shown as black and white: outliers are cut off, those of the target (`kept`) are not."""
-    if values.size == 0:
-        return 0.0, 0.0
-    low, high = (float(v) for v in np.percentile(values, (0.5, 99.5)))
-    if kept.size:
-        low, high = min(low, float(kept.min())), max(high, float(kept.max()))
-    return (low, high) if high > low else (float(values.min()), float(values.max()))
-
-
-def _stretch(values: NDArray, low: float, high: float, gamma: float = 1.0) -> NDArray[np.uint8]:
-    """Map [low, high] to 0..255 in slabs of rows, so that a large image costs a byte a pixel; flat becomes grey.
-
-    A `gamma` under 1 lifts the dark tones, in which the flanks of a bright target lie.
-    """
-    out = np.full(values.shape, 128, np.uint8)
-    if not high > low:
-        return out
-    for start in range(0, values.shape[0], 512):
-        slab = values[start : start + 512].astype(np.float64)
-        with np.errstate(invalid="ignore", over="ignore"):
-            slab = np.clip((slab - low) / (high - low), 0, 1) ** gamma * 255
-        out[start : start + 512] = np.nan_to_num(slab, nan=0.0).astype(np.uint8)
-    return out
 
 
 def _colour(quality: float) -> tuple[int, int, int]:
@@ -320,8 +181,8 @@ def _draw_panel(image: NDArray, targets: Sequence[TargetLabel]) -> Image.Image:
     stride = max(1, max(image.shape) // 1000)
     sample = image[::stride, ::stride].astype(np.float64)
     finite = np.isfinite(sample)
-    low, high = _grey_range(sample[finite], np.zeros(0))
-    picture = Image.fromarray(_stretch(image, low, high)).convert("RGB")
+    low, high = grey_range(sample[finite], np.zeros(0))
+    picture = Image.fromarray(stretch(image, low, high)).convert("RGB")
     if image.dtype.kind == "f":
         picture.paste(_HOLE, mask=Image.fromarray(~np.isfinite(image)))
     scale = PANEL_PX / max(image.shape)
@@ -331,7 +192,7 @@ def _draw_panel(image: NDArray, targets: Sequence[TargetLabel]) -> Image.Image:
     draw = ImageDraw.Draw(picture)
     boxes = []
     for target in targets:
-        rows, columns = _extent(target)
+        rows, columns = extent(target)
         grow = max(3.0, (14 - (max(rows[1] - rows[0], columns[1] - columns[0])) * scale) / 2)
         boxes.append(
             (columns[0] * scale - grow, rows[0] * scale - grow, columns[1] * scale + grow, rows[1] * scale + grow)

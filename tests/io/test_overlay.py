@@ -10,7 +10,8 @@ import pytest
 
 from pointlabel import annotate
 from pointlabel.errors import InputError
-from pointlabel.io.overlay import LARGEST_WINDOW_PX, MAX_TILES, ContactSheet, draw_overlay, tiles
+from pointlabel.io.overlay import MAX_TILES, ContactSheet, draw_overlay
+from pointlabel.io.tiles import LARGEST_WINDOW_PX, tiles
 from pointlabel.types import ImageLabels, TargetLabel
 
 
