@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from .bench_run import compare, end, write_json
 from .options import progress_option
 
 if TYPE_CHECKING:
-    from pointlabel.batch.bench import BenchJob
-    from pointlabel.batch.comparison import Comparison
     from pointlabel.evaluation.runner import Setup
-    from pointlabel.io.datasets import Dataset
 
 _FILE = click.Path(dir_okay=False)
 _PRIORS = click.Choice(["none", "fixed", "oracle"])
@@ -129,7 +127,7 @@ def accuracy(
     _check_outputs(json_file, html_file)
     _check_distinct(datasets)
     found = [open_dataset(folder, points=points, split=split) for folder in datasets]
-    comparison, stopped = _compare(
+    comparison, stopped = compare(
         ctx,
         [dataset.sample(limit or len(dataset)) for dataset in found],
         setups,
@@ -141,13 +139,13 @@ def accuracy(
     )
     print_accuracy(comparison.rows())
     options = {"points": points, "size_prior": size_prior, "seeds": n_seeds, "split": split, "limit": limit}
-    _write_json(json_file, comparison, options)
+    write_json(json_file, comparison, options)
     if html_file is not None and comparison.runs:
         from pointlabel.io.files import write_whole
         from pointlabel.report.bench import draw_report
 
         write_whole(html_file, draw_report(comparison).encode())
-    _end(ctx, comparison, stopped)
+    end(ctx, comparison, stopped)
 
 
 @bench.command()
@@ -215,7 +213,7 @@ def timing(
         raise InputError("--split chooses images of a data set; with -p POINTS leave it out")
     else:
         dataset, kind = open_images(images, kind), "given"
-    comparison, stopped = _compare(
+    comparison, stopped = compare(
         ctx,
         [dataset.sample(limit or len(dataset))],
         setups,
@@ -227,8 +225,8 @@ def timing(
     )
     print_timing(comparison.rows())
     options = {"points": kind, "size_prior": size_prior, "repeat": repeat, "split": split, "limit": limit}
-    _write_json(json_file, comparison, options)
-    _end(ctx, comparison, stopped)
+    write_json(json_file, comparison, options)
+    end(ctx, comparison, stopped)
 
 
 def _setups(methods: str | None, checkpoints: tuple[str, ...], size_prior: str, n_seeds: int) -> list[Setup]:
@@ -284,68 +282,3 @@ def _check_distinct(folders: Sequence[str]) -> None:
         if place in seen:
             raise InputError(f"{folder}: this data set is given twice")
         seen[place] = folder
-
-
-def _compare(
-    ctx: click.Context,
-    datasets: Sequence[Dataset],
-    setups: Sequence[Setup],
-    *,
-    points: str,
-    with_masks: bool,
-    n_threads: int,
-    no_progress: bool,
-    repeat: int = 1,
-    keep_crops: bool = False,
-) -> tuple[Comparison, bool]:
-    """Read the data sets, run every method on each; whether Ctrl-C ended it comes back too."""
-    from contextlib import closing
-
-    from pointlabel.batch.bench import BenchJob, run_bench, survey_dataset
-    from pointlabel.batch.comparison import Comparison
-
-    from .bench_console import BenchConsole
-
-    quiet = bool(ctx.find_root().params.get("quiet"))
-    with BenchConsole(progress=not no_progress, quiet=quiet) as console:
-        surveys = []
-        for dataset in datasets:
-            console.start(f"reading {dataset.name}", len(dataset))
-            surveys.append(survey_dataset(dataset, console.advance))
-            console.survey_done(surveys[-1])
-        comparison = Comparison(surveys, points=points, with_masks=with_masks, n_threads=n_threads)
-        jobs: list[BenchJob] = [
-            BenchJob(setup, place, survey) for place, survey in enumerate(surveys) for setup in setups
-        ]
-        work = run_bench(
-            jobs, repeat=repeat, n_threads=n_threads, keep_crops=keep_crops, on_image=lambda job: console.advance()
-        )
-        try:
-            with closing(work):
-                for job in jobs:
-                    console.start(f"{job.setup.method} on {comparison.names[job.place]}", len(job.survey.dataset))
-                    done = next(work)
-                    comparison.add(done)
-                    console.job_done(done.error)
-        except KeyboardInterrupt:
-            console.say(f"stopped: {len(comparison.runs)} of {len(jobs)} runs are done", always=True)
-            return comparison, True
-    return comparison, False
-
-
-def _write_json(path: str | None, comparison: Comparison, options: dict[str, Any]) -> None:
-    if path is None:
-        return
-    import json
-
-    from pointlabel.io.files import write_whole
-
-    result = comparison.result() | {"options": options}
-    write_whole(path, (json.dumps(result, indent=1, allow_nan=False) + "\n").encode())
-
-
-def _end(ctx: click.Context, comparison: Comparison, stopped: bool) -> None:
-    if stopped:
-        ctx.exit(130)
-    if comparison.n_errors:
-        ctx.exit(3)
