@@ -48,14 +48,18 @@ def strategies_mlclnet() -> str:
     return _trained("strategies_mlclnet")
 
 
+def _n_images(row: dict[str, Any]) -> str:
+    return str(row["images"])
+
+
 def selection() -> str:
     """Training on a part of the images, and the rivals on all."""
-    return _trained("selection", images=lambda row: f"{row['images']}")
+    return _trained("selection", images=_n_images)
 
 
 def selection_head() -> str:
     """The same by the weights of the other hypergradient."""
-    return _trained("selection_head", images=lambda row: f"{row['images']}")
+    return _trained("selection_head", images=_n_images)
 
 
 def ablation() -> str:
