@@ -23,6 +23,7 @@ import numpy as np
 
 from common import DATASETS, POINTS, finish, load, need_data, parser
 from pointlabel import annotate, get_method
+from pointlabel.batch.work import image_generator
 from pointlabel.evaluation.classes import SIZE_CLASSES, size_class
 from pointlabel.evaluation.targets import label_ious, target_areas
 
@@ -86,7 +87,13 @@ def count(job: tuple[Path, str, str, int, int, tuple[str, ...]]) -> dict[str, np
             for row, params in runs:
                 area = areas if get_method(row.method).needs_true_area else None
                 mask = annotate(
-                    sample.image, sample.points, method=row.method, params=params, true_area=area, **row.options
+                    sample.image,
+                    sample.points,
+                    method=row.method,
+                    params=params,
+                    true_area=area,
+                    rng=image_generator(0, sample.id),  # as a folder is annotated: each image draws its own
+                    **row.options,
                 ).mask()
                 inter, union = int((mask & sample.mask).sum()), int((mask | sample.mask).sum())
                 sums[row.name] += (inter, union, inter / union if union else 0.0, 1)
