@@ -1,7 +1,7 @@
 """Losses on SIRST-v1 with true masks and from points: IoU, nIoU, Pd, Fa, and IoU and Pd by local contrast (SCR).
 
 python benchmarks/training_losses.py --out benchmarks/results/training_losses.json
-python benchmarks/training_losses.py --model mshnet --seeds 0 --epochs 40 \
+python benchmarks/training_losses.py --model mshnet --seeds 0 --epochs 20 \
     --out benchmarks/results/training_losses_mshnet.json
 python benchmarks/training_losses.py --measure
 
