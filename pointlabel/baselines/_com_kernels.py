@@ -29,14 +29,14 @@ WELL = _power_series(lambda square: 0.25 * (np.sinc(2 * np.sqrt(square)) - 1), 8
 BUMP = _power_series(lambda square: 0.5 + 0.5 * np.cos(np.pi * np.sqrt(square)), 6, 1.0)
 
 
-@njit(cache=True)
+@njit(cache=True, fastmath={"contract"})
 def _well(t):
     """A quarter of p'(s) / s - 1 of the double well p at (2 s)^2 = t in [0, 4]."""
     c = WELL
     return (((((((c[0] * t + c[1]) * t + c[2]) * t + c[3]) * t + c[4]) * t + c[5]) * t + c[6]) * t + c[7]) * t + c[8]
 
 
-@njit(cache=True)
+@njit(cache=True, fastmath={"contract"})
 def _bump(t):
     """(1 + cos(pi x)) / 2 at x^2 = t in [0, 1]."""
     c = BUMP

@@ -164,7 +164,7 @@ def mean_field_kernel(
         row_sum = near_rows[height - 1 - i : 2 * height - 1 - i].sum()
         for j in range(width):
             norm[i, j] = 1.0 / math.sqrt(norm[i, j]) if compatibility > 0 else 0.0
-            smooth_norm[i, j] = 1.0 / math.sqrt(row_sum * column_sums[j])
+            smooth_norm[i, j] = 1.0 / math.sqrt(row_sum * column_sums[j]) if smooth_compatibility > 0 else 0.0
     for _ in range(n_iter):
         if compatibility > 0:
             for i in range(height):

@@ -56,7 +56,7 @@ def refine_crf(
     -------
     (h, w) float64, the probability of the target.
 
-    Exact sums are those of all pairs, to about 1e-7 of the result. Their cost grows with the square of the window's
+    Exact sums are those of all pairs, to about 1e-6 of the result. Their cost grows with the square of the window's
     pixels where the deviation is a small part of the window, and with the pixels alone where it is not.
     """
     guess = np.asarray(probability, np.float64)
