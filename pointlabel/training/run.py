@@ -180,7 +180,7 @@ def load_run(folder: str | os.PathLike[str], checkpoint: str = "best") -> Loaded
     from ..detectors.weights import load_weights
     from .checkpoint import read_checkpoint
     from .data import Scaling
-    from .start import build_detector
+    from .start import build_detector, warms_up
 
     root = os.fspath(folder)
     if checkpoint not in ("best", "last"):
@@ -198,7 +198,7 @@ def load_run(folder: str | os.PathLike[str], checkpoint: str = "best") -> Loaded
         net = build_detector(config)
         state = read_checkpoint(path)["trainer"]
         net.load_state_dict(state["net"])
-        net.warming_up = state.get("warming_up", False)
+        net.warming_up = warms_up(config, state["epoch"])
         net.eval()
     about = read_json(os.path.join(root, f"{checkpoint}.json"))
     return LoadedRun(root, net, config, Scaling(**stamp["scaling"]), about)

@@ -9,6 +9,7 @@ from torch import nn
 
 from ..convolutions import replace_convolutions
 from ..detectors import Detector, build
+from ..losses.scale import WARM_UP_EPOCHS
 from .config import TrainConfig
 
 #: Logits of a fresh detector that deviate by more than the first are scaled to deviate by the second.
@@ -21,6 +22,11 @@ def build_detector(config: TrainConfig) -> Detector:
     if config.conv != "plain":
         replace_convolutions(net, config.conv)
     return net
+
+
+def warms_up(config: TrainConfig, epoch: int) -> bool:
+    """Whether a detector that knows a warm-up is in it in this epoch, counted from 1."""
+    return bool(epoch <= config.loss_params.get("warm_up_epochs", WARM_UP_EPOCHS))
 
 
 def lower_start(net: Detector, probability: float) -> int:

@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, TrainingError
 from ..losses import build_loss
-from ..losses.scale import WARM_UP_EPOCHS
 from .config import TrainConfig
 from .data import Batch, BatchStream, Data, SampleSet
 from .distributed import SharedBatch, synchronise
 from .evaluate import predict_maps
 from .labels import Labeller
 from .processes import Processes
-from .start import build_detector, lower_start
+from .start import build_detector, lower_start, warms_up
 from .strategies.base import Step, Strategy
 
 # Streams of random numbers start from the seed and these, so that one does not shift another.
@@ -147,7 +146,7 @@ class Trainer:
         """Go on to the next epoch: its learning rate, and a detector that warms up does so in the first ones."""
         self.epoch += 1
         self.set_lr()
-        self.net.warming_up = self.epoch <= self.config.loss_params.get("warm_up_epochs", WARM_UP_EPOCHS)
+        self.net.warming_up = warms_up(self.config, self.epoch)
 
     def set_lr(self) -> None:
         """Set the learning rate of the present epoch."""
@@ -175,7 +174,6 @@ class Trainer:
         return {
             "epoch": self.epoch,
             "net": dict(self.net.state_dict()),
-            "warming_up": self.net.warming_up,
             "optimizer": self.optimizer.state_dict(),
             "labels": {"train": self.data.train.labels_state(), "valid": self.data.valid.labels_state()},
             "streams": {"train": self._train.state_dict(), "valid": self._valid.state_dict()},
@@ -207,7 +205,7 @@ class Trainer:
         torch.set_rng_state(state["torch"]["cpu"])
         if self.device.type == "cuda" and len(state["torch"]["cuda"]) == torch.cuda.device_count():
             torch.cuda.set_rng_state_all(state["torch"]["cuda"])
-        self.epoch, self.net.warming_up = state["epoch"], state.get("warming_up", False)
+        self.epoch = state["epoch"]
 
 
 def pick_device(name: str, processes: Processes | None = None) -> torch.device:
