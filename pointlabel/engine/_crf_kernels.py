@@ -126,22 +126,19 @@ def bilateral_sum_kernel(grey, pairs, modes, values, out):
 
 @njit(cache=True)
 def mean_field_kernel(
-    unary, grey, by_distance, modes, by_step, compatibility, by_near, smooth_compatibility, n_iter, probability
+    probability, grey, by_distance, modes, by_step, compatibility, by_near, smooth_compatibility, n_iter
 ):
-    """Mean-field inference for two labels; write the probability of the second one.
+    """Mean-field inference for two labels, in place: `probability` (h, w) of the second one, in (0, 1).
 
-    `unary` (h, w) is the energy of the first label minus the energy of the second. The pairs weigh
-    `compatibility` times the Gaussian of the distance (table `by_distance`, and its `modes`, (h, R) and (w, R), where
-    they are few) and the grey step (`by_step`, (256,)), and `smooth_compatibility` times the Gaussian of the distance
-    alone (`by_near`). Each of the two is normalised symmetrically, n_i k_ij n_j with n_i = 1 / sqrt(sum_j k_ij), and
-    labels that agree are favoured (Potts).
+    What comes in is its probability without any pairs. The pairs weigh `compatibility` times the Gaussian of the
+    distance (table `by_distance`, and its `modes`, (h, R) and (w, R), where they are few) and the grey step (`by_step`,
+    (256,)), and `smooth_compatibility` times the Gaussian of the distance alone (`by_near`). Each of the two is
+    normalised symmetrically, n_i k_ij n_j with n_i = 1 / sqrt(sum_j k_ij), and labels that agree are favoured (Potts).
     """
     height, width = grey.shape
-    for i in range(height):
-        for j in range(width):
-            probability[i, j] = 1.0 / (1.0 + math.exp(-unary[i, j]))
     if n_iter == 0:
         return
+    unary = np.log(probability / (1.0 - probability))
     near_rows, near_columns = mirrored(by_near, height), mirrored(by_near, width)
     column_sums = np.empty(width)
     for j in range(width):

@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 #: Modes below this share of the largest are left out, and so are steps of the grey level that weigh less.
-LEAST = 1e-8
+LEAST = 1e-9
 
 
 @njit(cache=True)

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from ..errors import InputError
 from ._crf_kernels import mean_field_kernel
@@ -56,10 +56,10 @@ def refine_crf(
     -------
     (h, w) float64, the probability of the target.
 
-    Exact sums are those of all pairs, to about 1e-6 of the result. Their cost grows with the square of the window's
+    Exact sums are those of all pairs, to about 1e-7 of the result. Their cost grows with the square of the window's
     pixels where the deviation is a small part of the window, and with the pixels alone where it is not.
     """
-    guess = np.asarray(probability, np.float64)
+    guess = np.asarray(probability, np.float64, order="C")
     if guess.shape != grey.shape:
         raise InputError(f"probability must have the shape of grey, {grey.shape}, got {guess.shape}")
     if not (spatial_px > 0 and intensity > 0 and smooth_px > 0):
@@ -77,14 +77,12 @@ def refine_crf(
         place = np.indices(grey.shape)[::-1].reshape(2, -1).T  # columns first, as published: the order matters a little
         levels = np.repeat(grey.reshape(-1, 1).astype(np.float64), N_CHANNELS, axis=1)
         bilateral = np.hstack([place / spatial_px, levels / intensity])
-        pairs = [(compatibility, bilateral), (smooth_compatibility, place / smooth_px)]
-        return _mean_field_on_lattices(first.ravel(), [pair for pair in pairs if pair[0] > 0], n_iter).reshape(
-            grey.shape
+        return _mean_field_on_lattices(
+            first, [(compatibility, bilateral), (smooth_compatibility, place / smooth_px)], n_iter
         )
     size = max(grey.shape)
-    out = np.empty(grey.shape, np.float64)
     mean_field_kernel(
-        np.log(first / (1 - first)),
+        first,
         grey.astype(np.int64),
         _gaussian(size, float(spatial_px), 1),
         modes_of(*grey.shape, float(spatial_px)),
@@ -93,26 +91,25 @@ def refine_crf(
         _gaussian(size, float(smooth_px), 1),
         float(smooth_compatibility),
         n_iter,
-        out,
     )
-    return out
+    return first
 
 
 def _mean_field_on_lattices(
     first: NDArray[np.float64], pairs: list[tuple[float, NDArray[np.float64]]], n_iter: int
 ) -> NDArray[np.float64]:
-    """Probabilities of n pixels after mean field; `pairs` are compatibilities and features, (n, d)."""
-    unary = np.log(first / (1 - first))
+    """What `mean_field_kernel` does to `first` (h, w); `pairs` are compatibilities and features, (h w, d)."""
+    unary = logit(first.ravel())
     terms = []
     for weight, features in pairs:
-        lattice = Lattice(features)
-        terms.append((weight, lattice, 1 / np.sqrt(lattice.sum(np.ones(len(first))) + 1e-20)))
-    out = first
+        if weight > 0:
+            lattice = Lattice(features)
+            terms.append((weight, lattice, 1 / np.sqrt(lattice.sum(np.ones(first.size)) + 1e-20)))
+    out = first.ravel()
     for _ in range(n_iter):
         belief = 2 * out - 1
-        score = unary + sum(weight * norm * lattice.sum(norm * belief) for weight, lattice, norm in terms)
-        out = expit(score)
-    return out
+        out = expit(unary + sum(weight * norm * lattice.sum(norm * belief) for weight, lattice, norm in terms))
+    return out.reshape(first.shape)
 
 
 @lru_cache(maxsize=256)

@@ -49,9 +49,9 @@ class Lattice:
     def sum(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """About sum_j exp(-|f_i - f_j|^2 / 2) values_j at every point i, (n,), times a factor that d alone decides."""
         given = (self._weights * values[:, None]).ravel()
-        held = np.bincount(self._places.ravel(), given, self._size + 1).astype(np.float64)
+        held = np.bincount(self._places.ravel(), given, self._size + 1).astype(np.float64, copy=False)
         for ahead, behind in self._neighbours:
-            held[:-1] = held[:-1] + 0.5 * (held[ahead] + held[behind])
+            held[:-1] += 0.5 * (held[ahead] + held[behind])
         return (self._weights * held[self._places]).sum(axis=1)
 
 

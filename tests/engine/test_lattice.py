@@ -31,6 +31,7 @@ def test_weights_of_a_simplex_are_shares(rng):
         weights = [weight for _, weight in twin.simplex(point)]
         assert min(weights) >= -1e-12
         assert sum(weights) == pytest.approx(1)
+        assert sorted(Lattice(point[None])._weights[0]) == pytest.approx(sorted(weights))
 
 
 def test_sums_follow_the_gaussian_where_points_lie_densely():
