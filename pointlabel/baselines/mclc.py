@@ -116,7 +116,7 @@ def label_mclc(request: LabelRequest, params: MclcParams) -> list[TargetLabel]:
             )
         mask = soft > 0.5
         label = describe(mask, soft.astype(np.float32), finite[part], grey, point, (row, column), bounds, bounds)
-        contrast, deviation, inside, _, _ = measure_kernel(window, share, label.mask, finite[part])
+        _, contrast, deviation, inside, _, _ = measure_kernel(window, share, label.mask, finite[part])
         quality = inside / label.area * contrast / (contrast + deviation) if contrast > 0 else 0.0
         out.append(replace(label, quality=quality, time_ms=shared_ms + (perf_counter() - begin) * 1000))
     return out

@@ -39,8 +39,9 @@ def walk_kernel(grey, coefficient, row, column, noise, dt, heat):
 def measure_kernel(grey, soft, mask, finite):
     """Numbers of a mask that is not empty in a window of grey levels, all arrays (h, w).
 
-    Returns its contrast (its mean less the mean of the rest) and the standard deviation of the rest, both 0 without a
-    rest; the sum of the soft label inside and outside; its first row, the row after its last, the same of columns.
+    Returns whether there is a rest; the mask's contrast (its mean less that of the rest) and the standard deviation of
+    the rest, both 0 without one; the sum of the soft label inside and outside; the mask's first row, the row after its
+    last, the same of columns.
     Pixels that are not finite belong to no rest.
     """
     height, width = grey.shape
@@ -67,4 +68,4 @@ def measure_kernel(grey, soft, mask, finite):
         mean = around / n_around
         contrast = inside / n_inside - mean
         deviation = math.sqrt(max(squares / n_around - mean * mean, 0.0))
-    return contrast, deviation, soft_inside, soft_outside, (top, bottom, left, right)
+    return n_around > 0, contrast, deviation, soft_inside, soft_outside, (top, bottom, left, right)

@@ -161,8 +161,8 @@ def describe(
         flags.append("empty")
         mask[pixel[0] - outer[0], pixel[1] - outer[2]] = True
     window = grey[slice(*outer[:2]), slice(*outer[2:])]
-    contrast, deviation, inside, outside, extent = measure_kernel(window, soft, mask, finite)
-    if contrast <= deviation and not mask.all():
+    has_rest, contrast, deviation, inside, outside, extent = measure_kernel(window, soft, mask, finite)
+    if has_rest and contrast <= deviation:
         flags.append("low_contrast")
     reach = (extent[0] + outer[0], extent[1] + outer[0], extent[2] + outer[2], extent[3] + outer[2])
     at_image = (0, grey.shape[0], 0, grey.shape[1])
