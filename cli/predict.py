@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from .options import progress_option
+from .options import FiniteRange, progress_option
 
 
 @click.command()
@@ -21,7 +21,7 @@ from .options import progress_option
 @click.option(
     "--threshold",
     metavar="F",
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     help="Probability above which a pixel belongs to a target; by default that of the run.",
 )
 @click.option(

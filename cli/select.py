@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import seed_option
+from .options import FiniteRange, seed_option
 
 if TYPE_CHECKING:
     from pointlabel.training.selection import SampleWeight
@@ -24,7 +24,7 @@ _PANELS = (
 @click.command()
 @click.argument("run", metavar="RUN", type=click.Path())
 @click.option(
-    "--top", metavar="F", type=click.FloatRange(0, 1, min_open=True), default=0.3, show_default=True,
+    "--top", metavar="F", type=FiniteRange(0, 1, min_open=True), default=0.3, show_default=True,
     help="Share of the training images to keep.",
 )  # fmt: skip
 @click.option(

@@ -19,19 +19,15 @@ def write_bytes(path: str, data: bytes) -> None:
     if path != STDOUT:
         write_whole(path, data)
         return
-    if sys.stdout is None:
-        raise OutputError("cannot write to standard output (it is closed)")
-    try:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        raise  # whoever reads has seen enough
-    except OSError as error:
-        raise OutputError(f"cannot write to standard output ({error.strerror or error})") from error
+    check_output(path)
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.flush()
 
 
 def check_output(path: str) -> None:
-    """Raise where the file at path could not be written, before the work; standard output is not tried."""
+    """Raise where path could not be written, before the work whose result goes there."""
     if path != STDOUT:
         check_writable(path)
+    elif sys.stdout is None or getattr(sys.stdout, "was_closed", False):
+        raise OutputError("cannot write to standard output (it is closed)")
