@@ -67,10 +67,10 @@ def write_json(path: str | None, comparison: Comparison, options: dict[str, Any]
         return
     import json
 
-    from pointlabel.io.files import write_whole
+    from .streams import write_bytes
 
     result = comparison.result() | {"options": options}
-    write_whole(path, (json.dumps(result, indent=1, allow_nan=False) + "\n").encode())
+    write_bytes(path, (json.dumps(result, indent=1, allow_nan=False) + "\n").encode())
 
 
 def end(ctx: click.Context, comparison: Comparison, stopped: bool) -> None:

@@ -60,7 +60,7 @@ ALLOWED: dict[str, set[str]] = {
     | {"pointlabel._checks"}
     | {"pointlabel.convolutions"}
     | {"pointlabel.evaluation", "pointlabel.io", "pointlabel.labeling", "pointlabel.methods"}
-    | {"pointlabel.batch.settings", "pointlabel.batch.work", "pointlabel.baselines.edges"},
+    | {"pointlabel.batch.parent", "pointlabel.batch.settings", "pointlabel.batch.work", "pointlabel.baselines.edges"},
     "pointlabel.cli": {"click", "rich", "numpy", "pointlabel", "lazy:torch", "lazy:matplotlib"},
 }
 KERNELS = {"numpy", "numba"}

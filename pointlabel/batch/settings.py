@@ -11,7 +11,7 @@ from .. import __version__
 from .._checks import as_choice, as_like, as_number
 from ..errors import InputError
 from ..labeling import REFINEMENTS, check_backend
-from ..methods import Method, get_method
+from ..methods import get_method
 
 POLARITIES = ("bright", "dark", "auto")
 #: What can be written for each image: its folder in the output.

@@ -90,7 +90,7 @@ def read_weights(folder: str | os.PathLike[str]) -> list[SampleWeight]:
         for row in table:
             words = [row[item.name] for item in fields(SampleWeight)]
             numbers = [as_number(float(word), "a column") for word in words[1:]]
-            rows.append(SampleWeight(as_written(words[0]), *numbers[:2], int(words[3]), *numbers[3:]))
+            rows.append(SampleWeight(as_written(words[0]), numbers[0], numbers[1], int(words[3]), *numbers[3:7]))
     except (KeyError, TypeError, ValueError, csv.Error):
         raise InputError(
             f"{path}, line {table.line_num}: damaged, expected the columns of `pointlabel train`"
