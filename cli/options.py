@@ -56,7 +56,7 @@ class FiniteRange(click.FloatRange):
         except OverflowError:
             number = math.inf
         if not math.isfinite(number):
-            self.fail(f"{shown(value)} is not a finite number.", param, ctx)
+            self.fail(f"{value} is not a finite number.", param, ctx)
         return number
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from pointlabel.errors import OutputError
 
@@ -32,7 +32,8 @@ def guarded_streams() -> Iterator[None]:
         try:
             yield
         finally:
-            sys.stdout.flush()  # here and not at the end of the program, where it would fail aloud
+            if streams[0].is_sound:  # else the command has told
+                sys.stdout.flush()  # here and not at the end of the program, where it would fail aloud
     except OutputError as error:
         sys.stderr.write(f"Error: {plain(str(error))}\n")
         raise SystemExit(1) from error
@@ -46,38 +47,61 @@ class _Stream:
 
     def __init__(self, stream: Any, is_output: bool, was_closed: bool = False) -> None:
         self._stream, self._is_output, self.was_closed = stream, is_output, was_closed
+        self._failure: BaseException | None = None  # once it has failed it fails again, whoever passes over that
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing has failed yet."""
+        return self._failure is None
 
     def write(self, data: Any) -> int:
-        try:
-            return self._stream.write(data)
-        except OSError as error:
-            return self._failed(error, len(data))
+        """Write text."""
+        return self._try(lambda: self._stream.write(data)) or len(data)
 
     def flush(self) -> None:
-        try:
-            self._stream.flush()
-        except OSError as error:
-            self._failed(error, 0)
+        """Write what waits in the buffer."""
+        self._try(self._stream.flush)
 
     def writelines(self, lines: Any) -> None:
         for line in lines:
             self.write(line)
 
     @property
-    def buffer(self) -> _Stream:
+    def buffer(self) -> _Bytes:
         """The bytes under a text stream."""
-        return _Stream(self._stream.buffer, self._is_output)
+        return _Bytes(self)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
-    def _failed(self, error: OSError, n: int) -> int:
-        _to_null(self._stream)  # what waits in the buffer would fail again, and at the end of the program aloud
-        if not self._is_output:
-            return n
-        if isinstance(error, BrokenPipeError):
-            _end_quietly()
-        raise OutputError(f"cannot write to standard output ({error.strerror or error})") from error
+    def _try(self, act: Callable[[], Any]) -> Any:
+        if self._failure is not None:
+            raise self._failure
+        try:
+            return act()
+        except OSError as error:
+            _to_null(self._stream)  # what waits in the buffer would fail again, and at the end of the program aloud
+            if self._is_output:
+                reason = f"cannot write to standard output ({error.strerror or error})"
+                self._failure = SystemExit(1) if isinstance(error, BrokenPipeError) else OutputError(reason)
+                raise self._failure from error
+            return None
+
+
+class _Bytes:
+    """The bytes under a guarded text stream."""
+
+    def __init__(self, text: _Stream) -> None:
+        self._text, self._bytes = text, text._stream.buffer
+
+    def write(self, data: Any) -> int:
+        return self._text._try(lambda: self._bytes.write(data)) or len(data)
+
+    def flush(self) -> None:
+        self._text._try(self._bytes.flush)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._bytes, name)
 
 
 def plain(text: str) -> str:
@@ -93,10 +117,6 @@ def console(*, err: bool = False, **options: Any) -> Console:
     from rich.console import Console
 
     return Console(stderr=err, markup=False, emoji=False, highlight=False, **options)
-
-
-def _end_quietly() -> NoReturn:
-    raise SystemExit(1)
 
 
 def _fill_closed() -> None:

@@ -49,11 +49,11 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         method = get_method(self.method)
-        as_number(self.tightness, "tightness", 0, 1)
+        object.__setattr__(self, "tightness", as_number(self.tightness, "tightness", 0, 1))
         if self.tightness != 0.5 and not method.has_tightness:
             raise InputError(f"method {self.method} does not follow tightness; leave it at 0.5")
         as_choice(self.polarity, "polarity", POLARITIES)
-        as_number(self.seed, "seed", 0, whole=True)
+        object.__setattr__(self, "seed", as_number(self.seed, "seed", 0, whole=True))
         as_choice(self.refine, "refine", (None, *REFINEMENTS))
         check_backend(self.backend, self.method, self.device)
 
