@@ -113,8 +113,8 @@ def accuracy(
     DATASET is a folder with images/, masks/ and masks_centroid/ or masks_coarse/. Each method runs on each data set in
     a process of its own, one after the other, so that its first call and its memory are its own.
 
-    Exit codes: 0 done, 1 a file could not be written, 2 wrong arguments, 3 some methods failed, 130 Ctrl-C (what is
-    done by then is printed and written).
+    Exit codes: 0 done, 1 a file could not be written, 2 wrong arguments, 3 some methods failed or some images
+    could not be read, 130 Ctrl-C (what is done by then is printed and written).
 
     \b
     Examples:

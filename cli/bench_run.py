@@ -77,5 +77,5 @@ def end(ctx: click.Context, comparison: Comparison, stopped: bool) -> None:
     """End the command with the exit code that says how it went."""
     if stopped:
         ctx.exit(130)
-    if comparison.n_errors:
+    if comparison.n_errors or any(survey.left_out for survey in comparison.surveys):
         ctx.exit(3)
