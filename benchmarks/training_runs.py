@@ -102,7 +102,7 @@ def train_all(jobs: Sequence[Job], n_jobs: int) -> dict[Path, dict[str, Any]]:
     waiting = [job for job in jobs if not is_done(job)]
     print(f"{len(jobs)} runs, {len(jobs) - len(waiting)} of them done; {n_jobs} at a time, {threads} threads each")
     start, done = perf_counter(), 0
-    with get_context("spawn").Pool(n_jobs, initializer=_use_threads, initargs=(threads,)) as pool:
+    with get_context("spawn").Pool(n_jobs, initializer=_start_worker, initargs=(threads,)) as pool:
         for job, seconds, complaint in pool.imap_unordered(_train, waiting):
             done += 1
             left = (perf_counter() - start) / done * (len(waiting) - done)
@@ -264,6 +264,14 @@ def _use_threads(n: int) -> None:
     import torch
 
     torch.set_num_threads(n)
+
+
+def _start_worker(n_threads: int) -> None:
+    """What a worker does first; it must not train on where the script was killed."""
+    from pointlabel.batch.parent import end_with_parent
+
+    end_with_parent()
+    _use_threads(n_threads)
 
 
 def _shown(name: str, value: float) -> str:

@@ -9,6 +9,7 @@ import click
 
 from .bench_run import compare, end, write_json
 from .options import progress_option
+from .streams import STDOUT, check_output, write_bytes
 
 if TYPE_CHECKING:
     from pointlabel.evaluation.runner import Setup
@@ -54,7 +55,9 @@ def _shared_options(command: Callable) -> Callable:
                 show_default=True,
                 help="Threads that compiled code may take.",
             ),
-            click.option("--json", "json_file", metavar="FILE", type=_FILE, help="Write every number as JSON."),
+            click.option(
+                "--json", "json_file", metavar="FILE", type=_FILE, help="Write all numbers as JSON; - is stdout."
+            ),
             progress_option,
         )
     ):
@@ -88,7 +91,7 @@ def _shared_options(command: Callable) -> Callable:
     help="Seeds that methods which draw random numbers are run with.",
 )
 @_shared_options
-@click.option("--html", "html_file", metavar="FILE", type=_FILE, help="Write a report to look at, one file.")
+@click.option("--html", "html_file", metavar="FILE", type=_FILE, help="Write a report, one file; - is stdout.")
 @click.pass_context
 def accuracy(
     ctx: click.Context,
@@ -110,8 +113,8 @@ def accuracy(
     DATASET is a folder with images/, masks/ and masks_centroid/ or masks_coarse/. Each method runs on each data set in
     a process of its own, one after the other, so that its first call and its memory are its own.
 
-    Exit codes: 0 done, 1 a file could not be written, 2 wrong arguments, 3 some methods failed, 130 Ctrl-C (what is
-    done by then is printed and written).
+    Exit codes: 0 done, 1 a file could not be written, 2 wrong arguments, 3 some methods failed or some images
+    could not be read, 130 Ctrl-C (what is done by then is printed and written).
 
     \b
     Examples:
@@ -137,14 +140,14 @@ def accuracy(
         keep_crops=html_file is not None,
         no_progress=no_progress,
     )
-    print_accuracy(comparison.rows())
     options = {"points": points, "size_prior": size_prior, "seeds": n_seeds, "split": split, "limit": limit}
     write_json(json_file, comparison, options)
     if html_file is not None and comparison.runs:
-        from pointlabel.io.files import write_whole
         from pointlabel.report.bench import draw_report
+        from pointlabel.report.page import encode_page
 
-        write_whole(html_file, draw_report(comparison).encode())
+        write_bytes(html_file, encode_page(draw_report(comparison)))
+    print_accuracy(comparison.rows(), err=STDOUT in (json_file, html_file))
     end(ctx, comparison, stopped)
 
 
@@ -223,9 +226,9 @@ def timing(
         repeat=repeat,
         no_progress=no_progress,
     )
-    print_timing(comparison.rows())
     options = {"points": kind, "size_prior": size_prior, "repeat": repeat, "split": split, "limit": limit}
     write_json(json_file, comparison, options)
+    print_timing(comparison.rows(), err=json_file == STDOUT)
     end(ctx, comparison, stopped)
 
 
@@ -264,11 +267,11 @@ def _setups(methods: str | None, checkpoints: tuple[str, ...], size_prior: str, 
 
 def _check_outputs(*paths: str | None) -> None:
     """Fail before the work, not after it."""
-    from pointlabel.io.files import check_writable
-
-    for path in paths:
-        if path is not None:
-            check_writable(path)
+    given = [path for path in paths if path is not None]
+    if given.count(STDOUT) > 1:
+        raise click.UsageError("--json - and --html - exclude each other: standard output takes one of them")
+    for path in given:
+        check_output(path)
 
 
 def _check_distinct(folders: Sequence[str]) -> None:

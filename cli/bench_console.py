@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .standard import console, plain
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -33,11 +35,10 @@ class BenchConsole:
         self._task: TaskID | None = None
         self._what, self._n, self._start = "", 0, 0.0
         if progress and not quiet and sys.stderr.isatty():
-            from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-            self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._progress = Progress(*columns, console=console(err=True), transient=True)
 
     def __enter__(self) -> BenchConsole:
         if self._progress is not None:
@@ -93,7 +94,7 @@ class BenchConsole:
         """One line."""
         if self._quiet and not always:
             return
-        text = " ".join(text.split())
+        text = plain(text)
         if self._progress is None:
             click.echo(text, err=True)
         else:

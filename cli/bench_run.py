@@ -67,15 +67,15 @@ def write_json(path: str | None, comparison: Comparison, options: dict[str, Any]
         return
     import json
 
-    from pointlabel.io.files import write_whole
+    from .streams import write_bytes
 
     result = comparison.result() | {"options": options}
-    write_whole(path, (json.dumps(result, indent=1, allow_nan=False) + "\n").encode())
+    write_bytes(path, (json.dumps(result, indent=1, allow_nan=False) + "\n").encode())
 
 
 def end(ctx: click.Context, comparison: Comparison, stopped: bool) -> None:
     """End the command with the exit code that says how it went."""
     if stopped:
         ctx.exit(130)
-    if comparison.n_errors:
+    if comparison.n_errors or any(survey.left_out for survey in comparison.surveys):
         ctx.exit(3)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from .standard import plain
+
 _WIDTH = 132  # where standard output is no terminal, whose width would be guessed too small
 
 
-def print_accuracy(rows: list[dict[str, Any]]) -> None:
+def print_accuracy(rows: list[dict[str, Any]], *, err: bool = False) -> None:
     """One table for each data set, the highest IoU first."""
     headings = ("IoU", "nIoU", "IoU < 0.5", "area error")
-    _print(rows, "iou", True, headings, _accuracy_cells)
+    _print(rows, "iou", True, headings, _accuracy_cells, err)
 
 
-def print_timing(rows: list[dict[str, Any]]) -> None:
+def print_timing(rows: list[dict[str, Any]], *, err: bool = False) -> None:
     """The fastest first, with how many times as fast as mclc each is."""
     from pointlabel.batch.comparison import TIMED_AGAINST
 
@@ -24,22 +26,26 @@ def print_timing(rows: list[dict[str, Any]]) -> None:
         False,
         (f"times as fast as {TIMED_AGAINST}",),
         lambda row: [f"{row[key]:.2f}" if key in row else "-"],
+        err,
     )
 
 
-def _print(rows: list[dict[str, Any]], key: str, largest_first: bool, headings: tuple[str, ...], cells: Any) -> None:
+def _print(
+    rows: list[dict[str, Any]], key: str, largest_first: bool, headings: tuple[str, ...], cells: Any, err: bool
+) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
     from pointlabel.evaluation.summaries import sort_rows
 
-    console = Console(highlight=False)
+    from .standard import console as open_console
+
+    console = open_console(err=err)
     if not console.is_terminal:
-        console = Console(highlight=False, width=_WIDTH)
+        console = open_console(err=err, width=_WIDTH)
     for name in dict.fromkeys(row["dataset"] for row in rows):
         ours = sort_rows([row for row in rows if row["dataset"] == name], key, largest_first=largest_first)
-        table = Table(title=_title(name, ours), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        table = Table(title=plain(_title(name, ours)), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
         for heading in ("method", "size prior"):
             table.add_column(heading, no_wrap=True)
         for heading in (*headings, "ms / target", "90 %", "99 %", "first, ms", "peak MB"):
@@ -54,7 +60,7 @@ def _print(rows: list[dict[str, Any]], key: str, largest_first: bool, headings: 
 def _print_errors(console: Any, rows: list[dict[str, Any]]) -> None:
     for row in rows:
         if "error" in row:
-            console.print(f"{row['method']} failed: {row['error']}", markup=False, soft_wrap=True)
+            console.print(plain(f"{row['method']} failed: {row['error']}"), soft_wrap=True)
 
 
 def _title(name: str, rows: list[dict[str, Any]]) -> str:

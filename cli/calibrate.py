@@ -17,6 +17,9 @@ from .options import (
     progress_option,
     seed_option,
 )
+from .standard import console as open_console
+from .standard import plain
+from .streams import STDOUT, check_output, write_bytes
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 @click.argument("images", metavar="IMAGES", type=click.Path())
 @click.option("-p", "--points", required=True, type=click.Path(), help="Folder of one-pixel PNGs, or a CSV table.")
 @click.option("-m", "--masks", required=True, type=click.Path(), help="Folder of masks with the names of the images.")
-@click.option("-o", "--out", required=True, type=click.Path(), help="Style to write, for annotate --config.")
+@click.option("-o", "--out", required=True, type=click.Path(), help="Style for annotate --config; - is stdout.")
 @click.option("--overwrite", is_flag=True, help="Replace the file where it is there already.")
 @polarity_option
 @origin_option
@@ -66,18 +69,19 @@ def calibrate(
 
     from pointlabel.engine.cache import kernels_are_cached
     from pointlabel.errors import InputError, MissingExtraError
-    from pointlabel.io.files import check_writable
 
-    if os.path.exists(out) and not overwrite:
+    if out == STDOUT and as_json:
+        raise InputError("--out - and --json exclude each other: standard output takes one of them")
+    if out != STDOUT and os.path.exists(out) and not overwrite:
         raise InputError(f"{out} is there already; --overwrite replaces it")
     try:
         import torch  # noqa: F401
 
-        from pointlabel.calibration import calibrate, heading, read_examples, write_style
+        from pointlabel.calibration import calibrate, encode_style, heading, read_examples
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"calibrate needs {error.name}: pip install 'pointlabel[train]'") from error
 
-    check_writable(out)
+    check_output(out)
     quiet = bool(ctx.find_root().params.get("quiet"))
     if not quiet and not kernels_are_cached():
         click.echo("compiling kernels once for this installation ...", err=True)
@@ -94,23 +98,22 @@ def calibrate(
         )
         found = calibrate(examples.cases, seed=seed, report=_stage(progress, "trying styles"))
     for text in () if quiet else _notes(examples):
-        click.echo(text, err=True)
-    write_style(out, found.style, heading(found), polarity)
+        click.echo(plain(text), err=True)
+    write_bytes(out, encode_style(found.style, heading(found), polarity))
     if as_json:
         import json
 
         counts = {item.name: getattr(examples, item.name) for item in fields(examples) if item.name.startswith("n_")}
-        click.echo(json.dumps({"out": out, **counts, **asdict(found)}))
+        write_bytes(STDOUT, (json.dumps({"out": out, **counts, **asdict(found)}) + "\n").encode())
     else:
-        _print(found, out)
+        _print(found, out, err=out == STDOUT)
 
 
 def _progress(*, shown: bool) -> Progress:
     """A bar for each stage, on standard error where that is a terminal."""
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    console = Console(stderr=True)
+    console = open_console(err=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     return Progress(*columns, console=console, transient=True, disable=not (shown and console.is_terminal))
 
@@ -139,9 +142,8 @@ def _notes(examples: Examples) -> list[str]:
     return out
 
 
-def _print(found: Calibration, out: str) -> None:
-    """The report on standard output."""
-    from rich.console import Console
+def _print(found: Calibration, out: str, *, err: bool) -> None:
+    """The report, on standard error where the style goes to standard output."""
     from rich.table import Table
 
     from pointlabel.calibration import changes, verdict
@@ -152,8 +154,8 @@ def _print(found: Calibration, out: str) -> None:
         table.add_column(name, justify="right")
     for index, name in enumerate(("IoU, pooled", "IoU, mean")):
         table.add_row(name, f"{found.before[index]:.4f}", f"{found.tried[found.best][index]:.4f}")
-    Console(highlight=False).print(table)
+    open_console(err=err).print(table)
     for change in changes(found):
-        click.echo(f"changed: {change}")
-    click.echo(verdict(found))
-    click.echo(f"written to {out}; use it by pointlabel annotate ... --config {out}")
+        click.echo(f"changed: {change}", err=err)
+    click.echo(verdict(found), err=err)
+    click.echo(plain(f"written to {out}; use it by pointlabel annotate ... --config {out}"), err=err)

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .standard import console as open_console
+from .standard import plain
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -77,6 +80,7 @@ class RunConsole:
     def _say(self, text: str, always: bool = False) -> None:
         if self._quiet and not always:
             return
+        text = plain(text)
         if self._progress is None:
             click.echo(text, err=True)
         else:  # above the bar
@@ -86,7 +90,6 @@ class RunConsole:
         """Print the closing table."""
         if self._quiet:
             return
-        from rich.console import Console
         from rich.table import Table
 
         table = Table(show_header=False, box=None, pad_edge=False)
@@ -94,7 +97,7 @@ class RunConsole:
         table.add_column(justify="right")
         for name, value in _rows(summary):
             table.add_row(name, value)
-        Console(stderr=True).print(table)
+        open_console(err=True).print(table)
 
 
 def _limit(kind: str) -> int:
@@ -115,7 +118,6 @@ def _rows(summary: RunSummary) -> list[tuple[str, str]]:
 
 
 def _start_progress(n_images: int) -> Progress:
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
     from rich.text import Text
 
@@ -126,7 +128,7 @@ def _start_progress(n_images: int) -> Progress:
             return Text(f"{task.speed:.1f} images/s" if task.speed else "- images/s")
 
     columns = (BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn())
-    progress = Progress(*columns, console=Console(stderr=True), redirect_stdout=False, redirect_stderr=False)
+    progress = Progress(*columns, console=open_console(err=True), redirect_stdout=False, redirect_stderr=False)
     progress.add_task("", total=n_images)
     progress.start()
     return progress

@@ -248,12 +248,13 @@ def _write_csv(path: str, rows: list[dict[str, Any]]) -> None:
     import io
 
     from pointlabel.io.files import write_whole
+    from pointlabel.io.text import encode_text
 
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_whole(path, text.getvalue().encode())
+    write_whole(path, encode_text(text.getvalue()))
 
 
 def _check_plot(path: str, folder: str, is_soft: bool) -> None:

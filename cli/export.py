@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import click
 
+from .standard import plain
+from .streams import STDOUT, check_output, write_bytes
+
 
 @click.command()
 @click.argument("source", metavar="RUN_OR_WEIGHTS", type=click.Path(exists=True))
-@click.option("-o", "--out", required=True, type=click.Path(dir_okay=False), help="What to write, *.onnx.")
+@click.option("-o", "--out", required=True, type=click.Path(dir_okay=False), help="What to write, *.onnx; - is stdout.")
 @click.pass_context
 def export(ctx: click.Context, source: str, out: str) -> None:
     """Write a detector as ONNX, for programs without torch.
@@ -25,17 +28,16 @@ def export(ctx: click.Context, source: str, out: str) -> None:
     from dataclasses import asdict
 
     from pointlabel.errors import MissingExtraError
-    from pointlabel.io.files import check_writable, write_whole
 
-    if not out.endswith(".onnx"):
-        raise click.UsageError(f"--out must end in .onnx, got {out}")
+    if out != STDOUT and not out.endswith(".onnx"):
+        raise click.UsageError(f"--out must end in .onnx, or be - for standard output, got {out}")
     try:
         from pointlabel.detectors.onnx_export import compare_with_onnx, detector_to_onnx
         from pointlabel.detectors.weights import load_weights
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"export needs {error.name}: pip install 'pointlabel[train,onnx]'") from error
 
-    check_writable(out)
+    check_output(out)
     if os.path.isdir(source):
         from pointlabel.training import load_run
 
@@ -45,7 +47,8 @@ def export(ctx: click.Context, source: str, out: str) -> None:
         net, notes = load_weights(source), {}
     data = detector_to_onnx(net, notes=notes)
     difference = compare_with_onnx(net, data)
-    write_whole(out, data)
+    write_bytes(out, data)
     if not ctx.find_root().params.get("quiet"):
-        click.echo(f"{net.name} for {net.in_channels}-channel images, written to {out} ({len(data) / 1e6:.1f} MB)")
-        click.echo(f"largest difference of logits from torch: {difference:.1e}")
+        about = f"{net.name} for {net.in_channels}-channel images, written to {out} ({len(data) / 1e6:.1f} MB)"
+        click.echo(plain(about), err=out == STDOUT)
+        click.echo(f"largest difference of logits from torch: {difference:.1e}", err=out == STDOUT)

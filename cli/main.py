@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from typing import Any
 
 import click
 
 from pointlabel import __version__
+from pointlabel.errors import InputError, PointLabelError
 
 from .annotate import annotate
 from .bench import bench
@@ -19,6 +21,7 @@ from .predict import predict
 from .runs import runs
 from .select import select
 from .split import split
+from .standard import guarded_streams, plain
 from .train import train
 from .weights import weights
 
@@ -26,25 +29,40 @@ from .weights import weights
 class CommandGroup(click.Group):
     """Turns what a command raises into one line and an exit code: 2 for input, 1 for the rest, 130 for Ctrl-C."""
 
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run from the command line, with standard streams that cannot break the work."""
+        with guarded_streams():
+            return super().main(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
-        from pointlabel.errors import InputError, PointLabelError
-
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            sys.stdout.flush()
         except KeyboardInterrupt:
             ctx.exit(130)
-        except PointLabelError as error:
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
             if ctx.params.get("verbose"):
                 click.echo(traceback.format_exc(), err=True, nl=False)
-            raise (_InputOneLine if isinstance(error, InputError) else _OneLine)(error) from error
+            if isinstance(error, PointLabelError):
+                raise (_InputOneLine if isinstance(error, InputError) else _OneLine)(error) from error
+            if isinstance(error, MemoryError):
+                raise _OneLine("the memory of this machine does not suffice") from error
+            what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            raise _OneLine(
+                f"{what}. This is a fault of pointlabel; please report it with what pointlabel -v "
+                f"{ctx.invoked_subcommand or ''} ... says"
+            ) from error
+        return result
 
 
 class _OneLine(click.ClickException):
-    """A library error as click shows its own."""
+    """An error as click shows its own: one line, without letters that a terminal acts on."""
 
-    def __init__(self, error: Exception) -> None:
-        super().__init__(" ".join(str(error).split()))
+    def __init__(self, error: Exception | str) -> None:
+        super().__init__(plain(str(error)))
 
 
 class _InputOneLine(_OneLine):

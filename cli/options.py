@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from pointlabel.errors import name_hint
+from pointlabel.errors import name_hint, shown
 
 #: Where the parameters of a configuration file's [params] table wait for the command.
 PARAMS_KEY = "pointlabel.params"
+#: Bytes of a configuration file; what has more is another file.
+_LARGEST_CONFIG = 1_000_000
 
 
 def _check_method(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -43,6 +46,20 @@ method_option = click.option(
 )
 
 
+class FiniteRange(click.FloatRange):
+    """A range of numbers that nan, which lies outside of no range, is not in either."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number; huge whole numbers are none."""
+        try:
+            number = super().convert(value, param, ctx)
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
 #: ``--polarity``: bright, dark or auto.
 polarity_option = click.option(
     "--polarity",
@@ -66,7 +83,7 @@ origin_option = click.option(
 #: ``--mask-threshold F``: what counts as foreground of a grey mask.
 mask_threshold_option = click.option(
     "--mask-threshold",
-    type=click.FloatRange(0, 255, max_open=True),
+    type=FiniteRange(0, 255, max_open=True),
     default=127.0,
     show_default=True,
     help="Pixels above this grey level are foreground; masks of 0 and 1 need 0.",
@@ -84,7 +101,7 @@ jobs_option = click.option(
     "-j",
     "--jobs",
     metavar="N",
-    type=click.IntRange(0),
+    type=click.IntRange(0, 1024),
     default=1,
     show_default=True,
     help="Worker processes; 0 takes one for each processor. The answer does not depend on it.",
@@ -122,7 +139,7 @@ def parse_assignments(assignments: Sequence[str], option: str = "--set") -> dict
             raise click.BadParameter(f"expected NAME=VALUE, got {text!r}", param_hint=option)
         try:
             values[name.strip()] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):  # no TOML, or a number of too many digits, or too many brackets
             values[name.strip()] = value.strip()
     return values
 
@@ -132,8 +149,11 @@ def _read_config(ctx: click.Context, param: click.Parameter, path: str | None) -
         return
     try:
         with open(path, "rb") as file:
-            tables = tomllib.load(file)
-    except (OSError, ValueError) as error:
+            text = file.read(_LARGEST_CONFIG + 1)
+        if len(text) > _LARGEST_CONFIG:
+            raise ValueError(f"it has more than {_LARGEST_CONFIG} bytes")
+        tables = tomllib.loads(text.decode("utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
         raise click.BadParameter(f"{path}: not a TOML file ({error})", ctx, param) from error
     ctx.meta[PARAMS_KEY] = _table(path, tables, "params")
     command = ctx.command.name or ""
@@ -150,16 +170,39 @@ def _read_config(ctx: click.Context, param: click.Parameter, path: str | None) -
         if name not in known:
             raise click.BadParameter(f"{path}: there is no option {key!r}; {name_hint(name, known)}", ctx, param)
         try:
-            defaults[name] = known[name].type_cast_value(ctx, value)
+            defaults[name] = known[name].type_cast_value(ctx, _as_option(known[name], value))
         except click.BadParameter as error:
             raise click.BadParameter(f"{path}: {key}: {error.message}", ctx, param) from error
     ctx.default_map = {**(ctx.default_map or {}), **defaults}
 
 
+def _as_option(option: click.Parameter, value: Any) -> Any:
+    """A value of a configuration file in the type of its option; click would turn other types into words."""
+    if option.multiple or option.nargs != 1:
+        if not isinstance(value, list):
+            raise click.BadParameter(f"must be a list, got {shown(value)}")
+        return [_as_one(option.type, each) for each in value]
+    return _as_one(option.type, value)
+
+
+def _as_one(kind: click.ParamType, value: Any) -> Any:
+    if isinstance(kind, click.types.BoolParamType):
+        good, rule = isinstance(value, bool), "true or false"
+    elif isinstance(kind, click.types.IntParamType):
+        good, rule = isinstance(value, int) and not isinstance(value, bool), "a whole number"
+    elif isinstance(kind, click.types.FloatParamType):
+        good, rule = isinstance(value, int | float) and not isinstance(value, bool), "a number"
+    else:
+        good, rule = isinstance(value, str) and "\0" not in value, "a word"
+    if not good:
+        raise click.BadParameter(f"must be {rule}, got {shown(value)}")
+    return value
+
+
 def _table(path: str, tables: dict[str, Any], name: str) -> dict[str, Any]:
     table = tables.get(name, {})
     if not isinstance(table, dict):
-        raise click.BadParameter(f"{path}: {name} must be a table, got {table!r}", param_hint="--config")
+        raise click.BadParameter(f"{path}: {name} must be a table, got {shown(table)}", param_hint="--config")
     return table
 
 

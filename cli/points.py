@@ -46,6 +46,7 @@ def points(ctx: click.Context, masks: str, out: str, mode: str, seed: int, form:
     from pointlabel.io.masks.pairs import list_masks
     from pointlabel.io.masks.png import encode_mask
     from pointlabel.io.masks.read import read_grey_mask
+    from pointlabel.io.text import encode_text
 
     found = list_masks(masks)
     n_points, lines, moved, empty, faint = 0, ["image,x,y"], [], [], []
@@ -70,7 +71,7 @@ def points(ctx: click.Context, masks: str, out: str, mode: str, seed: int, form:
             marks[tuple(spots.T)] = True
             write_whole(target, encode_mask(marks))
     if form == "csv":
-        write_whole(out, "\n".join([*lines, ""]).encode())
+        write_whole(out, encode_text("\n".join([*lines, ""])))
     for names, text in (
         (moved, "points moved to the nearest pixel of their target, which they fell outside of"),
         (empty, "masks without a target"),

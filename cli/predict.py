@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from .options import progress_option
+from .options import FiniteRange, progress_option
+from .standard import plain
 
 
 @click.command()
@@ -21,7 +22,7 @@ from .options import progress_option
 @click.option(
     "--threshold",
     metavar="F",
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     help="Probability above which a pixel belongs to a target; by default that of the run.",
 )
 @click.option(
@@ -85,8 +86,8 @@ def predict(
             report=console.report,
         )
     if not quiet:
-        click.echo(f"{summary.n_images} images, {summary.n_detections} detections in {out}", err=True)
+        click.echo(plain(f"{summary.n_images} images, {summary.n_detections} detections in {out}"), err=True)
     for sentence in summary.errors if quiet else ():
-        click.echo(f"error: {sentence}", err=True)
+        click.echo(plain(f"error: {sentence}"), err=True)
     if summary.errors:
         ctx.exit(3)

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .standard import console as open_console
+from .standard import plain
+
 if TYPE_CHECKING:
     from pointlabel.training.compare import RunComparison
 
@@ -20,8 +23,8 @@ def runs() -> None:
 @runs.command("compare")
 @click.argument("folders", metavar="RUN...", nargs=-1, required=True, type=click.Path())
 @click.option("--plot", metavar="FILE", type=_FILE, help="Draw the curves and the scores (.png, .pdf or .svg).")
-@click.option("--html", metavar="FILE", type=_FILE, help="Write images, truth and predictions side by side.")
-@click.option("--json", "json_file", metavar="FILE", type=_FILE, help="Write scores, differences and curves.")
+@click.option("--html", metavar="FILE", type=_FILE, help="Write images and masks side by side; - is stdout.")
+@click.option("--json", "json_file", metavar="FILE", type=_FILE, help="Write scores and curves; - is stdout.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the bootstrap.")
 @click.option("--device", metavar="NAME", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.pass_context
@@ -44,8 +47,14 @@ def compare(
         pointlabel runs compare runs/offline runs/lesps runs/pal --html runs.html --plot runs.png
     """
     from pointlabel.errors import MissingExtraError
-    from pointlabel.io.files import write_whole
 
+    from .streams import STDOUT, check_output, write_bytes
+
+    if [json_file, html].count(STDOUT) > 1:
+        raise click.UsageError("--json - and --html - exclude each other: standard output takes one of them")
+    for path in (plot, html, json_file):
+        if path is not None:
+            check_output(path)
     if plot is not None:
         _check_plot(plot)
     try:
@@ -65,18 +74,18 @@ def compare(
     if json_file is not None:
         import json
 
-        write_whole(json_file, (json.dumps(comparison.as_dict(), indent=1) + "\n").encode())
+        write_bytes(json_file, (json.dumps(comparison.as_dict(), indent=1) + "\n").encode())
     if html is not None:
+        from pointlabel.report.page import encode_page
         from pointlabel.report.runs import draw_runs
 
-        write_whole(html, draw_runs(comparison).encode())
+        write_bytes(html, encode_page(draw_runs(comparison)))
     if plot is not None:
         _draw_plot(plot, comparison)
-    _print_table(comparison)
+    _print_table(comparison, err=STDOUT in (json_file, html))
 
 
-def _print_table(comparison: RunComparison) -> None:
-    from rich.console import Console
+def _print_table(comparison: RunComparison, *, err: bool) -> None:
     from rich.table import Table
 
     from pointlabel.report.runs import protocol_words
@@ -85,11 +94,11 @@ def _print_table(comparison: RunComparison) -> None:
     scores = Table("run", title=f"{len(comparison.images)} test images, protocol {protocol}")
     for heading in ("epoch", "IoU", "nIoU", "Pd", "Fa / million"):
         scores.add_column(heading, justify="right")
-    differences = Table(f"less {comparison.runs[0].name}")
+    differences = Table(f"less {plain(comparison.runs[0].name)}")
     for heading in ("IoU", "95 % interval", "nIoU", "95 % interval"):
         differences.add_column(heading, justify="right")
     for run in comparison.runs:
-        cells = [run.name, f"{run.best_epoch} of {run.epochs}"]
+        cells = [plain(run.name), f"{run.best_epoch} of {run.epochs}"]
         for name, form, factor in (("iou", ".4f", 1), ("niou", ".4f", 1), ("pd", ".4f", 1), ("fa", ".2f", 1e6)):
             value = run.scores[name]
             cells.append("-" if value is None else format(value * factor, form))
@@ -97,8 +106,8 @@ def _print_table(comparison: RunComparison) -> None:
         if run.differences is not None:
             pairs = [run.differences[name] for name in ("iou", "niou")]
             gaps = [(f"{each.difference:+.4f}", f"{each.low:+.4f} to {each.high:+.4f}") for each in pairs]
-            differences.add_row(run.name, *gaps[0], *gaps[1])
-    console = Console(highlight=False)
+            differences.add_row(plain(run.name), *gaps[0], *gaps[1])
+    console = open_console(err=err)
     console.print(scores)
     if len(comparison.runs) > 1:
         console.print(differences)
@@ -108,10 +117,9 @@ class _Progress:
     """A bar for each run on standard error where that is a terminal."""
 
     def __init__(self, quiet: bool) -> None:
-        from rich.console import Console
         from rich.progress import Progress
 
-        console = Console(stderr=True)
+        console = open_console(err=True)
         self._bars = Progress(console=console, transient=True, disable=quiet or not console.is_terminal)
         self._tasks: dict[str, int] = {}
 
@@ -124,7 +132,7 @@ class _Progress:
 
     def show(self, name: str, done: int, total: int) -> None:
         if name not in self._tasks:
-            self._tasks[name] = self._bars.add_task(name, total=total)
+            self._tasks[name] = self._bars.add_task(plain(name), total=total)
         self._bars.update(self._tasks[name], completed=done)  # type: ignore[arg-type]
 
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import seed_option
+from .options import FiniteRange, seed_option
+from .standard import plain
+from .streams import STDOUT, write_bytes
 
 if TYPE_CHECKING:
     from pointlabel.training.selection import SampleWeight
@@ -24,7 +26,7 @@ _PANELS = (
 @click.command()
 @click.argument("run", metavar="RUN", type=click.Path())
 @click.option(
-    "--top", metavar="F", type=click.FloatRange(0, 1, min_open=True), default=0.3, show_default=True,
+    "--top", metavar="F", type=FiniteRange(0, 1, min_open=True), default=0.3, show_default=True,
     help="Share of the training images to keep.",
 )  # fmt: skip
 @click.option(
@@ -32,7 +34,11 @@ _PANELS = (
     help="Keep those with the highest weights, the lowest prior difficulty, or any.",
 )  # fmt: skip
 @click.option(
-    "-o", "--out", metavar="FILE", type=click.Path(dir_okay=False), help="List to write; default RUN/top.txt."
+    "-o",
+    "--out",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="List to write, - for stdout; default RUN/top.txt.",
 )
 @click.option("--plot", metavar="FILE", type=click.Path(dir_okay=False), help="Draw weights by size and shape.")
 @seed_option
@@ -52,7 +58,7 @@ def select(ctx: click.Context, run: str, top: float, by: str, out: str | None, p
     import os
 
     from pointlabel.errors import InputError, MissingExtraError
-    from pointlabel.io.files import write_whole
+    from pointlabel.io.text import encode_text
     from pointlabel.training.selection import read_weights, select_samples
 
     if plot is not None:
@@ -65,11 +71,11 @@ def select(ctx: click.Context, run: str, top: float, by: str, out: str | None, p
     rows = read_weights(run)
     ids = select_samples(rows, top, by=by, seed=seed)
     path = out or os.path.join(run, "top.txt")
-    write_whole(path, "".join(f"{each}\n" for each in ids).encode("utf-8", "surrogateescape"))
+    write_bytes(path, encode_text("".join(f"{each}\n" for each in ids)))
     if plot is not None:
         _draw_plot(plot, rows, set(ids))
     if not ctx.find_root().params.get("quiet"):
-        click.echo(f"{len(ids)} of {len(rows)} training images, by {by}: {path}")
+        click.echo(plain(f"{len(ids)} of {len(rows)} training images, by {by}: {path}"), err=path == STDOUT)
 
 
 def _draw_plot(path: str, rows: Sequence[SampleWeight], chosen: set[str]) -> None:

@@ -13,7 +13,7 @@ from pointlabel.training.config import TrainConfig
 from pointlabel.training.presets import PRESETS, get_preset
 from pointlabel.training.processes import Processes, ToldElsewhere, together
 
-from .options import PARAMS_KEY, config_option, parse_assignments, progress_option
+from .options import PARAMS_KEY, FiniteRange, config_option, parse_assignments, progress_option
 
 #: Fields of the config that are given piece by piece, and the option that takes the pieces.
 _TABLES = {"options": "assignments", "label_params": "label_assignments", "loss_params": "loss_assignments"}
@@ -37,7 +37,7 @@ def _option_of(item: Field) -> Callable:
     if isinstance(item.default, int):
         kind = click.IntRange(rules["low"], rules["high"])
     elif isinstance(item.default, float):
-        kind = click.FloatRange(rules["low"], rules["high"])
+        kind = FiniteRange(rules["low"], rules["high"])
     metavar = None if rules["choices"] else {int: "N", float: "F", str: "NAME"}[type(item.default)]
     return click.option(
         name, type=kind, metavar=metavar, default=item.default, show_default=item.default != "", help=rules["help"]
@@ -57,7 +57,7 @@ def _ablation_options(command: Callable) -> Callable:
     for option in (
         click.option("--no-balance", is_flag=True, help="bilevel: all samples weigh the same."),
         click.option("--no-label-update", is_flag=True, help="bilevel: labels stay as they are."),
-        click.option("--beta", metavar="F", type=click.FloatRange(0), help="bilevel: weight of the validation loss."),
+        click.option("--beta", metavar="F", type=FiniteRange(0), help="bilevel: weight of the validation loss."),
         click.option("--joint", is_flag=True, help="bilevel: one optimiser for the detector and all that is learned."),
         click.option(
             "--hypergradient",

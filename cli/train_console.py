@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .standard import console, plain
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -35,7 +37,6 @@ class TrainConsole:
         self._what = ""
         self.epoch = self.epochs = 0
         if progress and not quiet and sys.stderr.isatty():
-            from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
             columns = (
@@ -44,7 +45,7 @@ class TrainConsole:
                 MofNCompleteColumn(),
                 TextColumn("{task.fields[left]}"),
             )
-            self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._progress = Progress(*columns, console=console(err=True), transient=True)
 
     def __enter__(self) -> TrainConsole:
         if self._progress is not None:
@@ -119,6 +120,7 @@ class TrainConsole:
         """One line on standard error."""
         if self._quiet and not always:
             return
+        text = plain(text)
         if self._progress is None:
             click.echo(text, err=True)
         else:
@@ -127,11 +129,10 @@ class TrainConsole:
 
 def print_scores(result: TrainResult, protocol: str) -> None:
     """Print the scores on the test part, whole and each data set."""
-    from rich.console import Console
     from rich.table import Table
 
     where = "256 x 256" if protocol == "paper" else "native size"
-    click.echo(f"best epoch {result.best_epoch}, IoU {result.best_score:.4f}; written to {result.folder}")
+    click.echo(plain(f"best epoch {result.best_epoch}, IoU {result.best_score:.4f}; written to {result.folder}"))
     if result.test is None:
         return
     chosen = "the test part itself" if protocol == "paper" else "the validation labels"
@@ -143,8 +144,8 @@ def print_scores(result: TrainResult, protocol: str) -> None:
     rows = dict(parts) if len(parts) == 1 else {"whole": result.test["whole"], **parts}
     for name, row in rows.items():
         shares = [_percent(row[key]) for key in ("iou", "niou", "pd")]
-        table.add_row(name, str(row["images"]), *shares, "-" if row["fa"] is None else f"{1e6 * row['fa']:.1f}")
-    Console().print(table)
+        table.add_row(plain(name), str(row["images"]), *shares, "-" if row["fa"] is None else f"{1e6 * row['fa']:.1f}")
+    console().print(table)
 
 
 def _percent(value: float | None) -> str:

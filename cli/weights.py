@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from pointlabel.detectors.registry import DETECTORS
+
+if TYPE_CHECKING:
+    from pointlabel.detectors.published import ImportReport
 
 
 @click.group()
@@ -47,17 +52,8 @@ def import_weights(ctx: click.Context, file: str, model: str, out: str, partial:
 
     torch.manual_seed(seed)
     detector, report = import_published(file, model)
-    if not ctx.find_root().params.get("quiet"):
-        for text, number in (
-            ("tensors of the detector", report.n_tensors),
-            ("matched by name", len(report.matched)),
-            ("matched by order and shape", len(report.matched_by_order)),
-            ("missing in the file", len(report.missing)),
-            ("unexpected in the file", len(report.unexpected)),
-            ("of another shape", len(report.shape_mismatch)),
-        ):
-            click.echo(f"{text:28}{number:5}")
     if not report.complete and not partial:
+        _print_counts(ctx, report)
         raise PointLabelError(f"{report.complaint()}; --partial keeps what fits")
     if report.matched_by_order:
         click.echo(
@@ -68,5 +64,20 @@ def import_weights(ctx: click.Context, file: str, model: str, out: str, partial:
     notes = out.removesuffix(".safetensors") + ".json"
     write_whole(out, weights_to_bytes(detector))
     write_whole(notes, (json.dumps(report.as_dict(), indent=1) + "\n").encode())
+    _print_counts(ctx, report)
     channels, supervised = report.in_channels, "with" if report.deep_supervision else "without"
     click.echo(f"{model} for {channels}-channel images, {supervised} deep supervision, written to {out} and {notes}")
+
+
+def _print_counts(ctx: click.Context, report: ImportReport) -> None:
+    if ctx.find_root().params.get("quiet"):
+        return
+    for text, number in (
+        ("tensors of the detector", report.n_tensors),
+        ("matched by name", len(report.matched)),
+        ("matched by order and shape", len(report.matched_by_order)),
+        ("missing in the file", len(report.missing)),
+        ("unexpected in the file", len(report.unexpected)),
+        ("of another shape", len(report.shape_mismatch)),
+    ):
+        click.echo(f"{text:28}{number:5}")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import MISSING, fields
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .errors import InputError
+from .errors import InputError, shown
 
 
 def as_image(image: ArrayLike) -> NDArray:
     """Return `image` as a 2-D array of integers, float32 or float64, without a copy where it is one."""
-    array = np.asarray(image)
+    array = _as_array(image, "image")
     if array.ndim != 2 or array.size == 0:
         raise InputError(f"image must be a non-empty 2-D array (height, width), got shape {array.shape}")
     if array.dtype == bool:
@@ -27,7 +32,7 @@ def as_points(points: ArrayLike, shape: tuple[int, int]) -> NDArray[np.float64]:
 
     A point belongs to the pixel it is nearest to, so the image covers [-0.5, size - 0.5) on each axis.
     """
-    array = _as_floats(points, "points")
+    array = as_floats(points, "points")
     if array.size == 0:
         return np.zeros((0, 2))
     if array.ndim != 2 or array.shape[1] != 2:
@@ -45,7 +50,7 @@ def as_unit_vector(values: ArrayLike, n: int, name: str) -> NDArray[np.float64]:
     """Return a number or N numbers in [0, 1] as (N,) float64."""
     if type(values) is float and 0 <= values <= 1:  # the usual case
         return np.full(n, values)
-    array = _as_floats(values, name)
+    array = as_floats(values, name)
     if array.ndim > 1 or (array.ndim == 1 and array.shape[0] != n):
         raise InputError(f"{name} must be one number or {n} numbers, got shape {array.shape}")
     bad = ~((array >= 0) & (array <= 1))
@@ -54,11 +59,19 @@ def as_unit_vector(values: ArrayLike, n: int, name: str) -> NDArray[np.float64]:
     return np.broadcast_to(array, (n,)).copy()
 
 
-def _as_floats(values: ArrayLike, name: str) -> NDArray[np.float64]:
+def _as_array(values: ArrayLike, name: str) -> NDArray:
     try:
-        return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+        return np.asarray(values)
+    except Exception as error:  # rows of unequal length, and whatever objects of others raise
         raise InputError(f"{name} must be real numbers in rows of equal length: {error}") from None
+
+
+def as_floats(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    """Return real numbers of any shape as float64; text, None and complex numbers are none."""
+    array = _as_array(values, name)
+    if array.dtype.kind not in "uifb":
+        raise InputError(f"{name} must be real numbers, got {shown(values)}")
+    return array.astype(np.float64, copy=False)  # keeps what is float64 already
 
 
 def pixel_of(points: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.int64]:
@@ -69,24 +82,98 @@ def pixel_of(points: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.
 
 def as_areas(values: ArrayLike, n: int) -> NDArray[np.int64]:
     """Return N whole, positive areas in pixels as (n,) int64."""
-    array = np.asarray(values)
+    array = as_floats(values, "true_area")
     if array.shape != (n,):
         raise InputError(f"true_area must hold {n} areas, one for each point, got shape {array.shape}")
-    bad = ~(np.asarray(array, np.float64) >= 1) | (np.asarray(array, np.float64) % 1 != 0)
+    bad = ~((array >= 1) & (array < 2**53)) | (array % 1 != 0)
     if bad.any():
         raise InputError(f"true_area must hold whole numbers of pixels >= 1, got {array[bad][0]:g}")
     return array.astype(np.int64)
 
 
+def as_generator(rng: Any, name: str = "rng") -> np.random.Generator:
+    """Return the generator of a seed, of None, or the generator that is given."""
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} must be a seed of 0 or more, a numpy Generator or None, got {shown(rng)}") from None
+
+
+def as_mask(mask: Any, name: str) -> NDArray[np.bool_]:
+    """Return `mask` as it is; raise where it is no (H, W) array of bool."""
+    if not isinstance(mask, np.ndarray) or mask.ndim != 2 or mask.dtype != bool:
+        what = f"an array {mask.dtype} of shape {mask.shape}" if isinstance(mask, np.ndarray) else shown(mask)
+        raise InputError(f"{name} must be an array (height, width) of bool, got {what}")
+    return mask
+
+
+def as_number(value: Any, name: str, low: float = -math.inf, high: float = math.inf, *, whole: bool = False) -> Any:
+    """Return a finite number in [low, high] as int or float; `whole` takes none with a fraction or a point."""
+    kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        raise InputError(f"{name} must be {'a whole number' if whole else 'a number'}, got {shown(value)}")
+    try:
+        is_finite = math.isfinite(value)
+    except OverflowError:  # a whole number that no float can hold
+        is_finite = whole
+    if not is_finite:
+        raise InputError(f"{name} must be a finite number, got {shown(value)}")
+    if not low <= value <= high:
+        bounds = f"be at least {low:g}" if high == math.inf else f"lie in [{low:g}, {high:g}]"
+        raise InputError(f"{name} must {bounds}, got {shown(value)}")
+    return int(value) if whole else float(value)
+
+
+def as_choice(value: Any, name: str, choices: Sequence[str | None]) -> Any:
+    """Return `value` where it is one of `choices`."""
+    if not (isinstance(value, str) or value is None) or value not in choices:
+        names = ", ".join(choice for choice in choices if choice is not None)
+        rule = f"None or one of {names}" if None in choices else f"one of {names}"
+        raise InputError(f"{name} must be {rule}, got {shown(value)}")
+    return value
+
+
+def as_like(value: Any, default: Any, name: str) -> Any:
+    """Return `value` in the type of a parameter's default; whole numbers may stand for real ones, lists for tuples."""
+    kind = None
+    if isinstance(default, bool):
+        if isinstance(value, bool | np.bool_):
+            return bool(value)
+        kind = "true or false"
+    elif isinstance(default, int | float):
+        return as_number(value, name, whole=isinstance(default, int))
+    elif isinstance(default, str):
+        if isinstance(value, str) and "\0" not in value:
+            return value
+        kind = "a word"
+    elif isinstance(default, tuple):
+        if isinstance(value, list | tuple):
+            return tuple(as_number(item, name) for item in value)
+        kind = "a list of numbers"
+    elif isinstance(default, dict):
+        if isinstance(value, dict):
+            return value
+        kind = "a table"
+    if kind is None:
+        return value
+    raise InputError(f"{name} must be {kind}, got {shown(value)}")
+
+
+def check_types(owner: Any) -> None:
+    """Bring each field of a frozen dataclass to the type of its default; raise where one is of another type."""
+    for item in fields(owner):
+        if item.default is not MISSING:
+            value = getattr(owner, item.name)
+            clean = as_like(value, item.default, f"{type(owner).__name__}.{item.name}")
+            if clean is not value:
+                object.__setattr__(owner, item.name, clean)
+
+
 def check_range(owner: object, name: str, low: float, high: float) -> None:
     """Raise where a parameter's field lies outside [low, high]."""
-    value = getattr(owner, name)
-    if not low <= value <= high:
-        raise InputError(f"{type(owner).__name__}.{name} must lie in [{low:g}, {high:g}], got {value!r}")
+    as_number(getattr(owner, name), f"{type(owner).__name__}.{name}", low, high)
 
 
 def check_choice(owner: object, name: str, choices: tuple[str, ...]) -> None:
     """Raise where a parameter's field is none of `choices`."""
-    value = getattr(owner, name)
-    if value not in choices:
-        raise InputError(f"{type(owner).__name__}.{name} must be one of {', '.join(choices)}, got {value!r}")
+    as_choice(getattr(owner, name), f"{type(owner).__name__}.{name}", choices)

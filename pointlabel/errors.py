@@ -27,10 +27,22 @@ class MissingExtraError(PointLabelError, ImportError):
     """An optional package is needed; the message says which extra brings it."""
 
 
+_SHOWN_LETTERS = 80
+
+
+def shown(value: object) -> str:
+    """A value at the end of a sentence: its repr, cut where it is long, its type where it has none."""
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # whole numbers of more than 4300 digits, and whatever objects of others raise
+        return f"a value of type {type(value).__name__}"
+    return text if len(text) <= _SHOWN_LETTERS else f"{text[: _SHOWN_LETTERS - 20]} ... ({len(text)} letters)"
+
+
 def name_hint(name: object, known: Iterable[str], rest: str = "there are") -> str:
     """Which of the known names was meant, or all of them after `rest`; the end of a sentence about an unknown name."""
     import difflib  # only where something is wrong
 
     names = list(known)
-    near = difflib.get_close_matches(str(name).lower(), names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(name).lower()[:_SHOWN_LETTERS], names, n=1, cutoff=0.5)
     return f"did you mean {near[0]}?" if near else f"{rest} {', '.join(names) or 'none'}"

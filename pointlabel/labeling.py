@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._checks import as_areas, as_image, as_points, as_unit_vector
+from ._checks import as_areas, as_choice, as_generator, as_image, as_points, as_unit_vector
 from .engine.compete import share_out
 from .engine.polarity import POLARITIES, choose_polarity, invert
-from .errors import InputError
+from .errors import InputError, shown
 from .methods import Method, get_method
 from .types import ImageLabels, LabelRequest, TargetLabel
 
@@ -81,7 +81,7 @@ def annotate(
     True
     """
     chosen, label = _open(method, params, polarity, refine, backend, device)
-    shape, parts = _prepare(image, points, chosen, tightness, polarity, true_area, np.random.default_rng(rng))
+    shape, parts = _prepare(image, points, chosen, tightness, polarity, true_area, as_generator(rng))
     return _gather(shape, parts, label([part.request for part in parts]), chosen, refine)
 
 
@@ -124,8 +124,12 @@ def annotate_images(
     3
     """
     chosen, label = _open("default", params, polarity, refine, backend, device)
+    for name, given in (("images", images), ("points", points)):
+        if isinstance(given, str) or not hasattr(given, "__len__") or not hasattr(given, "__getitem__"):
+            raise InputError(f"{name} must be a list with one entry an image, got {shown(given)}")
     n = len(images)
-    levels: list[ArrayLike] = list(tightness) if isinstance(tightness, Sequence) else [tightness] * n
+    is_list = isinstance(tightness, Sequence) and not isinstance(tightness, str)
+    levels: list[ArrayLike] = list(tightness) if is_list else [tightness] * n  # type: ignore[arg-type, list-item]
     for name, entries in (("points", points), ("tightness", levels)):
         if len(entries) != n:
             raise InputError(f"{name} must have one entry an image, {n}, got {len(entries)}")
@@ -140,8 +144,9 @@ def annotate_images(
 
 def check_backend(backend: str, method: str, device: str) -> None:
     """Raise where `method` cannot be run by `backend` on `device` on this machine."""
-    if backend not in BACKENDS:
-        raise InputError(f"backend must be one of {', '.join(BACKENDS)}, got {backend!r}")
+    as_choice(backend, "backend", BACKENDS)
+    if not isinstance(device, str):
+        raise InputError(f"device must be cpu, cuda or cuda:N, got {shown(device)}")
     if backend == "numba":
         if device != "cpu":
             raise InputError(f"backend numba works on the cpu alone, got device {device!r}; take backend torch")
@@ -158,10 +163,8 @@ def _open(
 ) -> tuple[Method, LabelMany]:
     """Check what does not depend on an image; return the method, and what labels a list of requests."""
     chosen = get_method(method)
-    if polarity not in POLARITIES:
-        raise InputError(f"polarity must be one of {', '.join(POLARITIES)}, got {polarity!r}")
-    if refine is not None and refine not in REFINEMENTS:
-        raise InputError(f"refine must be None or one of {', '.join(REFINEMENTS)}, got {refine!r}")
+    as_choice(polarity, "polarity", POLARITIES)
+    as_choice(refine, "refine", (None, *REFINEMENTS))
     arguments: Any = chosen.params() if params is None else params
     if type(arguments) is not chosen.params_class:
         raise InputError(

@@ -13,7 +13,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .errors import InputError, PointLabelError, UnknownMethodError, name_hint
+from .errors import InputError, PointLabelError, UnknownMethodError, name_hint, shown
 from .types import LabelRequest, TargetLabel
 
 if TYPE_CHECKING:
@@ -259,8 +259,8 @@ def get_method(name: str) -> Method:
     """
     try:
         return METHODS[name]
-    except KeyError:
-        raise UnknownMethodError(f"unknown method {name!r}; {name_hint(name, METHODS)}") from None
+    except (KeyError, TypeError):
+        raise UnknownMethodError(f"unknown method {shown(name)}; {name_hint(name, METHODS)}") from None
 
 
 @cache

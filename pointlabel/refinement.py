@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ._checks import check_range, pixel_of
+from ._checks import check_range, check_types, pixel_of
 from .engine.conductance import grey_levels, rescale_window
 from .engine.crf import refine_crf
 from .types import TargetLabel
@@ -38,6 +38,7 @@ class CrfParams:
     compatibility: float = 30.0  # weight of the pairs, in [0, 1e6]
 
     def __post_init__(self) -> None:
+        check_types(self)
         check_range(self, "n_iter", 0, 100)
         check_range(self, "spatial_px", 0.1, 1000)
         check_range(self, "intensity", 0.1, 1000)

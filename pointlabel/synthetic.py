@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from scipy import ndimage
 
-from .errors import InputError
+from ._checks import as_choice, as_number
+from .errors import InputError, shown
 
 #: A pixel belongs to a target where the target alone exceeds this share of its peak.
 MASK_LEVEL = 0.25
@@ -22,6 +24,7 @@ MASK_LEVEL = 0.25
 _REACH = 10  # half side in pixels of the box that holds a drawn target, and of the box its contrast is measured in
 _FINE = 7  # sub-pixels on a side when the covered share of a pixel is counted (odd: no share is MASK_LEVEL itself)
 _LEVEL, _CLUTTER = 0.4, 0.08  # mean and standard deviation of a textured background
+_LARGEST_SIDE = 65_535
 _QUIET = 0.004  # least local noise, one grey level of 8 bits, so that targets show on a flat image too
 
 
@@ -221,19 +224,30 @@ def draw_scene(
     >>> scene.image.shape, scene.points.shape, int(scene.labels.max())
     ((64, 96), (2, 2), 2)
     """
-    low, high = contrast if isinstance(contrast, tuple) else (contrast, contrast)
-    kind = np.dtype(dtype)
-    _check_choice("background", background, (None, *BACKGROUNDS))
-    _check_choice("points", points, ("centroid", "coarse"))
-    _check_choice("polarity", polarity, ("bright", "dark", "mixed"))
+    as_number(seed, "seed", 0, whole=True)
+    as_choice(background, "background", (None, *BACKGROUNDS))
+    as_choice(points, "points", ("centroid", "coarse"))
+    as_choice(polarity, "polarity", ("bright", "dark", "mixed"))
+    if shapes is not None and (isinstance(shapes, str) or not isinstance(shapes, Sequence)):
+        raise InputError(f"shapes must be a list of names, got {shown(shapes)}")
     for name in shapes or ():
-        _check_choice("shapes", name, tuple(SHAPES))
-    if min(shape) < 1 or n_targets < 0:
-        raise InputError(f"shape must be positive and n_targets 0 or more, got {shape} and {n_targets}")
-    if not 0 <= noise <= 0.1:
-        raise InputError(f"noise must lie in [0, 0.1], got {noise:g}")
+        as_choice(name, "shapes", tuple(SHAPES))
+    height, width = _pair(shape, "shape")
+    for side in (height, width):
+        as_number(side, "shape", 1, _LARGEST_SIDE, whole=True)
+    shape = (int(height), int(width))
+    as_number(n_targets, "n_targets", 0, 65_535, whole=True)
+    as_number(noise, "noise", 0, 0.1)
+    low, high = _pair(contrast, "contrast") if isinstance(contrast, tuple | list) else (contrast, contrast)
+    low, high = (as_number(value, "contrast", 0) for value in (low, high))
     if not 0 < low <= high:
-        raise InputError(f"contrast must be positive and ordered (low, high), got {contrast}")
+        raise InputError(f"contrast must be positive and ordered (low, high), got {shown(contrast)}")
+    for name, value in (("margin_px", margin_px), ("spacing_px", spacing_px)):
+        as_number(value, name, 0, _LARGEST_SIDE, whole=True)
+    try:
+        kind = np.dtype(dtype)
+    except (TypeError, ValueError):
+        raise InputError(f"dtype must be one of integers or floats, got {shown(dtype)}") from None
     if kind.kind not in "uif":
         raise InputError(f"dtype must be one of integers or floats, got {kind}")
 
@@ -272,9 +286,11 @@ def draw_scene(
     )
 
 
-def _check_choice(name: str, value: str | None, choices: Sequence[str | None]) -> None:
-    if value not in choices:
-        raise InputError(f"{name} must be one of {', '.join(str(choice) for choice in choices)}, got {value!r}")
+def _pair(value: object, name: str) -> tuple[Any, Any]:
+    """A pair of values; raise where it is none."""
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise InputError(f"{name} must be a pair, got {shown(value)}")
+    return value[0], value[1]
 
 
 def _place(rng: np.random.Generator, shape: tuple[int, int], n: int, margin: int, spacing: int) -> NDArray[np.int64]:

@@ -115,5 +115,5 @@ def test_unit_vector_refuses(values, message):
 def test_parameter_ranges_name_class_field_and_value():
     with pytest.raises(InputError, match=r"ThresholdParams.level must lie in \[0.01, 0.99\], got 3"):
         ThresholdParams(level=3)
-    with pytest.raises(InputError, match=r"ThresholdParams.level must lie in \[0.01, 0.99\], got nan"):
+    with pytest.raises(InputError, match=r"ThresholdParams\.level must be a finite number, got nan"):
         ThresholdParams(level=float("nan"))

@@ -26,7 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "pointlabel._checks": {"numpy", *COMMON},
     "pointlabel.types": {"numpy", "pointlabel.errors"},
     "pointlabel.errors": set(),
-    "pointlabel.synthetic": {"numpy", "scipy", *COMMON},
+    "pointlabel.synthetic": {"numpy", "scipy", "pointlabel._checks", *COMMON},
     "pointlabel.labeling": {"numpy", *COMMON, "pointlabel._checks", "pointlabel.methods", "pointlabel.engine"}
     | {"pointlabel.refinement", "lazy:pointlabel.backend"},
     "pointlabel.refinement": ARRAYS | COMMON | {"pointlabel._checks", "pointlabel.engine"},
@@ -39,7 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     | {"pointlabel.baselines", "pointlabel.methods", "pointlabel.labeling"},
     "pointlabel.report": {"numpy", *COMMON, "pointlabel.evaluation", "pointlabel.io"},
     "pointlabel.io": {"numpy", "PIL", "tifffile", *COMMON},
-    "pointlabel.batch": {"numpy", *COMMON, "lazy:ray"}
+    "pointlabel.batch": {"numpy", "pointlabel._checks", *COMMON, "lazy:ray"}
     | {"pointlabel.io", "pointlabel.methods", "pointlabel.labeling", "pointlabel.evaluation"},
     "pointlabel.differentiable": TORCH | COMMON | {"pointlabel.engine"},
     "pointlabel.backend": TORCH
@@ -49,7 +49,7 @@ ALLOWED: dict[str, set[str]] = {
     | COMMON
     | {"pointlabel._checks", "pointlabel.engine", "pointlabel.differentiable"}
     | {"pointlabel.evaluation", "pointlabel.io"},
-    "pointlabel.losses": TORCH | COMMON | {"pointlabel.engine.params"},
+    "pointlabel.losses": TORCH | COMMON | {"pointlabel._checks", "pointlabel.engine.params"},
     "pointlabel.convolutions": TORCH | COMMON,
     "pointlabel.detectors": TORCH
     | COMMON
@@ -57,9 +57,10 @@ ALLOWED: dict[str, set[str]] = {
     "pointlabel.training": TORCH
     | COMMON
     | {"safetensors", "pointlabel.differentiable", "pointlabel.losses", "pointlabel.detectors"}
+    | {"pointlabel._checks"}
     | {"pointlabel.convolutions"}
     | {"pointlabel.evaluation", "pointlabel.io", "pointlabel.labeling", "pointlabel.methods"}
-    | {"pointlabel.batch.settings", "pointlabel.batch.work", "pointlabel.baselines.edges"},
+    | {"pointlabel.batch.parent", "pointlabel.batch.settings", "pointlabel.batch.work", "pointlabel.baselines.edges"},
     "pointlabel.cli": {"click", "rich", "numpy", "pointlabel", "lazy:torch", "lazy:matplotlib"},
 }
 KERNELS = {"numpy", "numba"}

@@ -104,7 +104,7 @@ def test_small_images():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"background": "sand"}, "background must be one of None, cloud, .*, got 'sand'"),
+        ({"background": "sand"}, "background must be None or one of cloud, .*, got 'sand'"),
         ({"points": "fine"}, "points must be one of centroid, coarse, got 'fine'"),
         ({"polarity": "auto"}, "polarity must be one of bright, dark, mixed, got 'auto'"),
         ({"shapes": ["ring"]}, "shapes must be one of gaussian, .*, got 'ring'"),
@@ -112,7 +112,7 @@ def test_small_images():
         ({"contrast": 0.0}, "contrast must be positive"),
         ({"contrast": (5.0, 2.0)}, r"ordered \(low, high\), got \(5.0, 2.0\)"),
         ({"dtype": bool}, "dtype must be one of integers or floats, got bool"),
-        ({"n_targets": -1}, "n_targets 0 or more"),
+        ({"n_targets": -1}, r"n_targets must lie in \[0, 65535\], got -1"),
         ({"n_targets": 90, "shape": (90, 99)}, "90 targets 18 px apart found no room in 90 x 99"),
     ],
 )

@@ -9,7 +9,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from .._checks import check_range
+from .._checks import check_range, check_types
 from ..engine._conductance_kernels import SCALE
 from ..engine.conductance import rescale_window
 from ..engine.paper import finish, grown, pixels_of
@@ -43,6 +43,7 @@ class ComParams:
     band_px: int = 3  # width of the band outside the contour whose mean is compared, in [1, 32]
 
     def __post_init__(self) -> None:
+        check_types(self)
         check_range(self, "window_px", 9, 257)
         if self.window_px % 2 == 0:
             raise InputError(f"ComParams.window_px must be odd, got {self.window_px!r}")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.util import regular_grid
 
-from .._checks import check_choice, check_range
+from .._checks import check_choice, check_range, check_types
 from ..engine._particle_kernels import measure_kernel
 from ..engine.crf import refine_crf
 from ..engine.diffusion_params import CRF_SUMS, SIZE_PRIORS
@@ -47,6 +47,7 @@ class MclcParams:
     crf_sums: str = "exact"  # its sums over all pairs: "exact", or "lattice" as published
 
     def __post_init__(self) -> None:
+        check_types(self)
         check_choice(self, "size_prior", SIZE_PRIORS)
         check_range(self, "n_repeats", 1, 10_000)
         check_range(self, "density", 0, 1)

@@ -8,7 +8,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from .._checks import check_choice, check_range, pixel_of
+from .._checks import check_choice, check_range, check_types, pixel_of
 from ..engine._conductance_kernels import SCALE
 from ..engine.conductance import rescale_window
 from ..types import LabelRequest, TargetLabel
@@ -30,6 +30,7 @@ class SamParams:
     device: str = "cpu"  # "cpu" or "cuda"
 
     def __post_init__(self) -> None:
+        check_types(self)
         check_choice(self, "context", ("image", "window"))
         check_range(self, "window_px", 8, 4096)
         check_choice(self, "device", ("cpu", "cuda"))

@@ -8,6 +8,7 @@ from contextlib import closing
 from time import perf_counter
 from typing import Any
 
+from .._checks import as_choice, as_number
 from ..errors import InputError
 from ..io.files import write_whole
 from ..io.images import ImageFile, ImageList, list_images, walk_images
@@ -15,6 +16,7 @@ from ..io.manifest import ManifestWriter, tidy_manifest
 from ..io.notes import Note
 from ..io.points.base import Bound, PointSource
 from ..io.points.readers import open_points
+from ..io.text import as_path
 from ..methods import get_method
 from .events import Report, RunNote, RunStarted, RunSummary
 from .output import SHEET_NAME, OutputFolder, open_output
@@ -84,16 +86,15 @@ def annotate_folder(
         On Ctrl-C, after what was in progress is recorded.
     """
     start = perf_counter()
+    images, points, out = as_path(images, "images"), as_path(points, "points"), as_path(out, "out")
     say: Report = report or (lambda event: None)
     kinds = tuple(kind for kind, wanted in zip(OUTPUTS, (True, soft, instances, overlay), strict=True) if wanted)
     if params is None:
         params = get_method(method).params()
-    settings = RunSettings(method, params, float(tightness), polarity, seed, kinds, refine, backend, device)
+    settings = RunSettings(method, params, tightness, polarity, seed, kinds, refine, backend, device)
     get_method(method).check(params)
-    if on_error not in ("skip", "stop"):
-        raise InputError(f"on_error must be skip or stop, got {on_error!r}")
-    if jobs < 0:
-        raise InputError(f"jobs must not be negative, got {jobs}")
+    as_choice(on_error, "on_error", ("skip", "stop"))
+    as_number(jobs, "jobs", 0, 1024, whole=True)
     if settings.needs_true_area and true_masks is None:
         raise InputError("size_prior oracle needs a folder of true masks (--masks)")
     found = _find_images(os.fspath(images), os.fspath(points), os.fspath(out))

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
-import threading
 from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
-from multiprocessing import connection
 from multiprocessing.synchronize import Event
 
 from ..errors import PointLabelError
+from .parent import end_with_parent
 from .together import run_together
 from .work import Job, Outcome, RunContext, do_job
 
@@ -99,15 +97,7 @@ def _start_worker(context: RunContext, stop: Event) -> None:
     global _context, _stop
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent decides
     _context, _stop = context, stop
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    # Workers hold both ends of their queue, so they would wait for ever for a parent that was killed.
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    connection.wait([parent.sentinel])
-    os._exit(1)
+    end_with_parent()  # workers hold both ends of their queue, so they would wait for ever
 
 
 def _do_chunk(jobs: Sequence[Job]) -> list[Outcome]:

@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from .. import __version__
+from .._checks import as_choice, as_like, as_number
 from ..errors import InputError
 from ..labeling import REFINEMENTS, check_backend
-from ..methods import Method, get_method
+from ..methods import get_method
 
 POLARITIES = ("bright", "dark", "auto")
 #: What can be written for each image: its folder in the output.
@@ -48,16 +49,12 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         method = get_method(self.method)
-        if not 0 <= self.tightness <= 1:
-            raise InputError(f"tightness must lie in [0, 1], got {self.tightness:g}")
+        object.__setattr__(self, "tightness", as_number(self.tightness, "tightness", 0, 1))
         if self.tightness != 0.5 and not method.has_tightness:
             raise InputError(f"method {self.method} does not follow tightness; leave it at 0.5")
-        if self.polarity not in POLARITIES:
-            raise InputError(f"polarity must be one of {', '.join(POLARITIES)}, got {self.polarity!r}")
-        if self.seed < 0:
-            raise InputError(f"seed must not be negative, got {self.seed}")
-        if self.refine is not None and self.refine not in REFINEMENTS:
-            raise InputError(f"refine must be None or one of {', '.join(REFINEMENTS)}, got {self.refine!r}")
+        as_choice(self.polarity, "polarity", POLARITIES)
+        object.__setattr__(self, "seed", as_number(self.seed, "seed", 0, whole=True))
+        as_choice(self.refine, "refine", (None, *REFINEMENTS))
         check_backend(self.backend, self.method, self.device)
 
     @property
@@ -106,7 +103,7 @@ def build_params(
     defaults = chosen.params()
     names = {field.name for field in fields(defaults)}
     values = {
-        key: _typed(chosen, key, value, getattr(defaults, key)) if key in names else value
+        key: as_like(value, getattr(defaults, key), f"parameter {key} of method {method}") if key in names else value
         for key, value in changes.items()
     }
     if size_prior is not None:
@@ -118,24 +115,3 @@ def build_params(
             raise InputError(f"method {method} has no checkpoint; leave --checkpoint out")
         values["checkpoint"] = checkpoint
     return chosen.params(**values)
-
-
-def _typed(method: Method, key: str, value: Any, default: Any) -> Any:
-    """Check `value` against the type of the parameter's default; whole numbers may stand for real ones."""
-    rule = None
-    if isinstance(default, bool):
-        rule = None if isinstance(value, bool) else "true or false"
-    elif isinstance(default, int):
-        rule = None if isinstance(value, int) and not isinstance(value, bool) else "a whole number"
-    elif isinstance(default, float):
-        rule = None if isinstance(value, int | float) and not isinstance(value, bool) else "a number"
-        value = value if rule else float(value)
-    elif isinstance(default, str):
-        rule = None if isinstance(value, str) else "a word"
-    elif isinstance(default, tuple):
-        good = isinstance(value, list | tuple) and all(type(item) in (int, float) for item in value)
-        rule = None if good else "a list of numbers"
-        value = value if rule else tuple(float(item) for item in value)
-    if rule:
-        raise InputError(f"parameter {key} of method {method.name} must be {rule}, got {value!r}")
-    return value

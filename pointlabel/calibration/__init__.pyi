@@ -5,6 +5,7 @@ from .choose import calibrate as calibrate
 from .examples import Examples as Examples
 from .examples import read_examples as read_examples
 from .styles import Style as Style
+from .styles import encode_style as encode_style
 from .styles import write_style as write_style
 from .words import changes as changes
 from .words import heading as heading

@@ -78,13 +78,18 @@ OPTIONS: tuple[Option, ...] = (
 
 
 def write_style(path: str | os.PathLike[str], style: Style, heading: str, polarity: str = "bright") -> None:
-    """Write a configuration file for ``annotate --config``; `heading` goes in front as a comment.
+    """Write what `encode_style` gives to a file.
 
     Raises
     ------
     OutputError
         Where the file could not be written.
     """
+    write_whole(os.fspath(path), encode_style(style, heading, polarity))
+
+
+def encode_style(style: Style, heading: str, polarity: str = "bright") -> bytes:
+    """The bytes of a configuration file for ``annotate --config``; `heading` goes in front as a comment."""
     numbers = {"loosest": style.loosest, "border_px": style.border_px}
     lists = {"score_style": style.score_style, "border_style": style.border_style}
     lines = [f"# {line}".rstrip() for line in heading.splitlines()]
@@ -93,4 +98,4 @@ def write_style(path: str | os.PathLike[str], style: Style, heading: str, polari
     lines += ["", "[params]"]
     lines += [f"{name} = {float(value)!r}" for name, value in numbers.items()]
     lines += [f"{name} = [{', '.join(repr(float(v)) for v in values)}]" for name, values in lists.items()]
-    write_whole(os.fspath(path), ("\n".join(lines) + "\n").encode())
+    return ("\n".join(lines) + "\n").encode()

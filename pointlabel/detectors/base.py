@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from ..errors import InputError
+from ..errors import InputError, shown
 from .padding import cut_back, pad_to_multiple
 
 #: Pattern at the start of a name, and what to write in its place.
@@ -47,8 +47,8 @@ class Detector(nn.Module):
 
     def __init__(self, in_channels: int = 1, deep_supervision: bool | None = None) -> None:
         super().__init__()
-        if in_channels not in (1, 3):
-            raise InputError(f"in_channels must be 1 or 3, got {in_channels!r}")
+        if type(in_channels) is not int or in_channels not in (1, 3):
+            raise InputError(f"in_channels must be 1 or 3, got {shown(in_channels)}")
         if deep_supervision and not self.has_side_outputs:
             raise InputError(f"deep_supervision must be False for {type(self).__name__}: it has no side outputs")
         self.in_channels = in_channels

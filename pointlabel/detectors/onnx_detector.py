@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, MissingExtraError
+from ..errors import InputError, MissingExtraError, shown
 
 #: Under this key the file says which detector it is.
 ABOUT = "pointlabel_detector"
@@ -56,7 +56,11 @@ class OnnxDetector:
         options = onnxruntime.SessionOptions()
         if n_threads is not None:
             options.intra_op_num_threads = n_threads
+        if not isinstance(source, bytes | str | Path):
+            raise InputError(f"source must be a path or the bytes of a file, got {shown(source)}")
         given = source if isinstance(source, bytes) else str(source)
+        if isinstance(given, str) and not Path(given).is_file():
+            raise InputError(f"{place}: no such ONNX file")
         try:
             self._session = onnxruntime.InferenceSession(given, options, providers=list(providers))
         except Exception as error:  # onnxruntime has a class for each failure, all without a common one
@@ -64,7 +68,9 @@ class OnnxDetector:
         held = self._session.get_modelmeta().custom_metadata_map.get(ABOUT)
         if held is None:
             raise InputError(f"{place}: the file does not say which detector it is; was it written by pointlabel?")
-        about: dict[str, Any] = json.loads(held)
+        about = _about(held)
+        if about is None or [each.name for each in self._session.get_inputs()] != ["image"]:
+            raise InputError(f"{place}: what the file says of its detector is damaged: {shown(held)}")
         self.name: str = about["name"]
         self.in_channels: int = about["in_channels"]
         self.notes: dict[str, Any] = about["notes"]
@@ -81,3 +87,18 @@ class OnnxDetector:
         if image.ndim != 4 or image.shape[1] != self.in_channels or 0 in image.shape:
             raise InputError(f"image must have shape (B, {self.in_channels}, H, W), got {image.shape}")
         return self._session.run(["logits"], {"image": image})[0]
+
+
+def _about(held: str) -> dict[str, Any] | None:
+    """What a file says of its detector; None where that is damaged."""
+    try:
+        about = json.loads(held)
+        sound = (
+            isinstance(about["name"], str)
+            and type(about["in_channels"]) is int
+            and about["in_channels"] in (1, 3)
+            and isinstance(about["notes"], dict)
+        )
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return None
+    return about if sound else None

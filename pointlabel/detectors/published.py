@@ -10,7 +10,9 @@ import hashlib
 import io
 import pickle
 import re
+import struct
 import warnings
+import zipfile
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from itertools import product
@@ -28,6 +30,8 @@ PREFIXES = ("module.", "net.", "model.")
 COUNTERS = ("total_ops", "total_params")  # left in the file by a counter of operations that many training scripts use
 #: What an old batch normalisation does not store, and evaluation does not need.
 OPTIONAL = "num_batches_tracked"
+#: What a checkpoint may take in memory whatever its own size; beyond that, twice its size.
+SMALL_BYTES = 256 << 20
 
 
 class _Skipped:
@@ -118,17 +122,21 @@ def read_checkpoint(path: str | Path) -> dict[str, torch.Tensor]:
     InputError
         Where the file cannot be read, is cut short, would run code, or holds no state dict.
     """
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such file of weights")
     try:
-        data = io.BytesIO(Path(path).read_bytes())
+        data = Path(path).read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    largest = max(SMALL_BYTES, 2 * len(data))
+    sizes = _member_sizes(data, path, largest)
     recent = tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 6)
     # Older torch refuses a file with numbers of numpy.
     stand_ins: list[Any] = [(_Skipped, name) for name in _NUMPY_NAMES]
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(stand_ins) if recent else nullcontext():
             warnings.simplefilter("ignore")  # about old kinds of files: they are read or refused
-            held = torch.load(data, map_location="cpu", weights_only=True)
+            held = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         found = re.search(r"GLOBAL ([\w.]+)", str(error))
         what = f"it asks for {found[1]}" if found else "it holds more than tensors"
@@ -136,22 +144,59 @@ def read_checkpoint(path: str | Path) -> dict[str, torch.Tensor]:
     except Exception:  # torch raises whatever a damaged file makes it stumble over
         raise InputError(f"{path}: no whole checkpoint of torch: cut short, or a file of another kind") from None
     tensors = _find_state(held, path)
+    _check_tensors(tensors, path, largest, sizes)
+    return tensors
+
+
+def _member_sizes(data: bytes, path: str | Path, largest: int) -> set[int] | None:
+    """Sizes of the members of a checkpoint that is a zip file, as it claims; None for one of the old kind.
+
+    Torch inflates members as far as they claim to go: a file of a few kilobytes can fill the memory.
+    """
+    if not data.startswith(b"PK"):
+        return None
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as file:
+            sizes = [member.file_size for member in file.infolist()]
+    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, struct.error, EOFError, OverflowError):
+        raise InputError(f"{path}: no whole checkpoint of torch: cut short, or a file of another kind") from None
+    if sum(sizes) > largest:
+        raise InputError(
+            f"{path}: not opened, since its {len(data)} bytes would take {sum(sizes)}; weights do not pack so well"
+        )
+    return set(sizes)
+
+
+def _check_tensors(tensors: dict[str, torch.Tensor], path: str | Path, largest: int, sizes: set[int] | None) -> None:
+    """Refuse tensors that claim more than the file holds, or hold what no weight is; none is read before."""
+    total = 0
+    for name, tensor in tensors.items():
+        if tensor.layout is not torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
+            raise InputError(f"{path}: {name} is no plain tensor of numbers")
+        if tensor.is_complex():
+            raise InputError(f"{path}: {name} holds complex numbers")
+        stored = tensor.untyped_storage().nbytes()
+        total += max(stored, tensor.numel() * tensor.element_size())
+        if total > largest or (sizes is not None and stored not in sizes):
+            raise InputError(f"{path}: {name} of shape {tuple(tensor.shape)} claims more than the file holds")
     bad = next((name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()), None)
     if bad is not None:
         raise InputError(f"{path}: {bad} holds values that are not finite")
-    return tensors
 
 
 def _find_state(held: Any, path: str | Path) -> dict[str, torch.Tensor]:
     def is_state(value: Any) -> bool:
         return (
-            isinstance(value, dict) and bool(value) and all(isinstance(part, torch.Tensor) for part in value.values())
+            isinstance(value, dict)
+            and bool(value)
+            and all(isinstance(key, str) and isinstance(part, torch.Tensor) for key, part in value.items())
         )
 
     candidates = [held, *(held.get(key) for key in STATE_KEYS)] if isinstance(held, dict) else [held]
     state = next((value for value in candidates if is_state(value)), None)
     if state is None:
-        what = f"keys {', '.join(map(str, list(held)[:6]))}" if isinstance(held, dict) else type(held).__name__
+        words = [key for key in held if isinstance(key, str)] if isinstance(held, dict) else []
+        what = f"keys {', '.join(words[:6])}" if words else type(held).__name__
         raise InputError(f"{path}: holds no weights by name, neither bare nor as {', '.join(STATE_KEYS)}; got {what}")
     names = list(state)
     while shared := next((prefix for prefix in PREFIXES if all(name.startswith(prefix) for name in names)), None):

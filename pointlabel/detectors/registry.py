@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ..errors import InputError, name_hint
+from ..errors import InputError, name_hint, shown
 
 if TYPE_CHECKING:
     from .base import Detector
@@ -57,8 +57,8 @@ def get_detector(name: str) -> DetectorEntry:
     """Return the entry called `name`; raise `InputError` naming the nearest one."""
     try:
         return DETECTORS[name]
-    except KeyError:
-        raise InputError(f"unknown detector {name!r}; {name_hint(name, DETECTORS)}") from None
+    except (KeyError, TypeError):
+        raise InputError(f"unknown detector {shown(name)}; {name_hint(name, DETECTORS)}") from None
 
 
 def build(name: str, *, in_channels: int = 1, deep_supervision: bool | None = None) -> Detector:

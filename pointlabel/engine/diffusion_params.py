@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .._checks import check_choice, check_range
+from .._checks import check_choice, check_range, check_types
 from ..errors import InputError
 
 SIZE_PRIORS = ("none", "fixed", "oracle")
@@ -44,6 +44,7 @@ class DiffusionParams:
     level: float = 0.25  # border at this share of the soft map's maximum at tightness 0.5, in [0.05, 0.6]
 
     def __post_init__(self) -> None:
+        check_types(self)
         check_range(self, "window_px", 5, 257)
         _check_odd(self, "window_px")
         check_choice(self, "size_prior", SIZE_PRIORS)
@@ -70,6 +71,7 @@ class PointParams:
     side_px: int = 3  # side of the block around the point, odd, in [1, 33]
 
     def __post_init__(self) -> None:
+        check_types(self)
         check_range(self, "side_px", 1, 33)
         _check_odd(self, "side_px")
 
@@ -94,6 +96,7 @@ class ParticleParams:
     crf_sums: str = "lattice"  # its sums over all pairs: "lattice", as published, or "exact"
 
     def __post_init__(self) -> None:
+        check_types(self)
         check_choice(self, "size_prior", SIZE_PRIORS)
         check_range(self, "d0", 1e-6, 1e6)
         check_range(self, "beta", 0, 100)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .._checks import check_range
-from ..errors import InputError
+from .._checks import check_range, check_types
+from ..errors import InputError, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class ThresholdParams:
     window_px: int = 33  # side of the window that holds the mask, odd, in [9, 65]
 
     def __post_init__(self) -> None:
+        check_types(self)
         check_range(self, "background_px", 3, 57)
         check_range(self, "level", 0.01, 0.99)
         check_range(self, "window_px", 9, 65)
@@ -49,6 +50,7 @@ class DefaultParams:
     border_style: tuple[float, ...] = ()  # weights of the perceptron's inputs and a bias, added; 25 or none
 
     def __post_init__(self) -> None:
+        check_types(self)
         check_range(self, "n_scales", 1, 4)
         check_range(self, "temperature", 0.01, 10)
         check_range(self, "n_steps", 0, 1000)
@@ -60,8 +62,8 @@ class DefaultParams:
         check_range(self, "border_px", -3, 3)
         for name, wanted in (("score_style", N_SCORE_STYLE), ("border_style", N_BORDER_STYLE)):
             numbers = getattr(self, name)
-            real = isinstance(numbers, tuple) and all(isinstance(number, int | float) for number in numbers)
-            if not real or len(numbers) not in (0, wanted) or not all(-100 <= number <= 100 for number in numbers):
+            if len(numbers) not in (0, wanted) or not all(-100 <= number <= 100 for number in numbers):
                 raise InputError(
-                    f"DefaultParams.{name} must be a tuple of no or {wanted} numbers in [-100, 100], got {numbers!r}"
+                    f"DefaultParams.{name} must be a tuple of no or {wanted} numbers in [-100, 100], "
+                    f"got {shown(numbers)}"
                 )

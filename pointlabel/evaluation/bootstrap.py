@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._checks import as_floats, as_generator, as_number
 from ..errors import InputError
 
 _CHUNK = 1_000_000  # weights drawn at a time
@@ -51,17 +52,18 @@ def paired_bootstrap(
     ----------
     Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
     """
-    counts = [np.asarray(values, np.float64) for values in (a, b)]
-    with_target = np.asarray(has_target, bool)
+    counts = [as_floats(values, name) for values, name in ((a, "a"), (b, "b"))]
+    with_target = as_floats(has_target, "has_target").astype(bool)
+    if with_target.ndim != 1:
+        raise InputError(f"has_target must hold one entry an image, got shape {with_target.shape}")
     n = len(with_target)
     if n == 0 or any(values.shape != (n, 2) for values in counts):
         shapes = " and ".join(str(values.shape) for values in counts)
         raise InputError(f"a and b must have shape ({n}, 2), one row for each of one or more images, got {shapes}")
-    if n_resamples < 1:
-        raise InputError(f"n_resamples must be at least 1, got {n_resamples}")
-    if not 0 < level < 1:
+    as_number(n_resamples, "n_resamples", 1, whole=True)
+    if not 0 < as_number(level, "level") < 1:
         raise InputError(f"level must lie in (0, 1), got {level}")
-    generator = np.random.default_rng(rng)
+    generator = as_generator(rng)
     draws = []
     step = max(1, _CHUNK // n)
     for start in range(0, n_resamples, step):

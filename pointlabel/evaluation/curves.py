@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import InputError
+from .._checks import as_floats, as_mask, as_number
+from ..errors import InputError, shown
 from .metrics import Totals, check_profile, score_image
 
 #: Thresholds of a sweep; a pixel is taken where its soft value lies above. Close at both ends, where detectors
@@ -29,14 +30,16 @@ class SoftSweep:
     """
 
     def __init__(self, thresholds: Sequence[float] = THRESHOLDS) -> None:
-        array = np.asarray(thresholds, float)
-        if array.size == 0 or array.min() < 0 or array.max() >= 1 or np.any(np.diff(array) <= 0):
-            raise InputError(f"thresholds must increase and lie in [0, 1), got {tuple(thresholds)}")
+        array = as_floats(thresholds, "thresholds")
+        if array.ndim != 1 or array.size == 0 or not (array[0] >= 0 and array[-1] < 1 and np.all(np.diff(array) > 0)):
+            raise InputError(f"thresholds must increase and lie in [0, 1), got {shown(thresholds)}")
         self.thresholds = tuple(float(value) for value in array)
         self._totals = [Totals() for _ in self.thresholds]
 
     def add(self, soft: NDArray, true: NDArray[np.bool_]) -> None:
         """Add one image: `soft` (H, W) in [0, 1], `true` (H, W) bool."""
+        soft = as_floats(soft, "soft")
+        as_mask(true, "true")
         if soft.shape != true.shape:
             raise InputError(f"soft must have the shape of the true mask, {true.shape}, got {soft.shape}")
         score, n_before = None, -1
@@ -72,10 +75,10 @@ def curve_area(fa: ArrayLike, pd: ArrayLike, fa_limit: float = FA_LIMIT) -> floa
     -------
     float in [0, 1]: 1 where every target is found at no false alarm, 0 where no threshold stays under the limit.
     """
-    rates, shares = np.asarray(fa, float), np.asarray(pd, float)
+    rates, shares = as_floats(fa, "fa"), as_floats(pd, "pd")
     if rates.shape != shares.shape or rates.ndim != 1:
         raise InputError(f"fa and pd must be of one length, got shapes {rates.shape} and {shares.shape}")
-    if not fa_limit > 0:
+    if not as_number(fa_limit, "fa_limit") > 0:
         raise InputError(f"fa_limit must be positive, got {fa_limit}")
     order = np.argsort(rates, kind="stable")
     order = order[rates[order] <= fa_limit]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._checks import as_choice, as_image, as_mask
 from ..errors import InputError
 from .classes import SCR_BINS, SIZE_CLASSES, scr_bin, size_class
 from .components import Components, find_components
@@ -67,9 +68,7 @@ class ImageScore:
 
 def check_profile(profile: str) -> str:
     """Return `profile` where it is one of `PROFILES`, else raise `InputError`."""
-    if profile not in PROFILES:
-        raise InputError(f"profile must be one of {', '.join(PROFILES)}, got {profile!r}")
-    return profile
+    return as_choice(profile, "profile", PROFILES)
 
 
 def score_image(
@@ -88,6 +87,9 @@ def score_image(
     InputError
         Where the arrays differ in shape.
     """
+    as_mask(predicted, "predicted")
+    as_mask(true, "true")
+    image = None if image is None else as_image(image)
     for name, array in (("predicted", predicted), ("image", image)):
         if array is not None and array.shape != true.shape:
             raise InputError(f"{name} must have the shape of the true mask, {true.shape}, got {array.shape}")

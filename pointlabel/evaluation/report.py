@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._checks import as_number
 from ..errors import InputError
 from .bootstrap import paired_bootstrap
 from .curves import FA_LIMIT, SoftSweep, curve_area
@@ -29,8 +30,8 @@ class Evaluation:
     def __init__(
         self, *, profile: str = "exact", with_sweep: bool = False, n_resamples: int = 2000, seed: int = 0
     ) -> None:
-        if seed < 0:
-            raise InputError(f"seed must not be negative, got {seed}")
+        as_number(seed, "seed", 0, whole=True)
+        as_number(n_resamples, "n_resamples", 1, whole=True)
         self.profile = check_profile(profile)
         self.totals, self.rival_totals = Totals(), Totals()
         self.sweep = SoftSweep() if with_sweep else None

@@ -40,7 +40,7 @@ def points_from_mask(
     if seed < 0:
         raise InputError(f"seed must not be negative, got {seed}")
     components = find_components(mask)
-    digest = hashlib.sha256(image_id.encode()).digest()
+    digest = hashlib.sha256(image_id.encode("utf-8", "surrogateescape")).digest()
     rng = np.random.default_rng([seed, *np.frombuffer(digest, np.uint32).tolist()])
     points, moved = np.zeros((len(components), 2), np.int64), np.zeros(len(components), bool)
     for index in range(len(components)):

@@ -186,7 +186,7 @@ def read_split(folder: str, name: str) -> list[str]:
     """
     path = _split_path(folder, name.removesuffix(".txt"))
     try:
-        text = read_bytes(path).decode("utf-8-sig")
+        text = read_bytes(path).decode("utf-8-sig", "surrogateescape")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: a list of ids must be UTF-8 text ({error})") from error
     ids = [strip_suffix(line.strip().replace("\\", "/").lstrip("/")) for line in text.splitlines() if line.strip()]

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError, MissingExtraError, name_hint
+from .._checks import as_like
+from ..errors import InputError, MissingExtraError, name_hint, shown
 
 if TYPE_CHECKING:
     from .base import Loss
@@ -67,8 +68,8 @@ def get_loss(name: str) -> LossEntry:
     """Return the entry called `name`; raise `InputError` naming the nearest one."""
     try:
         return LOSSES[name]
-    except KeyError:
-        raise InputError(f"unknown loss {name!r}; {name_hint(name, LOSSES)}") from None
+    except (KeyError, TypeError):
+        raise InputError(f"unknown loss {shown(name)}; {name_hint(name, LOSSES)}") from None
 
 
 def build_loss(name: str, **options: Any) -> Loss:
@@ -93,8 +94,13 @@ def build_loss(name: str, **options: Any) -> Loss:
         Where torch is not installed.
     """
     entry = get_loss(name)
-    known = [option for option in inspect.signature(entry.loss_class).parameters if option not in entry.fixed]
-    for option in options:
+    known = {
+        option: about.default
+        for option, about in inspect.signature(entry.loss_class).parameters.items()
+        if option not in entry.fixed
+    }
+    for option, value in options.items():
         if option not in known:
             raise InputError(f"loss {entry.name} has no option {option}; {name_hint(option, known, 'it has')}")
+        options[option] = as_like(value, known[option], f"option {option} of loss {entry.name}")
     return entry.loss_class(**entry.fixed, **options)

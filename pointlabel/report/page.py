@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
+
+#: Bytes of a name that is no UTF-8 stand in a text as halves of pairs.
+_NOT_IN_HTML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 _STYLE = """
 :root { color-scheme: light dark; --page: #fbfbf9; --card: #fff; --ink: #1d2229; --faint: #69727d; --line: #dfe2e5;
@@ -69,6 +73,11 @@ def page(title: str, parts: Sequence[str]) -> str:
         + "\n".join(parts)
         + f"\n<script>{_SCRIPT}</script>\n</body>\n</html>\n"
     )
+
+
+def encode_page(text: str) -> bytes:
+    """A page as UTF-8; control characters and halves of pairs, which HTML may not hold, are replaced."""
+    return _NOT_IN_HTML.sub("\ufffd", text).encode()
 
 
 def section(name: str, title: str, text: str, *parts: str) -> str:

@@ -10,7 +10,7 @@ import safetensors
 import safetensors.torch
 import torch
 
-from ..errors import InputError
+from ..errors import InputError, shown
 from ..io.files import read_bytes, write_whole
 
 _KEY = "pointlabel_state"
@@ -39,9 +39,21 @@ def decode_state(data: bytes, name: str) -> dict[str, Any]:
         size = int.from_bytes(data[:8], "little")
         header = json.loads(data[8 : 8 + size])
         skeleton = json.loads(header["__metadata__"][_KEY])
-        return _put_together(skeleton, safetensors.torch.load(data))
-    except (ValueError, KeyError, TypeError, UnicodeDecodeError, safetensors.SafetensorError) as error:
-        raise InputError(f"{name}: not a checkpoint of this program, or damaged ({error})") from None
+        state = _put_together(skeleton, safetensors.torch.load(data))
+    except (
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        RuntimeError,
+        OverflowError,
+        safetensors.SafetensorError,
+    ) as error:
+        reason = f"there is no {error}" if isinstance(error, KeyError) else error
+        raise InputError(f"{name}: not a checkpoint of this program, or damaged ({reason})") from None
+    if not isinstance(state, dict):
+        raise InputError(f"{name}: a checkpoint must hold a table, got {shown(state)}")
+    return state
 
 
 def write_checkpoint(path: str, state: dict[str, Any]) -> None:

@@ -11,12 +11,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import InputError, shown
 from ..evaluation.bootstrap import Interval, paired_bootstrap
 from ..evaluation.metrics import Totals, score_image
 from ..io.datasets import Entry, open_dataset, read_sample, with_masks
+from ..io.text import as_path
 from . import run as files
 from .evaluate import bring, bring_mask, predict_maps
+from .stamp import RunStamp, read_stamp
 from .trainer import pick_device
 
 #: Metrics of the table, in the order of its columns.
@@ -138,7 +140,9 @@ def compare_runs(
         Where a folder holds no run or no checkpoint, is named twice, the runs have no test image in common, or were
         trained under different protocols.
     """
-    places = [os.fspath(folder) for folder in folders]
+    if isinstance(folders, str | bytes | os.PathLike):
+        raise InputError(f"folders must be a list of folders, got {shown(folders)}")
+    places = [as_path(folder, "folders") for folder in folders]
     if not places:
         raise InputError("folders must name at least one run, got none")
     known: dict[str, str] = {}
@@ -146,8 +150,8 @@ def compare_runs(
         if os.path.realpath(place) in known:
             raise InputError(f"{place}: this run is given twice")
         known[os.path.realpath(place)] = place
-    stamps = [_read_stamp(place) for place in places]
-    protocols = {stamp["config"]["protocol"] for stamp in stamps}
+    stamps = [read_stamp(place) for place in places]
+    protocols = {stamp.config.protocol for stamp in stamps}
     if len(protocols) > 1:
         raise InputError("runs of the protocols ours and paper cannot be compared; name runs of one protocol")
     protocol = protocols.pop()
@@ -173,7 +177,7 @@ def compare_runs(
 def _run_on(
     place: str,
     name: str,
-    stamp: dict[str, Any],
+    stamp: RunStamp,
     images: list[ComparedImage],
     protocol: str,
     device: str,
@@ -210,7 +214,7 @@ def _run_on(
     return ComparedRun(
         name,
         place,
-        stamp["config"],
+        stamp.config.as_dict(),
         int(loaded.about["epoch"]),
         max((line["epoch"] for line in curve), default=0),
         protocol,
@@ -222,18 +226,11 @@ def _run_on(
     )
 
 
-def _read_stamp(place: str) -> dict[str, Any]:
-    path = os.path.join(place, files.RUN)
-    if not os.path.isfile(path):
-        raise InputError(f"{place}: no run of pointlabel train (there is no {files.RUN})")
-    return files.read_json(path)
-
-
-def _test_entries(place: str, stamp: dict[str, Any]) -> dict[str, Entry]:
+def _test_entries(place: str, stamp: RunStamp) -> dict[str, Entry]:
     """The test images of a run by ``DATASET/ID``."""
     out: dict[str, Entry] = {}
-    for folder, name in zip(stamp["datasets"], stamp["names"], strict=True):
-        ids = stamp["split"][name]["test"]
+    for folder, name in zip(stamp.datasets, stamp.names, strict=True):
+        ids = stamp.split[name]["test"]
         if ids:
             whole = open_dataset(folder, points=None, masks=False)
             entries = {entry.id: entry for entry in whole.entries}

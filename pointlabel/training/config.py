@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any
 
+from .._checks import as_choice, as_like, as_number
 from ..convolutions import KINDS as CONVOLUTIONS
 from ..detectors.registry import get_detector
-from ..errors import InputError, name_hint
+from ..errors import InputError, name_hint, shown
 from ..losses.registry import get_loss
 from .registry import get_strategy
 
@@ -17,6 +20,8 @@ PROTOCOLS = ("ours", "paper")
 PAPER_SIZE_PX = 256
 #: Shares of training, validation and test that the protocol "paper" draws where no lists are given.
 PAPER_RATIO = (6, 2, 2)
+#: Largest seed: torch takes no larger ones once the streams of a run are told apart.
+MOST_SEED = 2**32 - 1
 
 
 def _option(
@@ -74,8 +79,8 @@ class TrainConfig:
         0.25, "Share of the training images held out where there is no validation list.", low=0.01, high=0.9
     )
 
-    epochs: int = _option(400, "Epochs.", low=1)
-    batch_size: int = _option(16, "Images in a batch.", low=1)
+    epochs: int = _option(400, "Epochs.", low=1, high=1_000_000)
+    batch_size: int = _option(16, "Images in a batch.", low=1, high=65_536)
     crop: int = _option(256, "Side of the square that training cuts out of images, pixels.", low=8, high=4096)
     optimizer: str = _option("adamw", "Optimiser of the detector.", choices=("adamw", "sgd", "adagrad"))
     lr: float = _option(1e-3, "Learning rate at the start.", low=0, high=10)
@@ -88,7 +93,7 @@ class TrainConfig:
     start_probability: float = _option(
         0.01, "Probability that a fresh detector starts from; 0.5 leaves it as it is.", low=1e-4, high=0.5
     )
-    seed: int = _option(0, "Seed of all random numbers.", low=0)
+    seed: int = _option(0, "Seed of all random numbers.", low=0, high=MOST_SEED)
 
     outer_start: float = _option(
         0.2, "Share of the epochs after which labels and weights start to be updated.", low=0, high=1
@@ -124,8 +129,9 @@ class TrainConfig:
             raise InputError(f"strategy {self.strategy} has labels of its own; leave labels out")
         if self.lr == 0:
             raise InputError("lr must be positive, got 0")
-        if self.device not in ("auto", "cpu", "cuda") and not self.device.removeprefix("cuda:").isdigit():
-            raise InputError(f"device must be auto, cpu, cuda or cuda:N, got {self.device!r}")
+        check_device(self.device)
+        if "reduction" in self.loss_params:
+            raise InputError("loss_params must leave reduction out: training needs the loss of each sample")
 
     def as_dict(self) -> dict[str, Any]:
         """Every field by name, ready for JSON."""
@@ -133,8 +139,6 @@ class TrainConfig:
 
     def lr_at(self, epoch: int) -> float:
         """Learning rate of an epoch, counted from 1."""
-        import math
-
         done = (epoch - 1) / max(self.epochs - 1, 1)
         share = {"cosine": 0.5 + 0.5 * math.cos(math.pi * done), "linear": 1 - done, "constant": 1.0}[self.schedule]
         return self.lr * (0.05 + 0.95 * share)
@@ -153,10 +157,12 @@ class TrainConfig:
 def config_from_dict(values: Mapping[str, Any]) -> TrainConfig:
     """Build a config from stored values; unknown names are refused with the nearest one."""
 
+    if not isinstance(values, Mapping):
+        raise InputError(f"the settings must be a table, got {shown(values)}")
     known = [item.name for item in fields(TrainConfig)]
     for name in values:
         if name not in known:
-            raise InputError(f"there is no setting {name!r}; {name_hint(name, known)}")
+            raise InputError(f"there is no setting {shown(name)}; {name_hint(name, known)}")
     return TrainConfig(**values)
 
 
@@ -172,28 +178,21 @@ def differing_setting(stored: Mapping[str, Any], config: TrainConfig) -> tuple[s
     return None
 
 
+def check_device(name: Any) -> str:
+    """Return the name of a device; raise where it is none that a run can name."""
+    if isinstance(name, str) and (name in ("auto", "cpu", "cuda") or re.fullmatch(r"cuda:[0-9]{1,3}", name)):
+        return name
+    raise InputError(f"device must be auto, cpu, cuda or cuda:N, got {shown(name)}")
+
+
 def _checked(name: str, value: Any, item: Any) -> Any:
     """`value` in the type of the field's default and in its range; whole numbers may stand for real ones."""
     default = {} if item.default is MISSING else item.default
     rules = item.metadata
-    if isinstance(default, bool):
-        good, kind = isinstance(value, bool), "true or false"
-    elif isinstance(default, int):
-        good, kind = isinstance(value, int) and not isinstance(value, bool), "a whole number"
-    elif isinstance(default, float):
-        good, kind = isinstance(value, int | float) and not isinstance(value, bool), "a number"
-        value = float(value) if good else value
-    elif isinstance(default, str):
-        good, kind = isinstance(value, str), "a word"
-    else:
-        good, kind = isinstance(value, Mapping), "a table"
-        value = dict(value) if good else value
-    if not good:
-        raise InputError(f"{name} must be {kind}, got {value!r}")
-    if rules["choices"] and value not in rules["choices"]:
-        raise InputError(f"{name} must be one of {', '.join(rules['choices'])}, got {value!r}")
-    low, high = rules["low"], rules["high"]
-    if (low is not None and not value >= low) or (high is not None and not value <= high):
-        rule = f"be at least {low:g}" if high is None else f"lie in [{low:g}, {high:g}]"
-        raise InputError(f"{name} must {rule}, got {value!r}")
+    value = as_like(dict(value) if isinstance(value, Mapping) else value, default, name)
+    if rules["choices"]:
+        return as_choice(value, name, rules["choices"])
+    if rules["low"] is not None:
+        high = math.inf if rules["high"] is None else rules["high"]
+        return as_number(value, name, rules["low"], high, whole=isinstance(default, int))
     return value

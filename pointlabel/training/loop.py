@@ -11,11 +11,13 @@ from typing import Any
 
 import torch
 
+from .._checks import as_number
 from ..detectors.weights import weights_to_bytes
-from ..errors import InputError, PointLabelError, TrainingError
+from ..errors import InputError, PointLabelError, TrainingError, shown
 from ..evaluation.circumstances import circumstances
 from ..io.files import write_whole
 from ..io.masks.png import encode_grey
+from ..io.text import as_path
 from ..losses import build_loss
 from . import run as files
 from .checkpoint import read_checkpoint, write_checkpoint
@@ -28,6 +30,7 @@ from .labels import Labeller
 from .processes import Processes, together
 from .registry import get_strategy
 from .splits import open_sources, split_hash
+from .start import last_line
 from .strategies.base import Strategy, build_options
 from .trainer import Trainer, is_out_of_memory, pick_device
 
@@ -88,13 +91,19 @@ def train(
         Where the loss is not finite or memory runs out; the checkpoints stay. With several processes one raises what
         went wrong, and the others `ToldElsewhere`.
     """
+    if not isinstance(config, TrainConfig):
+        raise InputError(f"config must be a TrainConfig, got {shown(config)}")
+    if isinstance(datasets, str | bytes | os.PathLike) or not isinstance(datasets, Sequence):
+        raise InputError(f"datasets must be a list of folders, got {shown(datasets)}")
+    folders = [as_path(each, "datasets") for each in datasets]
+    place = as_path(out, "out")
     with together() as processes:
         say = report if report is not None and processes.is_first else lambda event: None
-        return _train(config, datasets, os.fspath(out), mode, say, processes)
+        return _train(config, folders, place, mode, say, processes)
 
 
 def _train(
-    config: TrainConfig, datasets: Sequence[Path], folder: str, mode: str, say: Report, processes: Processes
+    config: TrainConfig, datasets: Sequence[str], folder: str, mode: str, say: Report, processes: Processes
 ) -> TrainResult:
     entry = get_strategy(config.strategy)
     options = build_options(config.strategy, entry.strategy_class.options_class, config.options)
@@ -109,7 +118,7 @@ def _train(
     )
     if not datasets:
         raise InputError("datasets must name at least one folder, got none")
-    sources = open_sources([os.fspath(each) for each in datasets], config, train_masks=entry.needs_masks)
+    sources = open_sources(datasets, config, train_masks=entry.needs_masks)
     if config.protocol == "paper" and not any(source.test for source in sources):
         raise InputError("the protocol paper chooses the epoch on a test part, and the data sets have none")
     data = read_data(sources, config, on_image=lambda done, total: say(Working("reading", done, total)))
@@ -242,9 +251,17 @@ def _go_on(trainer: Trainer, folder: str) -> _Progress:
     state = read_checkpoint(path)
     try:
         trainer.load_state_dict(state["trainer"])
-        progress = _Progress(**state["progress"], saved_epoch=state["trainer"]["epoch"])
-    except (InputError, KeyError, TypeError) as error:
+        own = state["progress"]
+        progress = _Progress(
+            best_epoch=as_number(own["best_epoch"], "best_epoch", 0, trainer.epoch, whole=True),
+            best_score=as_number(own["best_score"], "best_score"),
+            seconds=as_number(own["seconds"], "seconds", 0),
+            saved_epoch=trainer.epoch,
+        )
+    except InputError as error:
         raise InputError(f"{path}: {error}") from error
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path}: damaged ({last_line(error)})") from error
     if trainer.shared.processes.is_first:
         files.keep_metrics(folder, trainer.epoch)
     return progress

@@ -13,12 +13,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from .._checks import as_number
 from ..errors import InputError, TrainingError
 from ..evaluation.components import find_components
 from ..io.decode import read_image
 from ..io.files import make_folder, write_whole
 from ..io.images import ImageFile, list_images
 from ..io.masks.png import encode_mask, encode_soft, is_ours
+from ..io.text import as_path, encode_text, harmless
+from .config import check_device
 from .evaluate import predict_maps
 from .events import Note, Report, Working
 from .run import load_run
@@ -78,13 +81,11 @@ def predict_images(
     """
     say: Report = report or (lambda event: None)
     loaded = load_run(run, checkpoint)
-    cut = loaded.config.threshold if threshold is None else threshold
-    if not 0 <= cut <= 1:
-        raise InputError(f"threshold must lie in [0, 1], got {cut:g}")
-    if min_area < 1:
-        raise InputError(f"min_area must be at least 1, got {min_area}")
-    place = os.fspath(out)
-    found = list_images(images, skip=[place])
+    cut = loaded.config.threshold if threshold is None else as_number(threshold, "threshold", 0, 1)
+    as_number(min_area, "min_area", 1, whole=True)
+    check_device(device)
+    place = as_path(out, "out")
+    found = list_images(as_path(images, "images"), skip=[place])
     rivals = next((file for file in found.files if file.rivals), None)
     if rivals is not None:
         raise InputError(f"{', '.join((rivals.shown, *rivals.rivals))}: images with the same id; rename one")
@@ -157,7 +158,7 @@ def _detect(
         top, left = (int(axis.min()) for axis in inside)
         rows.append(
             {
-                "image": name,
+                "image": harmless(name),
                 "x": f"{column:.3f}",
                 "y": f"{row:.3f}",
                 "left": left,
@@ -177,7 +178,7 @@ def _encode_table(rows: list[dict[str, Any]]) -> bytes:
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    return text.getvalue().encode()
+    return encode_text(text.getvalue())
 
 
 def _check_free(out: str, kinds: tuple[str, ...], files: tuple[ImageFile, ...], overwrite: bool) -> None:

@@ -105,6 +105,10 @@ def _join(dist: Any) -> Any:
     """Make the process group; the store that the processes leave each other words in."""
     import torch
 
+    from ..batch.parent import end_with_parent
+
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        end_with_parent()
     # Tensors on the CPU meet through gloo in any case, such as that of `Processes.wait`.
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
     try:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from ..errors import InputError, name_hint
+from ..errors import InputError, name_hint, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,5 +52,5 @@ def get_strategy(name: str) -> StrategyEntry:
     """Return the entry called `name`; raise `InputError` naming the nearest one."""
     try:
         return STRATEGIES[name]
-    except KeyError:
-        raise InputError(f"unknown strategy {name!r}; {name_hint(name, STRATEGIES)}") from None
+    except (KeyError, TypeError):
+        raise InputError(f"unknown strategy {shown(name)}; {name_hint(name, STRATEGIES)}") from None

@@ -8,9 +8,11 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError, OutputError
+from .._checks import as_choice, as_number
+from ..errors import InputError, OutputError, shown
 from ..io.files import make_folder, read_bytes, remove_temporaries, write_whole
-from .config import TrainConfig, config_from_dict, differing_setting
+from ..io.text import as_path
+from .config import TrainConfig, differing_setting
 from .labels import FOLDER as LABELS
 
 if TYPE_CHECKING:
@@ -60,8 +62,7 @@ def open_run(folder: str, mode: str, stamp: dict[str, Any], config: TrainConfig)
     InputError
         Where the folder holds a run and `mode` is "new", or another run and it is "resume".
     """
-    if mode not in MODES:
-        raise InputError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
+    as_choice(mode, "mode", MODES)
     place = os.path.join(folder, RUN)
     if os.path.exists(place):
         if mode == "new":
@@ -88,10 +89,12 @@ def check_same_run(folder: str, stamp: dict[str, Any], config: TrainConfig) -> N
     """Raise where the run in `folder` is another one than `stamp`."""
     found = read_json(os.path.join(folder, RUN))
     hint = "use the same settings, another folder, or --overwrite"
-    differs = differing_setting(found.get("config", {}), config)
+    if not isinstance(found.get("config"), dict):
+        raise InputError(f"{os.path.join(folder, RUN)}: config must be a table, got {shown(found.get('config'))}")
+    differs = differing_setting(found["config"], config)
     if differs is not None:
         name, theirs, ours = differs
-        raise InputError(f"{folder} holds a run with {name} {theirs}, this one has {name} {ours}; {hint}")
+        raise InputError(f"{folder} holds a run with {name} {shown(theirs)}, this one has {name} {ours}; {hint}")
     if found.get("split_sha256") != stamp["split_sha256"]:
         raise InputError(f"{folder} holds a run on other images, or on another split of them; {hint}")
 
@@ -117,20 +120,30 @@ def keep_metrics(folder: str, epoch: int) -> None:
 
 
 def read_metrics(folder: str) -> list[dict[str, Any]]:
-    """The whole lines of ``metrics.jsonl``, one for each epoch."""
+    """The whole lines of ``metrics.jsonl``, one for each epoch; damaged ones are left out."""
     path = os.path.join(folder, METRICS)
     if not os.path.exists(path):
         return []
-    out = []
-    with open(path, "rb") as file:
-        for line in file:
-            try:
-                record = json.loads(line) if line.endswith(b"\n") else None
-            except ValueError:
-                record = None
-            if isinstance(record, dict) and isinstance(record.get("epoch"), int):
-                out.append(record)
-    return out
+    try:
+        with open(path, "rb") as file:
+            lines = file.read().splitlines(keepends=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    found = (_metrics_of(line) for line in lines if line.endswith(b"\n"))
+    return [record for record in found if record is not None]
+
+
+def _metrics_of(line: bytes) -> dict[str, Any] | None:
+    """The record of a line; None where the line is damaged."""
+    try:
+        record = json.loads(line)
+        as_number(record["epoch"], "epoch", 1, whole=True)
+        for name in ("loss", "val_iou", "test_iou"):
+            if name in record:
+                as_number(record[name], name)
+    except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
+        return None
+    return record
 
 
 def encode_line(record: dict[str, Any]) -> bytes:
@@ -157,7 +170,9 @@ def read_json(path: str) -> dict[str, Any]:
     """Read an object written by `write_json`."""
     try:
         value = json.loads(read_bytes(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{path}: damaged ({error})") from None
     if not isinstance(value, dict):
         raise InputError(f"{path}: expected an object, got {type(value).__name__}")
@@ -178,27 +193,21 @@ def load_run(folder: str | os.PathLike[str], checkpoint: str = "best") -> Loaded
         Where the folder holds no run, or no checkpoint yet.
     """
     from ..detectors.weights import load_weights
-    from .checkpoint import read_checkpoint
-    from .data import Scaling
-    from .start import build_detector, warms_up
+    from .stamp import read_stamp
+    from .start import build_detector, load_last
 
-    root = os.fspath(folder)
-    if checkpoint not in ("best", "last"):
-        raise InputError(f"checkpoint must be best or last, got {checkpoint!r}")
-    if not os.path.isfile(os.path.join(root, RUN)):
-        raise InputError(f"{root}: no run of pointlabel train (there is no {RUN})")
+    root = as_path(folder, "folder")
+    as_choice(checkpoint, "checkpoint", ("best", "last"))
+    stamp = read_stamp(root)
     path = os.path.join(root, BEST if checkpoint == "best" else LAST)
     if not os.path.exists(path):
         raise InputError(f"{root}: the run has no checkpoint {checkpoint} yet")
-    stamp = read_json(os.path.join(root, RUN))
-    config = config_from_dict(stamp["config"])
+    about = read_json(os.path.join(root, f"{checkpoint}.json"))
+    named = f"{os.path.join(root, checkpoint)}.json: epoch"
+    as_number(about.get("epoch"), named, 0, whole=True)
     if checkpoint == "best":
         net = load_weights(path)
     else:
-        net = build_detector(config)
-        state = read_checkpoint(path)["trainer"]
-        net.load_state_dict(state["net"])
-        net.warming_up = warms_up(config, state["epoch"])
-        net.eval()
-    about = read_json(os.path.join(root, f"{checkpoint}.json"))
-    return LoadedRun(root, net, config, Scaling(**stamp["scaling"]), about)
+        net = build_detector(stamp.config)
+        load_last(net, stamp.config, path)
+    return LoadedRun(root, net, stamp.config, stamp.scaling, about)

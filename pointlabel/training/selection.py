@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .._checks import as_choice, as_number
 from ..errors import InputError
 from ..evaluation.shapes import describe_targets
 from ..io.files import read_bytes, write_whole
+from ..io.text import as_path, as_written, encode_text, harmless
 from .run import WEIGHTS
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ def write_weights(folder: str, samples: SampleSet, weights: Sequence[float], dif
     for index in range(len(samples)):
         shapes = describe_targets(samples.images[index], samples.labels[index] > 0.5)
         means = shapes.mean(0).tolist() if len(shapes) else [0.0] * 4
-        rows.append(SampleWeight(samples.ids[index], weights[index], difficulty[index], len(shapes), *means))
+        rows.append(SampleWeight(harmless(samples.ids[index]), weights[index], difficulty[index], len(shapes), *means))
     text = io.StringIO()
     writer = csv.DictWriter(text, [item.name for item in fields(SampleWeight)], lineterminator="\n")
     writer.writeheader()
@@ -67,7 +69,7 @@ def write_weights(folder: str, samples: SampleSet, weights: Sequence[float], dif
         writer.writerow(
             {key: f"{value:.6g}" if isinstance(value, float) else value for key, value in asdict(row).items()}
         )
-    write_whole(os.path.join(folder, WEIGHTS), text.getvalue().encode("utf-8", "surrogateescape"), durable=True)
+    write_whole(os.path.join(folder, WEIGHTS), encode_text(text.getvalue()), durable=True)
 
 
 def read_weights(folder: str | os.PathLike[str]) -> list[SampleWeight]:
@@ -78,17 +80,21 @@ def read_weights(folder: str | os.PathLike[str]) -> list[SampleWeight]:
     InputError
         Where the run has no weights, or the file is damaged.
     """
-    path = os.path.join(os.fspath(folder), WEIGHTS)
+    path = os.path.join(as_path(folder, "folder"), WEIGHTS)
     if not os.path.exists(path):
         raise InputError(f"{folder}: there is no {WEIGHTS}; runs of the strategy bilevel write it when they are done")
     text = read_bytes(path).decode("utf-8", "surrogateescape")
     rows = []
-    for number, row in enumerate(csv.DictReader(io.StringIO(text)), start=2):
-        try:
+    table = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
+        for row in table:
             words = [row[item.name] for item in fields(SampleWeight)]
-            rows.append(SampleWeight(words[0], float(words[1]), float(words[2]), int(words[3]), *map(float, words[4:])))
-        except (KeyError, TypeError, ValueError):
-            raise InputError(f"{path}, line {number}: damaged, expected the columns of `pointlabel train`") from None
+            numbers = [as_number(float(word), "a column") for word in words[1:]]
+            rows.append(SampleWeight(as_written(words[0]), numbers[0], numbers[1], int(words[3]), *numbers[3:7]))
+    except (KeyError, TypeError, ValueError, csv.Error):
+        raise InputError(
+            f"{path}, line {table.line_num}: damaged, expected the columns of `pointlabel train`"
+        ) from None
     if not rows:
         raise InputError(f"{path}: holds no sample")
     return rows
@@ -113,10 +119,10 @@ def select_samples(rows: Sequence[SampleWeight], top: float, *, by: str = "weigh
     InputError
         For a share or an order out of range.
     """
-    if not 0 < top <= 1:
+    if not 0 < as_number(top, "top") <= 1:
         raise InputError(f"top must lie in (0, 1], got {top:g}")
-    if by not in ORDERS:
-        raise InputError(f"by must be one of {', '.join(ORDERS)}, got {by!r}")
+    as_choice(by, "by", ORDERS)
+    as_number(seed, "seed", 0, whole=True)
     ordered = sorted(rows, key=lambda row: row.id)
     if by == "random":
         drawn = np.random.default_rng(seed).permutation(len(ordered))

@@ -13,6 +13,7 @@ from ..errors import InputError
 from ..io.datasets import POINT_FOLDERS, SPLIT_FOLDER, Dataset, open_dataset, open_images, read_split, with_masks
 from ..io.files import read_bytes, write_whole
 from ..io.images import list_images
+from ..io.text import encode_text
 from .config import PAPER_RATIO, TrainConfig
 
 #: Parts in the order of a ratio, and the name of the list of each.
@@ -102,14 +103,18 @@ def make_split(
     images = os.path.join(root, "images")
     if not os.path.isdir(images):
         raise InputError(f"{root}: a data set needs the folder images/")
-    parts = draw_split([file.id for file in list_images(images).files], shares, seed)
+    found = [file.id for file in list_images(images).files]
+    odd = next((each for each in found if each.strip().splitlines() != [each]), None)
+    if odd is not None:
+        raise InputError(f"{images}: a list holds one id a line, and {odd!r} breaks lines; rename it")
+    parts = draw_split(found, shares, seed)
     if list_names(root) and not overwrite:
         raise InputError(
             f"{os.path.join(root, SPLIT_FOLDER)} holds lists already ({', '.join(list_names(root))}); "
             "--overwrite replaces them"
         )
     for name, ids in parts.items():
-        write_whole(os.path.join(root, SPLIT_FOLDER, f"{name}.txt"), "".join(f"{each}\n" for each in ids).encode())
+        write_whole(os.path.join(root, SPLIT_FOLDER, f"{name}.txt"), encode_text("".join(f"{each}\n" for each in ids)))
     return parts
 
 

@@ -7,9 +7,12 @@ import math
 import torch
 from torch import nn
 
+from .._checks import as_number
 from ..convolutions import replace_convolutions
 from ..detectors import Detector, build
+from ..errors import InputError
 from ..losses.scale import WARM_UP_EPOCHS
+from .checkpoint import read_checkpoint
 from .config import TrainConfig
 
 #: Logits of a fresh detector that deviate by more than the first are scaled to deviate by the second.
@@ -22,6 +25,32 @@ def build_detector(config: TrainConfig) -> Detector:
     if config.conv != "plain":
         replace_convolutions(net, config.conv)
     return net
+
+
+def load_last(net: Detector, config: TrainConfig, path: str) -> None:
+    """Give a detector the weights of a checkpoint ``last``, and set it to evaluation.
+
+    Raises
+    ------
+    InputError
+        Where the file is damaged, or belongs to another detector.
+    """
+    try:
+        state = read_checkpoint(path)["trainer"]
+        net.load_state_dict(state["net"])
+        epoch = as_number(state["epoch"], "epoch", 0, whole=True)
+    except (RuntimeError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: does not fit the detector {config.model} ({last_line(error)})") from None
+    net.warming_up = warms_up(config, epoch)
+    net.eval()
+
+
+def last_line(error: Exception) -> str:
+    """The end of a message of torch, whose first lines repeat what was called."""
+    if isinstance(error, KeyError) and len(str(error)) < 80:
+        return f"there is no {error}"
+    lines = str(error).split("\n")
+    return lines[-1].strip() or type(error).__name__
 
 
 def warms_up(config: TrainConfig, epoch: int) -> bool:

@@ -10,15 +10,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from .._checks import as_number
 from ..errors import InputError, TrainingError
 from ..losses import build_loss
-from .config import TrainConfig
+from .config import TrainConfig, check_device
 from .data import Batch, BatchStream, Data, SampleSet
 from .distributed import SharedBatch, synchronise
 from .evaluate import predict_maps
 from .labels import Labeller
 from .processes import Processes
-from .start import build_detector, lower_start, warms_up
+from .start import build_detector, last_line, lower_start, warms_up
 from .strategies.base import Step, Strategy
 
 # Streams of random numbers start from the seed and these, so that one does not shift another.
@@ -191,21 +192,35 @@ class Trainer:
             Where the state belongs to another detector or other data.
         """
         try:
+            epoch = as_number(state["epoch"], "epoch", 0, self.config.epochs, whole=True)
             self.net.load_state_dict(state["net"])
-            self.optimizer.load_state_dict(state["optimizer"])
+            self._load_optimizer(state["optimizer"])
             self.data.train.load_labels(state["labels"]["train"])
             self.data.valid.load_labels(state["labels"]["valid"])
             self.strategy.load_state_dict(state["strategy"])
-        except (RuntimeError, ValueError, KeyError, IndexError) as error:
-            reason = str(error).splitlines()[-1].strip()
-            raise InputError(f"the checkpoint does not fit this run ({reason})") from None
-        self._train.load_state_dict(state["streams"]["train"])
-        self._valid.load_state_dict(state["streams"]["valid"])
-        self.generator.set_state(state["generator"])
-        torch.set_rng_state(state["torch"]["cpu"])
-        if self.device.type == "cuda" and len(state["torch"]["cuda"]) == torch.cuda.device_count():
-            torch.cuda.set_rng_state_all(state["torch"]["cuda"])
-        self.epoch = state["epoch"]
+            self._train.load_state_dict(state["streams"]["train"])
+            self._valid.load_state_dict(state["streams"]["valid"])
+            self.generator.set_state(state["generator"])
+            torch.set_rng_state(state["torch"]["cpu"])
+            if self.device.type == "cuda" and len(state["torch"]["cuda"]) == torch.cuda.device_count():
+                torch.cuda.set_rng_state_all(state["torch"]["cuda"])
+        except (RuntimeError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
+            raise InputError(f"the checkpoint does not fit this run ({last_line(error)})") from None
+        self.epoch = epoch
+
+    def _load_optimizer(self, state: dict[str, Any]) -> None:
+        """Take over what the optimiser remembers of each parameter; its settings stay those of the config."""
+        settings = [{key: each for key, each in group.items() if key != "params"} for group in self._groups()]
+        self.optimizer.load_state_dict(state)
+        for group, own in zip(self._groups(), settings, strict=True):
+            group.update(own)
+        for parameter, held in self.optimizer.state.items():
+            for name, value in held.items():
+                if isinstance(value, torch.Tensor) and value.shape not in (parameter.shape, torch.Size([])):
+                    raise InputError(f"{name} of the optimiser has the shape {tuple(value.shape)}")
+
+    def _groups(self) -> list[dict[str, Any]]:
+        return self.optimizer.param_groups
 
 
 def pick_device(name: str, processes: Processes | None = None) -> torch.device:
@@ -221,7 +236,7 @@ def pick_device(name: str, processes: Processes | None = None) -> torch.device:
     InputError
         Where there is no such device, or not one for each process.
     """
-    if name == "auto":
+    if check_device(name) == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(name)
     if device.type == "cuda" and processes is not None and processes.n > 1:

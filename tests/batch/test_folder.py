@@ -262,12 +262,12 @@ def test_the_name_of_the_contact_sheet_is_taken(small):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"jobs": -1}, "jobs must not be negative, got -1"),
-        ({"on_error": "wait"}, "on_error must be skip or stop, got 'wait'"),
+        ({"jobs": -1}, r"jobs must lie in \[0, 1024\], got -1"),
+        ({"on_error": "wait"}, "on_error must be one of skip, stop, got 'wait'"),
         ({"mode": "append"}, "mode must be one of new, resume, overwrite, got 'append'"),
         ({"tightness": 1.5}, r"tightness must lie in \[0, 1\], got 1\.5"),
         ({"polarity": "cold"}, "polarity must be one of bright, dark, auto, got 'cold'"),
-        ({"seed": -1}, "seed must not be negative, got -1"),
+        ({"seed": -1}, "seed must be at least 0, got -1"),
         ({"origin": "middle", "points": "points.csv"}, "origin must be one of center, corner, got 'middle'"),
         ({"method": "treshold"}, r"unknown method 'treshold'; did you mean threshold\?"),
     ],

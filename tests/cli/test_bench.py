@@ -150,7 +150,7 @@ def test_images_that_cannot_be_read_are_left_out(draw_dataset, tmp_path):
     folder = draw_dataset("set", 3)
     (folder / "images" / "1.png").write_bytes(b"no image")
     result = run("accuracy", folder, "--methods", "point", "--json", tmp_path / "b.json")
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 3, result.output
     stored = json.loads((tmp_path / "b.json").read_text())
     assert stored["data"][0]["images"] == 2
     assert len(stored["data"][0]["left_out"]) == 1

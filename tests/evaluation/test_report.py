@@ -60,5 +60,5 @@ def test_bad_input():
         Evaluation(with_sweep=True).add(mask, mask)
     with pytest.raises(InputError, match="profile must be one of exact, legacy"):
         Evaluation(profile="old")
-    with pytest.raises(InputError, match="seed must not be negative, got -3"):
+    with pytest.raises(InputError, match="seed must be at least 0, got -3"):
         Evaluation(seed=-3)

@@ -15,11 +15,11 @@ from pointlabel.training.strategies.base import NoOptions, build_options
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"epochs": 0}, "epochs must be at least 1, got 0"),
+        ({"epochs": 0}, r"epochs must lie in \[1, 1e\+06\], got 0"),
         ({"epochs": 2.5}, "epochs must be a whole number, got 2.5"),
         ({"epochs": True}, "epochs must be a whole number, got True"),
         ({"val_share": 1.0}, r"val_share must lie in \[0.01, 0.9\], got 1.0"),
-        ({"lr": float("nan")}, r"lr must lie in \[0, 10\], got nan"),
+        ({"lr": float("nan")}, "lr must be a finite number, got nan"),
         ({"lr": 0}, "lr must be positive"),
         ({"model": "dnant"}, "did you mean dnanet"),
         ({"loss": "softiou"}, "did you mean soft-iou"),

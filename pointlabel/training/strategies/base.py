@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
+from ..._checks import as_like
 from ...errors import InputError, name_hint
 from ..config import TrainConfig
 from ..data import Batch, Data
@@ -124,10 +125,5 @@ def build_options(name: str, options_class: type, values: Mapping[str, Any]) -> 
     for key, value in values.items():
         if key not in known:
             raise InputError(f"strategy {name} has no parameter {key}; {name_hint(key, known, 'it has')}")
-        default = getattr(defaults, key)
-        if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
-        if type(value) is not type(default):
-            raise InputError(f"parameter {key} of strategy {name} must be like {default!r}, got {value!r}")
-        checked[key] = value
+        checked[key] = as_like(value, getattr(defaults, key), f"parameter {key} of strategy {name}")
     return options_class(**checked)

@@ -1,0 +1,33 @@
+"""Where a command's result goes: a file, or standard output where its path is ``-``."""
+
+from __future__ import annotations
+
+import sys
+
+from pointlabel.errors import OutputError
+from pointlabel.io.files import check_writable, write_whole
+from pointlabel.io.text import harmless
+
+__all__ = ["STDOUT", "check_output", "harmless", "write_bytes"]
+
+#: The path that means standard output.
+STDOUT = "-"
+
+
+def write_bytes(path: str, data: bytes) -> None:
+    """Write to the file at path, or to standard output where it is -."""
+    if path != STDOUT:
+        write_whole(path, data)
+        return
+    check_output(path)
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.flush()
+
+
+def check_output(path: str) -> None:
+    """Raise where path could not be written, before the work whose result goes there."""
+    if path != STDOUT:
+        check_writable(path)
+    elif sys.stdout is None or getattr(sys.stdout, "was_closed", False):
+        raise OutputError("cannot write to standard output (it is closed)")
