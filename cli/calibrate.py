@@ -64,7 +64,7 @@ def calibrate(
     """
     import os
 
-    from pointlabel.engine.cache import kernels_are_cached
+    from pointlabel.engine.cache import kernel_note
     from pointlabel.errors import InputError, MissingExtraError
     from pointlabel.io.files import check_writable
 
@@ -79,8 +79,9 @@ def calibrate(
 
     check_writable(out)
     quiet = bool(ctx.find_root().params.get("quiet"))
-    if not quiet and not kernels_are_cached():
-        click.echo("compiling kernels once for this installation ...", err=True)
+    note = "" if quiet else kernel_note()
+    if note:
+        click.echo(note, err=True)
     with _progress(shown=not no_progress and not quiet) as progress:
         examples = read_examples(
             images,

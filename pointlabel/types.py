@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 FLAGS = {
     "empty": "no region stood out around the point: the mask is the smallest one",
     "low_contrast": "the point is hardly brighter than its surroundings",
-    "touches_window": "the region reached the border of the largest window",
+    "touches_window": "the mask reached the border of the window: more of the target may lie outside",
     "clipped": "the mask touches the border of the image",
     "overlap": "the masks of two targets met and their pixels were shared out",
     "moved": "the point was moved to a brighter pixel nearby",

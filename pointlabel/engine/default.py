@@ -91,7 +91,7 @@ def label_default(request: LabelRequest, params: DefaultParams) -> list[TargetLa
 def label_peak(
     image: NDArray, peak: tuple[int, int], tightness: float, params: DefaultParams, weights: Weights, flags: set[str]
 ) -> TargetLabel:
-    """Label the target of one peak, in a larger window where the first does not hold it."""
+    """Label the target of one peak; with `enlarge` in a larger window where the first does not hold it."""
     view = look(image, peak, 1, params, weights)
     if params.enlarge and (not view.found or view.touches or view.contrast < LOW_CONTRAST):
         view = look_farther(image, view, params, weights)
