@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..engine.compiled import kernel
-
 from ..engine._refine_kernels import component_kernel
+from ..engine.compiled import kernel
 
 N_NUMBERS = 9
 LEAST_SOFT = np.float32(1 / 512)  # what is below is cut off with the crop

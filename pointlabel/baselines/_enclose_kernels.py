@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from ..engine.compiled import kernel
-
 from ..engine._superpixel_kernels import connected_kernel
+from ..engine.compiled import kernel
 
 
 @kernel

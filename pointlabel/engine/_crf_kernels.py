@@ -4,9 +4,8 @@ import math
 
 import numpy as np
 
-from .compiled import kernel
-
 from ._mode_kernels import list_levels_kernel, mode_sum_kernel
+from .compiled import kernel
 
 #: Rows that are added up in one go: what is reached so far is then read and written a quarter as often.
 ROWS = 4

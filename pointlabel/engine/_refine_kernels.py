@@ -6,9 +6,8 @@ import math
 
 import numpy as np
 
-from .compiled import kernel
-
 from ._vote_kernels import STEPS
+from .compiled import kernel
 
 N_INPUTS = 24
 NEAR_VOTE = 0.02

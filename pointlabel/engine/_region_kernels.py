@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .compiled import kernel
-
 from ._background_kernels import median_rest_kernel
+from .compiled import kernel
 
 N_SUMS = 13
 
