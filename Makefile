@@ -8,7 +8,7 @@ PYTHON := $(if $(wildcard .venv/bin/python)$(OF_SYSTEM),.venv/bin/python,python3
 # $(call need,EXTRAS): install this checkout with its extras, unless the environment's note says that it is there.
 # The note's key changes with the place of the checkout and with what it asks for.
 define need
-@key=$$( (pwd; cat pyproject.toml constraints.txt) | cksum | tr -d ' '); \
+@key=$$( (pwd; cat pyproject.toml setup.py constraints.txt) | cksum | tr -d ' '); \
 note="$$($(PYTHON) -c "import sysconfig; print(sysconfig.get_path('purelib'))")/pointlabel-installed.txt"; \
 if ! grep -qs "^$$key:$(1)" "$$note"; then \
 	echo "installing pointlabel$(if $(1),[$(1)])"; \

@@ -57,7 +57,7 @@ ROWS = [
     Row("without heat (n_steps 0)", changes={"n_steps": 0}, part="steps"),
     Row("without refine", changes={"refine": False}, part="steps"),
     Row("without heat and refine: the vote alone", changes={"n_steps": 0, "refine": False}, part="steps"),
-    Row("without enlarge", changes={"enlarge": False}, part="steps"),
+    Row("with enlarge", changes={"enlarge": True}, part="steps"),
     Row("without share_heat", changes={"share_heat": False}, part="steps"),
     Row("polarity auto", options={"polarity": "auto"}, part="steps"),
     *(Row(f"tightness {t:g}", options={"tightness": t}, part="style") for t in (0.3, 0.4, 0.6, 0.7)),

@@ -175,9 +175,10 @@ def annotate(
 
 def _say_when_kernels_compile(method: str) -> None:
     """One line where the first images take longer, because this installation has no compiled kernels yet."""
-    from pointlabel.engine.cache import kernels_are_cached
+    from pointlabel.engine.cache import kernel_note
     from pointlabel.methods import get_method
 
     uses_kernels = get_method(method).function is not None and "numba" in sys.modules
-    if uses_kernels and not kernels_are_cached():
-        click.echo("compiling kernels once for this installation ...", err=True)
+    note = kernel_note() if uses_kernels else ""
+    if note:
+        click.echo(note, err=True)

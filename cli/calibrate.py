@@ -67,7 +67,7 @@ def calibrate(
     """
     import os
 
-    from pointlabel.engine.cache import kernels_are_cached
+    from pointlabel.engine.cache import kernel_note
     from pointlabel.errors import InputError, MissingExtraError
 
     if out == STDOUT and as_json:
@@ -83,8 +83,9 @@ def calibrate(
 
     check_output(out)
     quiet = bool(ctx.find_root().params.get("quiet"))
-    if not quiet and not kernels_are_cached():
-        click.echo("compiling kernels once for this installation ...", err=True)
+    note = "" if quiet else kernel_note()
+    if note:
+        click.echo(note, err=True)
     with _progress(shown=not no_progress and not quiet) as progress:
         examples = read_examples(
             images,

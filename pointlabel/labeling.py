@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._checks import as_areas, as_choice, as_generator, as_image, as_points, as_unit_vector
 from .engine.compete import share_out
+from .engine.holes import home_of, leave_out_holes
 from .engine.polarity import POLARITIES, choose_polarity, invert
 from .errors import InputError, shown
 from .methods import Method, get_method
@@ -221,7 +222,10 @@ def _prepare(
 def _gather(
     shape: tuple[int, int], parts: list[_Part], answers: list[list[TargetLabel]], chosen: Method, refine: str | None
 ) -> ImageLabels:
-    """Bring the labels of one image's parts into the order of its points, refine them, share out what they share."""
+    """Bring the labels of one image's parts into the order of its points and refine them.
+
+    Here, for every method, pixels that are not finite leave the masks, and masks share out what they share.
+    """
     targets: list[TargetLabel | None] = [None] * sum(part.chosen.size for part in parts)
     for part, labels in zip(parts, answers, strict=True):
         if len(labels) != part.chosen.size:
@@ -230,9 +234,12 @@ def _gather(
             from .refinement import refine_by_crf  # not at the top: it loads scipy
 
             labels = refine_by_crf(part.request.image, labels)
+        if part.request.image.dtype.kind == "f":
+            labels = [leave_out_holes(part.request.image, label) for label in labels]
         for index, target in zip(part.chosen.tolist(), labels, strict=True):
             targets[index] = replace(target, polarity="dark") if part.is_dark else target
     found = [target for target in targets if target is not None]
     if len(found) == 1 and found[0].mask.any():  # nothing to share out
         return ImageLabels(shape, tuple(found))
-    return ImageLabels(shape, tuple(share_out(found, shape)))
+    homes = [home_of(parts[0].request.image, target.point) for target in found]
+    return ImageLabels(shape, tuple(share_out(found, homes)))

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 #: What a target can be flagged with, and what it means for whoever checks the masks.
 FLAGS = {
-    "empty": "no region stood out around the point: the mask is the smallest one",
+    "empty": "no region stood out around the point: the mask is the smallest one, or none where no pixel is finite",
     "low_contrast": "the point is hardly brighter than its surroundings",
-    "touches_window": "the region reached the border of the largest window",
+    "touches_window": "the mask reached the border of the window: more of the target may lie outside",
     "clipped": "the mask touches the border of the image",
     "overlap": "the masks of two targets met and their pixels were shared out",
     "moved": "the point was moved to a brighter pixel nearby",
@@ -51,7 +51,8 @@ class TargetLabel:
     point : (row, column) as given by the user.
     origin : (row, column) of the crop's first pixel in the image.
     soft : (h, w) float32 in [0, 1], the soft label; 0 outside the crop.
-    mask : (h, w) bool, the binary mask; never empty.
+    mask : (h, w) bool, the binary mask. It holds no pixel that is not finite, and at least one pixel but where none
+        within 2 px of the point is finite.
     quality : float in [0, 1], the expected IoU of the mask with a careful annotator's.
     flags : names out of `FLAGS`, sorted.
     polarity : "bright" or "dark", how the target was taken.

@@ -115,7 +115,7 @@ def forbidden(path: Path) -> list[str]:
             part.startswith("_") and not part.startswith("__") for part in imported.split(".")
         )
         if kernel:
-            own = bool(re.search(r"\._\w+_kernels(\.|$)", imported))
+            own = bool(re.search(r"\._\w+_kernels(\.|$)", imported)) or _under(imported, {"pointlabel.engine.compiled"})
         else:
             own = home != "pointlabel" and _under(imported, {home})
         at_home = own or imported in {"pointlabel", "pointlabel.__version__"}

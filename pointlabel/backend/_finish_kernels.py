@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from ..engine._refine_kernels import component_kernel
+from ..engine.compiled import kernel
 
 N_NUMBERS = 9
 LEAST_SOFT = np.float32(1 / 512)  # what is below is cut off with the crop
 
 
-@njit(cache=True)
+@kernel
 def finish_kernel(soft, border, inside, vote, found, centre, edges, masks, numbers):
     """Cut every soft label at its border, keep the component of the peak, and sum up what quality and crop need.
 

@@ -18,11 +18,11 @@ from ..engine.default import (
     LEAST_LARGE_AREA,
     LOW_CONTRAST,
     SURE_CONTRAST,
-    at_border,
     has_holes,
     in_image,
     share_heat,
 )
+from ..engine.holes import at_border
 from ..engine.params import DefaultParams
 from ..engine.quality import INPUTS, qualities
 from ..engine.regions import SIDE

@@ -7,8 +7,9 @@ instructions. The wide loops run over flat windows with one more pixel on each s
 import math
 
 import numpy as np
-from numba import njit
 from numpy.polynomial import Chebyshev, Polynomial
+
+from ..engine.compiled import kernel
 
 GREY = 255.0  # windows are stretched on 0 .. GREY
 TINY = 1e-10  # kept out of denominators, as published
@@ -29,21 +30,21 @@ WELL = _power_series(lambda square: 0.25 * (np.sinc(2 * np.sqrt(square)) - 1), 8
 BUMP = _power_series(lambda square: 0.5 + 0.5 * np.cos(np.pi * np.sqrt(square)), 6, 1.0)
 
 
-@njit(cache=True, fastmath={"contract"})
+@kernel(fastmath={"contract"})
 def _well(t):
     """A quarter of p'(s) / s - 1 of the double well p at (2 s)^2 = t in [0, 4]."""
     c = WELL
     return (((((((c[0] * t + c[1]) * t + c[2]) * t + c[3]) * t + c[4]) * t + c[5]) * t + c[6]) * t + c[7]) * t + c[8]
 
 
-@njit(cache=True, fastmath={"contract"})
+@kernel(fastmath={"contract"})
 def _bump(t):
     """(1 + cos(pi x)) / 2 at x^2 = t in [0, 1]."""
     c = BUMP
     return (((((c[0] * t + c[1]) * t + c[2]) * t + c[3]) * t + c[4]) * t + c[5]) * t + c[6]
 
 
-@njit(cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _half_root(t):
     """-1 / (2 sqrt(t)), a quarter of p'(s) / s - 1 at (2 s)^2 = t > 4, to 1e-13.
 
@@ -53,14 +54,14 @@ def _half_root(t):
     return guess * (2.0 * t * guess * guess - 1.5)
 
 
-@njit(cache=True)
+@kernel
 def _mirrored(k, size):
     """Index k of an axis mirrored at its ends, whose pixels are repeated."""
     k %= 2 * size
     return k if k < size else 2 * size - 1 - k
 
 
-@njit(cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def edge_kernel(units, scale, taps, edge):
     """g = 1 / (1 + |grad(G * I)|^2) of a window of whole numbers, I = 255 units / scale.
 
@@ -107,7 +108,7 @@ def edge_kernel(units, scale, taps, edge):
             edge[i, j] = 1.0 / (1.0 + (across * across + down * down))
 
 
-@njit(cache=True)
+@kernel
 def _copy_border(phi, height, width):
     """Give the border of a padded field the values two pixels further in, on axes of 4 pixels or more."""
     if height > 3:
@@ -120,7 +121,7 @@ def _copy_border(phi, height, width):
             phi[i, width] = phi[i, width - 2]
 
 
-@njit(cache=True)
+@kernel
 def _extend_rows(field, height, width, slope):
     """Fill the rows beyond a padded field: on a straight line through its last two (`slope` 1), or as its last (0)."""
     second, last_but_one = min(2, height), max(height - 1, 1)
@@ -129,7 +130,7 @@ def _extend_rows(field, height, width, slope):
         field[height + 1, j] = field[height, j] + slope * (field[height, j] - field[last_but_one, j])
 
 
-@njit(cache=True)
+@kernel
 def _extend_columns(field, height, width, slope):
     """Fill the columns beyond a padded field, as `_extend_rows` does."""
     second, last_but_one = min(2, width), max(width - 1, 1)
@@ -138,7 +139,7 @@ def _extend_columns(field, height, width, slope):
         field[i, width + 1] = field[i, width] + slope * (field[i, width] - field[i, last_but_one])
 
 
-@njit(cache=True)
+@kernel
 def _turn(units, i, j, sign, band, inside, along, near, sums):
     """Take a pixel into the inside (sign 1) or out of it (-1); keep the sums over the inside and its neighbourhood.
 
@@ -159,7 +160,7 @@ def _turn(units, i, j, sign, band, inside, along, near, sums):
                     sums[3] += sign * np.int64(units[y, x])
 
 
-@njit(cache=True)
+@kernel
 def _follow(units, phi, before, band, inside, along, near, sums):
     """Bring the inside, phi <= 0 of a padded field, and its sums up to date; `before` is phi of the last time."""
     height, width = units.shape
@@ -175,7 +176,7 @@ def _follow(units, phi, before, band, inside, along, near, sums):
                     _turn(units, i, j, np.int64(1 if now else -1), band, inside, along, near, sums)
 
 
-@njit(cache=True)
+@kernel
 def _shifted(field, stride):
     """The rows of a flat padded field but the outer two, and what lies left, right, above and below of each pixel.
 
@@ -191,7 +192,7 @@ def _shifted(field, stride):
     )
 
 
-@njit(cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _flux(phi, stride, flux_x, flux_y):
     """Half of (p'(s) / s - 1) grad phi with s = |grad phi|, over a flat padded field."""
     _, left, right, above, below = _shifted(phi, stride)
@@ -205,7 +206,7 @@ def _flux(phi, stride, flux_x, flux_y):
         out_y[k] = factor * y
 
 
-@njit(cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _normals(phi, stride, normal_x, normal_y):
     """Twice grad phi / |grad phi| over a flat padded field."""
     _, left, right, above, below = _shifted(phi, stride)
@@ -218,7 +219,7 @@ def _normals(phi, stride, normal_x, normal_y):
         out_y[k] = share * y
 
 
-@njit(cache=True)
+@kernel
 def _bend(normal_x, normal_y, stride, factor, bend):
     """`factor` times the curvature, the divergence of the normals, over a flat padded field."""
     _, left, right, _, _ = _shifted(normal_x, stride)
@@ -228,7 +229,7 @@ def _bend(normal_x, normal_y, stride, factor, bend):
         out[k] = 0.25 * factor * ((right[k] - left[k]) + (below[k] - above[k]))
 
 
-@njit(cache=True)
+@kernel
 def _step(phi, flux_x, flux_y, push, bend, stride, share, narrow, after):
     """One step over a flat padded field: `after` = phi + share R + b (push + bend), b = _bump(narrow phi^2)."""
     middle, left, right, above, below = _shifted(phi, stride)
@@ -245,7 +246,7 @@ def _step(phi, flux_x, flux_y, push, bend, stride, share, narrow, after):
         out[k] = (keep * value + share * (spread + around)) + acting * (pushes[k] + bends[k])
 
 
-@njit(cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def evolve_kernel(
     units, scale, taps, start, n_outer, n_inner, time_step, regularity, shrink, grow, difference, width_px, band, phi
 ):

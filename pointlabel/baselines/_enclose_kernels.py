@@ -1,12 +1,12 @@
 """Compiled core of the level set method `com`: what the zero contour of a window encloses."""
 
 import numpy as np
-from numba import njit
 
 from ..engine._superpixel_kernels import connected_kernel
+from ..engine.compiled import kernel
 
 
-@njit(cache=True)
+@kernel
 def _find_closed(phi, open_sides, closed):
     """Mark the pixels that some closed contour surrounds.
 
@@ -53,7 +53,7 @@ def _find_closed(phi, open_sides, closed):
             closed[i, j] = row[j] != 0
 
 
-@njit(cache=True)
+@kernel
 def _holds_contour(phi, region, i, j):
     """Whether the contour runs nearer to a pixel of the region than to its neighbour outside."""
     height, width = phi.shape
@@ -66,7 +66,7 @@ def _holds_contour(phi, region, i, j):
     )
 
 
-@njit(cache=True)
+@kernel
 def enclose_kernel(phi, row, column, open_sides, width_px, soft):
     """Soft label of what the outermost closed zero contour around a pixel holds; return its pixels, 0 for no contour.
 

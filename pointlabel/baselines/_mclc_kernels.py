@@ -7,7 +7,8 @@ numbers, so that a pixel that changes its cluster is taken from one sum and adde
 import math
 
 import numpy as np
-from numba import njit
+
+from ..engine.compiled import kernel
 
 #: Colours are kept in whole parts of 1 / UNIT of CIELAB, which float32 holds exactly.
 UNIT = 65536.0
@@ -17,7 +18,7 @@ MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 MIX_2 = np.uint64(0x94D049BB133111EB)
 
 
-@njit(cache=True)
+@kernel
 def draw_kernel(state):
     """Next number of SplitMix64 (Steele, Lea and Flood, 2014) in (0, 1]; `state` (1,) uint64 moves on."""
     state[0] += GOLDEN
@@ -28,7 +29,7 @@ def draw_kernel(state):
     return (np.float64(z >> np.uint64(11)) + 1.0) * (1.0 / 9007199254740992.0)
 
 
-@njit(cache=True)
+@kernel
 def salt_kernel(state, n, density, hits):
     """Choose each of `n` places with probability `density`; write the chosen ones into `hits`, return their number.
 
@@ -46,19 +47,19 @@ def salt_kernel(state, n, density, hits):
         found += 1
 
 
-@njit(cache=True)
+@kernel
 def _linear(value):
     """Intensity of an sRGB value in [0, 1]."""
     return ((value + 0.055) / 1.055) ** 2.4 if value > 0.04045 else value / 12.92
 
 
-@njit(cache=True)
+@kernel
 def _bend(value):
     """The cube root of CIELAB with its straight part."""
     return np.cbrt(value) if value > 0.008856 else 7.787 * value + 16.0 / 116.0
 
 
-@njit(cache=True)
+@kernel
 def lab_kernel(levels, low, high, table):
     """CIELAB (D65, 2 degrees) of grey levels whose channels may be salted.
 
@@ -81,7 +82,7 @@ def lab_kernel(levels, low, high, table):
             table[n, salted, 2] = int(np.rint(UNIT * (200.0 * (y - z))))
 
 
-@njit(cache=True)
+@kernel
 def seed_kernel(height, width, seed_rows, seed_columns, reach_y, reach_x, nearest):
     """First assignment, by the distance from the seeds alone; of equally near ones the first."""
     for i in range(height):
@@ -96,7 +97,7 @@ def seed_kernel(height, width, seed_rows, seed_columns, reach_y, reach_x, neares
                     k += 1
 
 
-@njit(cache=True, fastmath={"contract"})
+@kernel(fastmath={"contract"})
 def _claim(start, stop, features, centre, left, right, k, best, nearest):
     """Let cluster k claim the pixels start .. stop, left < column < right, that it is nearer to than those before.
 
@@ -118,7 +119,7 @@ def _claim(start, stop, features, centre, left, right, k, best, nearest):
             nearest[q] = k
 
 
-@njit(cache=True)
+@kernel
 def cluster_kernel(codes, features, shape, reach, scale, n_iter, sums, nearest, best, before, moved):
     """Iterate SLIC from the assignment `nearest` (n,) int32 with its `sums` (k, 6) int64; return the iterations.
 
@@ -165,7 +166,7 @@ def cluster_kernel(codes, features, shape, reach, scale, n_iter, sums, nearest, 
     return n_iter
 
 
-@njit(cache=True)
+@kernel
 def connect_kernel(nearest, height, width, least, most, parts, queue):
     """Give each 4-connected part of a cluster a number from 1; small ones take that of a neighbour.
 
@@ -214,7 +215,7 @@ def connect_kernel(nearest, height, width, least, most, parts, queue):
             number = np.int32(number - 1)
 
 
-@njit(cache=True)
+@kernel
 def paint(q, salted, shades, k, codes, features, sums):
     """Give pixel q, which counts for cluster k, the colour that it has with the salted channels."""
     for m in range(3):
@@ -224,7 +225,7 @@ def paint(q, salted, shades, k, codes, features, sums):
         features[m, q] = np.float32(1.0 / UNIT) * np.float32(code)
 
 
-@njit(cache=True)
+@kernel
 def vote_kernel(
     grey, row, column, seed_rows, seed_columns, reach, spatial, sizes, n_repeats, density, n_iter, state, votes
 ):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from .compiled import kernel
 
 _MIDDLE = 32768  # units less this fit 16 bits with their sign, twice as many to a vector register as 32 bits
 _LANES = 64  # samples are padded to a multiple of this, so that no scalar remainder of the counting loop is left
 _FIRST_STEP = 64
 
 
-@njit(cache=True)
+@kernel
 def _rank_near(values, rank, guess):
     """The `rank`-th smallest (from 1) of int16 `values`, less -_MIDDLE: bisection in a bracket grown from `guess`."""
     low, high = 0, 2 * _MIDDLE - 1
@@ -30,7 +31,7 @@ def _rank_near(values, rank, guess):
     return low
 
 
-@njit(cache=True)
+@kernel
 def median_rest_kernel(units, half, reach, stride, step, rest):
     """Write `units` (S, S) int32 less their running median about the centre into `rest` (2 half + 1)^2 float32.
 
@@ -66,7 +67,7 @@ def median_rest_kernel(units, half, reach, stride, step, rest):
     _interpolate(units, first, step, grid, rest)
 
 
-@njit(cache=True)
+@kernel
 def _interpolate(units, first, step, grid, rest):
     """Subtract the grid, interpolated. Whole numbers below 2^24 over a power of two: exact in float32."""
     n = grid.shape[0]

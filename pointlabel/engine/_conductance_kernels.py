@@ -7,7 +7,8 @@ gives the flipped or transposed result bit for bit.
 import math
 
 import numpy as np
-from numba import njit
+
+from .compiled import kernel
 
 #: Intensities are whole multiples of 1 / SCALE in [0, 1]: round-off of a gain and an offset cannot flip a tie.
 SCALE = 1 << 20
@@ -16,7 +17,7 @@ SCALE = 1 << 20
 COUNT_LOGS = np.array([0, 0] + [round(c * math.log(c) * (1 << 24)) for c in range(2, 26)], dtype=np.int64)
 
 
-@njit(cache=True)
+@kernel
 def rescale_kernel(window, units, finite):
     """Map the finite pixels of a window on 0 .. SCALE, the others on 0; return how many are not finite.
 
@@ -46,7 +47,7 @@ def rescale_kernel(window, units, finite):
     return n_bad
 
 
-@njit(cache=True)
+@kernel
 def _enter(bins, top, bottom, column, counts, step):
     """Add a column of bins to a histogram; return what that adds to the sum of c ln c."""
     gain = np.int64(0)
@@ -57,7 +58,7 @@ def _enter(bins, top, bottom, column, counts, step):
     return gain
 
 
-@njit(cache=True)
+@kernel
 def _leave(bins, top, bottom, column, counts, step):
     """Take a column of bins out of a histogram; return what that takes off the sum of c ln c."""
     loss = np.int64(0)
@@ -68,7 +69,7 @@ def _leave(bins, top, bottom, column, counts, step):
     return loss
 
 
-@njit(cache=True)
+@kernel
 def entropy_kernel(units, n_bins, count_logs, out):
     """Shannon entropy of the 5 x 5 pixels around each pixel, divided by ln 25: 0 to 1.
 
@@ -110,7 +111,7 @@ def entropy_kernel(units, n_bins, count_logs, out):
             out[k, j] = (count_logs[n2] - total2) * scale / n2
 
 
-@njit(cache=True)
+@kernel
 def gradient_kernel(units, out):
     """Length of the gradient of `units` / SCALE per pixel: central differences, one-sided at the border."""
     height, width = units.shape
@@ -126,7 +127,7 @@ def gradient_kernel(units, out):
             out[i, j] = math.sqrt(down * down + across * across)
 
 
-@njit(cache=True)
+@kernel
 def conductance_kernel(gradient, entropy, d0, beta, alpha, east, south):
     """Conductances between neighbours: the mean of D = d0 exp(-beta (alpha |grad I| + (1 - alpha) H)) on both sides.
 

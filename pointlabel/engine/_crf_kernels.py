@@ -3,15 +3,15 @@
 import math
 
 import numpy as np
-from numba import njit
 
 from ._mode_kernels import list_levels_kernel, mode_sum_kernel
+from .compiled import kernel
 
 #: Rows that are added up in one go: what is reached so far is then read and written a quarter as often.
 ROWS = 4
 
 
-@njit(cache=True)
+@kernel
 def sort_kernel(grey, levels, rows, columns):
     """List the pixels of `grey` (h, w) int64 in 0 .. 255 by their grey level, in raster order within a level."""
     height, width = grey.shape
@@ -28,7 +28,7 @@ def sort_kernel(grey, levels, rows, columns):
             levels[place], rows[place], columns[place] = grey[i, j], i, j
 
 
-@njit(cache=True)
+@kernel
 def dot_kernel(a, b):
     """Sum of the products of two vectors of equal length, four sums side by side."""
     s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
@@ -43,7 +43,7 @@ def dot_kernel(a, b):
     return (s0 + s1) + (s2 + s3)
 
 
-@njit(cache=True)
+@kernel
 def pair_sum_kernel(grey, order, near_rows, near_columns, by_step, values, out):
     """out_i = sum over all j, i itself too, of k_ij values_j.
 
@@ -84,7 +84,7 @@ def pair_sum_kernel(grey, order, near_rows, near_columns, by_step, values, out):
         out[row, columns[k]] = dot_kernel(near_columns[first : first + width], sums)
 
 
-@njit(cache=True)
+@kernel
 def blur_kernel(near_rows, near_columns, values, out):
     """out_i = sum over all j of by_distance[|dy|] by_distance[|dx|] values_j, by two passes of one axis each.
 
@@ -106,7 +106,7 @@ def blur_kernel(near_rows, near_columns, values, out):
                 mine[j] += value * weights[j]
 
 
-@njit(cache=True)
+@kernel
 def mirrored(by_distance, size):
     """Table of the distances -(size - 1) .. size - 1 from the table of 0 .. size - 1."""
     out = np.empty(2 * size - 1)
@@ -115,7 +115,7 @@ def mirrored(by_distance, size):
     return out
 
 
-@njit(cache=True)
+@kernel
 def bilateral_sum_kernel(grey, pairs, modes, values, out):
     """Sum over all pixels by the modes where there are any, else by the pixels themselves."""
     if modes[2].shape[1] > 0:
@@ -124,7 +124,7 @@ def bilateral_sum_kernel(grey, pairs, modes, values, out):
         pair_sum_kernel(grey, *pairs, values, out)  # type: ignore[call-arg]
 
 
-@njit(cache=True)
+@kernel
 def mean_field_kernel(
     probability, grey, by_distance, modes, by_step, compatibility, by_near, smooth_compatibility, n_iter
 ):

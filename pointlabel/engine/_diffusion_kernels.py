@@ -6,13 +6,14 @@ covers the window and LLVM turns it into vector instructions. Neighbours are add
 """
 
 import numpy as np
-from numba import njit
+
+from .compiled import kernel
 
 #: Heat that every pixel holds from the start: keeps float32 out of its denormal range, where it is slow.
 FLOOR = np.float32(1e-20)
 
 
-@njit(cache=True)
+@kernel
 def largest_outflow_kernel(east, south):
     """Largest L_ii, the sum of a pixel's conductances to its neighbours."""
     height, width = east.shape
@@ -25,7 +26,7 @@ def largest_outflow_kernel(east, south):
     return largest
 
 
-@njit(cache=True)
+@kernel
 def _lay_flat(field, gain, fill):
     """Copy gain times an (h, w) field into a flat one with a spare column, a row above and a row below; add `fill`."""
     height, width = field.shape
@@ -39,7 +40,7 @@ def _lay_flat(field, gain, fill):
     return flat
 
 
-@njit(cache=True)
+@kernel
 def _copy_back(flat, out):
     height, width = out.shape
     for i in range(height):
@@ -47,7 +48,7 @@ def _copy_back(flat, out):
             out[i, j] = flat[i * (width + 1) + j]
 
 
-@njit(cache=True)
+@kernel
 def _explicit_step(out, here, left, right, up, down, west, east, north, south, keep):
     for q in range(out.size):
         out[q] = keep[q] * here[q] + (
@@ -55,7 +56,7 @@ def _explicit_step(out, here, left, right, up, down, west, east, north, south, k
         )
 
 
-@njit(cache=True)
+@kernel
 def _chebyshev_step(old, here, left, right, up, down, west, east, north, south, outflow, source, momentum, pull):
     """One step towards (leak + L) x = source; the new field replaces the one before `here`."""
     for q in range(old.size):
@@ -64,7 +65,7 @@ def _chebyshev_step(old, here, left, right, up, down, west, east, north, south, 
         old[q] = here[q] + (momentum * (here[q] - old[q]) + pull * rest)
 
 
-@njit(cache=True)
+@kernel
 def diffuse_kernel(source, east, south, tau, n_steps, out):
     """Run u <- u - tau L u for `n_steps` from `source`; nothing leaves the window."""
     height, width = source.shape
@@ -90,7 +91,7 @@ def diffuse_kernel(source, east, south, tau, n_steps, out):
     _copy_back(here, out)
 
 
-@njit(cache=True)
+@kernel
 def steady_kernel(source, east, south, leak, largest, n_iter, out):
     """Solve (leak + L) x = leak source by `n_iter` Chebyshev steps; `largest` bounds L_ii and is positive.
 
@@ -127,7 +128,7 @@ def steady_kernel(source, east, south, leak, largest, n_iter, out):
     _copy_back(here, out)
 
 
-@njit(cache=True)
+@kernel
 def fuse_kernel(heat, prior, rho, heat_first, out):
     """Write rho heat + (1 - rho) prior over its largest value; `heat_first` divides the heat by its own before."""
     height, width = heat.shape

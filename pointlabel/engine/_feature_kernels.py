@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from .compiled import kernel
 
 #: Names of the features, in the order of `feature_kernel`'s last axis; c is the scale's contrast at the peak.
 FEATURES = (
@@ -39,7 +40,7 @@ FEATURES = (
 N_FEATURES = len(FEATURES)
 
 
-@njit(cache=True)
+@kernel
 def feature_kernel(sums, shared, contrast, scales, levels, noise, spread, out):
     """Features of all candidates, `out` (K, L, N_FEATURES) float64.
 
@@ -103,7 +104,7 @@ def feature_kernel(sums, shared, contrast, scales, levels, noise, spread, out):
             f[25] = (level - 0.35) ** 2 * log_noise
 
 
-@njit(cache=True)
+@kernel
 def score_kernel(features, centre, deviation, weights, bad, temperature, n_levels, share):
     """Softmax of a score that is linear in the features and bilinear in them with level and ln area.
 

@@ -1,13 +1,14 @@
 """Compiled sums over all pairs of pixels through the modes of the Gaussian of their distance (`modes`)."""
 
 import numpy as np
-from numba import njit
+
+from .compiled import kernel
 
 #: Modes below this share of the largest are left out, and so are steps of the grey level that weigh less.
 LEAST = 1e-9
 
 
-@njit(cache=True)
+@kernel
 def list_levels_kernel(grey, levels, index):
     """List the grey levels that occur in `grey` (h, w) int64, ascending, and each pixel's place in the list.
 
@@ -29,7 +30,7 @@ def list_levels_kernel(grey, levels, index):
     return count
 
 
-@njit(cache=True, fastmath={"contract", "reassoc"})
+@kernel(fastmath={"contract", "reassoc"})
 def mode_sum_kernel(levels, index, rows, columns, by_step, moments, spread, values, out):
     """out_i = sum over all j, i itself too, of k_ij values_j, as `_crf_kernels.pair_sum_kernel` gives it.
 

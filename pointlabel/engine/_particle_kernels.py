@@ -3,10 +3,11 @@
 import math
 
 import numpy as np
-from numba import njit
+
+from .compiled import kernel
 
 
-@njit(cache=True)
+@kernel
 def walk_kernel(grey, coefficient, row, column, noise, dt, heat):
     """Walk particles from (row, column) and count where they end, added to `heat` (h, w).
 
@@ -35,7 +36,7 @@ def walk_kernel(grey, coefficient, row, column, noise, dt, heat):
         heat[min(max(int(y), 0), height - 1), min(max(int(x), 0), width - 1)] += 1.0
 
 
-@njit(cache=True)
+@kernel
 def measure_kernel(grey, soft, mask, finite):
     """Numbers of a mask that is not empty in a window of grey levels, all arrays (h, w).
 

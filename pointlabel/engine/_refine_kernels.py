@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from ._vote_kernels import STEPS
+from .compiled import kernel
 
 N_INPUTS = 24
 NEAR_VOTE = 0.02
 
 
-@njit(cache=True)
+@kernel
 def box_kernel(field, least):
     """First and last + 1 row and column of the pixels with field >= least; all 0 where there are none."""
     top, bottom, left, right = field.shape[0], 0, field.shape[1], 0
@@ -24,7 +24,7 @@ def box_kernel(field, least):
     return (top, bottom, left, right) if bottom > 0 else (0, 0, 0, 0)
 
 
-@njit(cache=True)
+@kernel
 def near_vote_kernel(field, inside, rows, columns, ring):
     """List the pixels within 2 px of a vote >= NEAR_VOTE; mark as `ring` those within 3 px and below it.
 
@@ -56,7 +56,7 @@ def near_vote_kernel(field, inside, rows, columns, ring):
     return n
 
 
-@njit(cache=True)
+@kernel
 def relative_kernel(field, core, ring, out):
     """Brightness between the ring's mean (0) and the vote-weighted mean (1), `out` (S, S) float32 in [-1, 2]."""
     votes, lit, n, dark = 0.0, 0.0, 0.0, 0.0
@@ -80,7 +80,7 @@ def relative_kernel(field, core, ring, out):
             out[y, x] = np.rint(value * STEPS) / STEPS
 
 
-@njit(cache=True)
+@kernel
 def input_kernel(field, relative, level_of, rest, contrast, levels, log_area, rows, columns, n, out):
     """Inputs of the perceptron at the first n listed pixels, `out` (n, N_INPUTS) float32.
 
@@ -136,7 +136,7 @@ def input_kernel(field, relative, level_of, rest, contrast, levels, log_area, ro
         out[i, 23] = distance / radius
 
 
-@njit(cache=True)
+@kernel
 def near_input_kernel(field, core, inside, level_of, rest, contrast, levels, log_area, rows, columns, inputs, votes):
     """List the pixels near the vote and write their inputs and votes in one call; returns how many there are."""
     ring = np.empty(field.shape, np.bool_)
@@ -149,7 +149,7 @@ def near_input_kernel(field, core, inside, level_of, rest, contrast, levels, log
     return n
 
 
-@njit(cache=True)
+@kernel
 def perceptron_kernel(inputs, votes, extra, centre, deviation, w1, b1, w2, b2, w3, b3, out):
     """sigmoid(net(inputs, extra) + 6 (vote - 0.5)) for every row, `out` (n,) float32.
 
@@ -188,7 +188,7 @@ def perceptron_kernel(inputs, votes, extra, centre, deviation, w1, b1, w2, b2, w
         out[i] = np.float32(1.0) / (np.float32(1.0) + math.exp(-total))
 
 
-@njit(cache=True)
+@kernel
 def component_kernel(field, threshold, row, column, mask):
     """8-connected component of (row, column) at field >= threshold; the pixel itself always belongs.
 
@@ -214,7 +214,7 @@ def component_kernel(field, threshold, row, column, mask):
     return area, touches
 
 
-@njit(cache=True)
+@kernel
 def sharpness_kernel(soft, mask):
     """Sums of the soft label inside and outside a mask, and the mask's area."""
     inside, outside, area = 0.0, 0.0, 0

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from ._background_kernels import median_rest_kernel
+from .compiled import kernel
 
 N_SUMS = 13
 
 
-@njit(cache=True)
+@kernel
 def flood_kernel(rest, inside, row, column, thresholds, level_of, queue, box):
     """Lowest index a such that a pixel is 8-connected to the peak through pixels >= thresholds[a].
 
@@ -56,7 +56,7 @@ def flood_kernel(rest, inside, row, column, thresholds, level_of, queue, box):
                 level_of[y, x] = n_levels
 
 
-@njit(cache=True)
+@kernel
 def _lower_3x3(source, scratch, out):
     """Minimum over the 3 x 3 block (clipped), rows then columns: dilates every nested region by one pixel at once."""
     height, width = source.shape
@@ -73,7 +73,7 @@ def _lower_3x3(source, scratch, out):
             out[y, x] = min(min(above[x], below[x]), scratch[y, x])
 
 
-@njit(cache=True)
+@kernel
 def region_sums_kernel(rest, level_of, box, n_levels, weak_step, row, column, sums):
     """Sums over each nested region, its border and its ring, `sums` (L, N_SUMS) float64.
 
@@ -134,7 +134,7 @@ def region_sums_kernel(rest, level_of, box, n_levels, weak_step, row, column, su
         sums[level, 3] = max(sums[level, 3], sums[level - 1, 3])
 
 
-@njit(cache=True)
+@kernel
 def shared_area_kernel(level_a, level_b, box, n_levels, out):
     """Pixels that two families of nested regions share at each level, `out` (L,) float64."""
     out[:] = 0.0
@@ -147,7 +147,7 @@ def shared_area_kernel(level_a, level_b, box, n_levels, out):
         out[level] += out[level - 1]
 
 
-@njit(cache=True)
+@kernel
 def grow_kernel(units, inside, sampling, levels, least, weak_step, rest, level_of, contrast, sums, shared):
     """Every scale's background, flood and sums in one call: what each call of its own costs adds up.
 

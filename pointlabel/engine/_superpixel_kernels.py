@@ -7,20 +7,21 @@ clusters as to one belongs to both, so that flips and transposition of the windo
 import math
 
 import numpy as np
-from numba import njit
+
+from .compiled import kernel
 
 #: Times a power of two, its upper five of 32 bits tell which power: every pattern of five bits occurs once.
 DE_BRUIJN = 0x077CB531
 
 
-@njit(cache=True)
+@kernel
 def _claim(d, bit, best, owners):
     """Smallest distance and owners after one more cluster; ties own a pixel together."""
     nearer = d < best
     return (d if nearer else best), (bit if nearer else (owners | bit if d == best else owners))
 
 
-@njit(cache=True)
+@kernel
 def _assign(levels, rows, columns, bit, c, best, owners):
     """Let four clusters, rows of `c`, claim the pixels that they are nearest to.
 
@@ -43,7 +44,7 @@ def _assign(levels, rows, columns, bit, c, best, owners):
         owners[q] = mine
 
 
-@njit(cache=True)
+@kernel
 def slic_kernel(units, scale, n_rows, n_columns, row, column, with_point, compactness, n_iter, owners_out):
     """Cluster a window by intensity and position; return the number of iterations.
 
@@ -142,7 +143,7 @@ def slic_kernel(units, scale, n_rows, n_columns, row, column, with_point, compac
     return done
 
 
-@njit(cache=True)
+@kernel
 def connected_kernel(member, row, column, out):
     """Write the 8-connected part of `member` that holds (row, column) into `out`; return its size."""
     height, width = member.shape
@@ -168,7 +169,7 @@ def connected_kernel(member, row, column, out):
     return size
 
 
-@njit(cache=True)
+@kernel
 def source_kernel(units, cell, row, column, n_sources, n_std, half, out):
     """Put one unit of heat on the point and on up to `n_sources` local maxima of its cell.
 
@@ -219,7 +220,7 @@ def source_kernel(units, cell, row, column, n_sources, n_std, half, out):
     return taken
 
 
-@njit(cache=True)
+@kernel
 def outline_kernel(soft, units, finite, row, column, level, mask, sums):
     """Cut `soft` at `level`: write the 8-connected part of the point into `mask`, sums over it into `sums`.
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from .compiled import kernel
 
 STEPS = 1048576.0  # fields are rounded to whole 2^-20, so that sums of them are exact in any order
 LEAST_VOTE = np.float32(2.0**-17)  # below which a vote adds nothing to the box that heat spreads in
 
 
-@njit(cache=True)
+@kernel
 def vote_kernel(level_of, share, field):
     """Expected region: the shares of all candidates that hold a pixel, `field` (S, S) float32."""
     n_scales, n_levels = share.shape
@@ -33,7 +34,7 @@ def vote_kernel(level_of, share, field):
             field[y, x] = np.rint(total * STEPS) / STEPS
 
 
-@njit(cache=True)
+@kernel
 def relief_kernel(rest, contrast, share, relief):
     """Expected height over the background as a share of the peak's, `relief` (S, S) float32 in [-1, 2]."""
     n_scales = share.shape[0]
@@ -56,7 +57,7 @@ def relief_kernel(rest, contrast, share, relief):
             relief[y, x] = value if value < np.float32(2.0) else np.float32(2.0)
 
 
-@njit(cache=True)
+@kernel
 def summary_kernel(features, share, best, out):
     """Expectations under the vote, in the order of `vote.SUMMARY`."""
     out[:] = 0.0
@@ -80,7 +81,7 @@ def summary_kernel(features, share, best, out):
     out[3] = best
 
 
-@njit(cache=True)
+@kernel
 def tally_kernel(level_of, rest, contrast, features, share, best, field, relief, summary):
     """Field, relief and summary of a vote in one call."""
     vote_kernel(level_of, share, field)

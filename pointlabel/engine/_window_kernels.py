@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from .compiled import kernel
 
 UNITS = 65535
 OFF_TIES = 0.0137  # taken off before rounding: of few grey levels many map on halves, where round-off would decide
 
 
-@njit(cache=True)
+@kernel
 def whole_units_kernel(values, low, high, units):
     """Map `values` on whole numbers 0 .. UNITS by their own range, from `low` to `high`.
 
@@ -25,7 +26,7 @@ def whole_units_kernel(values, low, high, units):
             units[y, x] = np.int32(np.rint((values[y, x] - low) / span * UNITS - OFF_TIES))
 
 
-@njit(cache=True)
+@kernel
 def rank_of(values, rank):
     """The `rank`-th smallest (from 1) of the int32 `values` by bisection on their value.
 
@@ -49,7 +50,7 @@ def rank_of(values, rank):
     return low
 
 
-@njit(cache=True)
+@kernel
 def spread_kernel(units, first, side):
     """5th to 95th percentile of the `side` x `side` whole numbers that start at (first, first)."""
     values = np.empty(side * side, np.int32)
@@ -61,7 +62,7 @@ def spread_kernel(units, first, side):
     return rank_of(values, high) - rank_of(values, low)
 
 
-@njit(cache=True)
+@kernel
 def noise_kernel(units, half):
     """Deviation of the pixel from the mean of its 3 x 3 block, over the middle (2 half + 1)^2.
 
@@ -86,7 +87,7 @@ def noise_kernel(units, half):
     return 1.4826 * rank_of(values, (values.size + 1) // 2) / 9.0, total / (9.0 * values.size)
 
 
-@njit(cache=True)
+@kernel
 def peak_kernel(block, row, column, reach):
     """Row and column in `block` (float64) of the peak within `reach` of (row, column).
 

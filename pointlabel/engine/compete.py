@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from .._checks import pixel_of
 from ..types import TargetLabel
+from .crop_grid import CropGrid
 
 Part = tuple[slice, slice]
+Pixel = tuple[int, int]
 
 
 def shared_part(a: TargetLabel, b: TargetLabel) -> Part | None:
@@ -38,31 +39,24 @@ def _inside(target: TargetLabel, part: Part) -> Part:
     )
 
 
-def share_out(targets: Sequence[TargetLabel], shape: tuple[int, int]) -> list[TargetLabel]:
+def share_out(targets: Sequence[TargetLabel], homes: Sequence[Pixel | None]) -> list[TargetLabel]:
     """Give every pixel that several masks claim to one of them; the answer does not depend on their order.
 
     A pixel goes to the larger soft label, then to the nearer point, then to the point that comes first in
-    (row, column) order. A mask keeps its own point's pixel where it holds it, and one that would come out empty
-    becomes that pixel. So only points in one pixel may share it. Masks that met are flagged "overlap".
-    The soft labels stay as they are.
+    (row, column) order. A mask keeps the pixel of `homes`, its point's, where it holds it, and one that would come out
+    empty becomes that pixel, or stays empty where there is none. So only points of one home may share a pixel. Masks
+    that met are flagged "overlap". The soft labels stay as they are.
     """
     out = list(targets)
-    homes = [_home(target, shape) for target in out]
+    grid = CropGrid(out)
     order = sorted(range(len(out)), key=lambda index: out[index].origin[0])
-    for position, i in enumerate(order):
-        stop = out[i].window[0].stop
-        for j in order[position + 1 :]:
-            if out[j].origin[0] >= stop:
-                break
-            first, second = (i, j) if _comes_first(targets[i], targets[j]) else (j, i)
-            out[first], out[second] = _settle(out[first], out[second], homes[first], homes[second])
-    _refill(out, homes)
+    place = {index: position for position, index in enumerate(order)}
+    pairs = [sorted(pair, key=place.__getitem__) for pair in grid.overlapping()]
+    for i, j in sorted(pairs, key=lambda pair: (place[pair[0]], place[pair[1]])):
+        first, second = (i, j) if _comes_first(targets[i], targets[j]) else (j, i)
+        out[first], out[second] = _settle(out[first], out[second], homes[first], homes[second])
+    _refill(out, homes, grid)
     return out
-
-
-def _home(target: TargetLabel, shape: tuple[int, int]) -> tuple[int, int]:
-    row, column = pixel_of(np.array([target.point]), shape)[0]
-    return int(row), int(column)
 
 
 def _comes_first(a: TargetLabel, b: TargetLabel) -> bool:
@@ -76,7 +70,7 @@ def _comes_first(a: TargetLabel, b: TargetLabel) -> bool:
 
 
 def _settle(
-    a: TargetLabel, b: TargetLabel, home_a: tuple[int, int], home_b: tuple[int, int]
+    a: TargetLabel, b: TargetLabel, home_a: Pixel | None, home_b: Pixel | None
 ) -> tuple[TargetLabel, TargetLabel]:
     """Share out the pixels that two masks both claim; `a` is the one that comes first."""
     part = shared_part(a, b)
@@ -88,6 +82,8 @@ def _settle(
         return a, b
     wins = _first_wins(a, b, part)
     for home, owns in ((home_b, False), (home_a, True)):
+        if home is None:
+            continue
         row, column = home[0] - part[0].start, home[1] - part[1].start
         if 0 <= row < both.shape[0] and 0 <= column < both.shape[1]:
             wins[row, column] = owns
@@ -97,16 +93,19 @@ def _settle(
     return _marked(replace(a, mask=mask_a)), _marked(replace(b, mask=mask_b))
 
 
-def _refill(out: list[TargetLabel], homes: list[tuple[int, int]]) -> None:
-    """Give each empty mask its point's pixel, taken from masks of other points; these may then be empty in turn.
+def _refill(out: list[TargetLabel], homes: Sequence[Pixel | None], grid: CropGrid) -> None:
+    """Give each empty mask its home, taken from masks of other points; these may then be empty in turn.
 
-    It ends: a mask that was refilled loses its pixel to nobody.
+    It ends: a mask that was refilled loses its pixel to nobody. That is why crops that grew here need not be found.
     """
     empty = [index for index, target in enumerate(out) if not target.mask.any()]
     while empty:
         index = empty.pop()
         home = homes[index]
-        for other, target in enumerate(out):
+        if home is None:
+            continue
+        for other in grid.around(home):
+            target = out[other]
             row, column = home[0] - target.origin[0], home[1] - target.origin[1]
             if homes[other] == home or not (0 <= row < target.mask.shape[0] and 0 <= column < target.mask.shape[1]):
                 continue
@@ -119,7 +118,7 @@ def _refill(out: list[TargetLabel], homes: list[tuple[int, int]]) -> None:
         out[index] = _with_pixel(out[index], home)
 
 
-def _with_pixel(target: TargetLabel, pixel: tuple[int, int]) -> TargetLabel:
+def _with_pixel(target: TargetLabel, pixel: Pixel) -> TargetLabel:
     """The target with `pixel` in its mask, its crop enlarged where that is needed."""
     low = np.minimum(target.origin, pixel)
     high = np.maximum(np.add(target.origin, target.mask.shape), np.add(pixel, 1))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 from time import perf_counter
 
 import numpy as np
@@ -16,6 +15,8 @@ from ..types import LabelRequest, TargetLabel
 from ._refine_kernels import box_kernel, component_kernel
 from .boundary import border_field, shift_border
 from .compete import masks_meet
+from .crop_grid import CropGrid
+from .holes import at_border
 from .params import DefaultParams
 from .quality import quality, quality_inputs
 from .refine import refine
@@ -91,7 +92,7 @@ def label_default(request: LabelRequest, params: DefaultParams) -> list[TargetLa
 def label_peak(
     image: NDArray, peak: tuple[int, int], tightness: float, params: DefaultParams, weights: Weights, flags: set[str]
 ) -> TargetLabel:
-    """Label the target of one peak, in a larger window where the first does not hold it."""
+    """Label the target of one peak; with `enlarge` in a larger window where the first does not hold it."""
     view = look(image, peak, 1, params, weights)
     if params.enlarge and (not view.found or view.touches or view.contrast < LOW_CONTRAST):
         view = look_farther(image, view, params, weights)
@@ -203,23 +204,12 @@ def in_image(
     )
 
 
-def at_border(mask: NDArray[np.bool_], top: int, left: int, shape: tuple[int, ...]) -> bool:
-    """Whether a mask, cut out at (top, left), touches the border of its image."""
-    height, width = mask.shape
-    return bool(
-        (top == 0 and mask[0].any())
-        or (left == 0 and mask[:, 0].any())
-        or (top + height == shape[0] and mask[-1].any())
-        or (left + width == shape[1] and mask[:, -1].any())
-    )
-
-
 def share_heat(
     image: NDArray, targets: Sequence[TargetLabel], peaks: Sequence[tuple[int, int]], params: DefaultParams
 ) -> list[TargetLabel]:
     """Where masks meet, multiply each soft label by its share of the heat, so that the pixels go to the nearer peak."""
     out = list(targets)
-    for i, j in combinations(range(len(out)), 2):
+    for i, j in CropGrid(out).overlapping():
         if not masks_meet(targets[i], targets[j]):
             continue
         windows = (targets[i].window, targets[j].window)

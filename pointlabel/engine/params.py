@@ -42,7 +42,7 @@ class DefaultParams:
     beta: float = 6.0  # how fast it falls with texture, in [0, 100]
     alpha: float = 0.6  # weight of the gradient beside the entropy in the texture, in [0, 1]
     refine: bool = True  # sharpen the border by the pixel perceptron
-    enlarge: bool = True  # take a window of 129 or 257 px where 65 px do not hold the target
+    enlarge: bool = False  # take a window of 129 or 257 px where 65 px do not hold the target; leaks more than it finds
     share_heat: bool = True  # where masks meet, heat from each peak shares out the soft labels
     loosest: float = 0.05  # border at this share of the local contrast at tightness 0, in [0.01, 0.3]
     border_px: float = 0.0  # masks grown, or shrunk where negative, by a disc of this radius, in [-3, 3]

@@ -57,11 +57,13 @@ def tiles(image_id: str, image: NDArray, labels: ImageLabels) -> list[Tile]:
     """
     if image.shape != labels.shape:
         raise InputError(f"{image_id}: the image is {image.shape} and its labels are for {labels.shape}")
-    return [_cut_tile(image_id, number, image, labels) for number in range(1, len(labels.targets) + 1)]
+    claims = np.zeros(labels.shape, np.int32)  # how many masks hold a pixel
+    for target in labels.targets:
+        claims[target.window] += target.mask
+    return [_cut_tile(image_id, number, image, target, claims) for number, target in enumerate(labels.targets, start=1)]
 
 
-def _cut_tile(image_id: str, number: int, image: NDArray, labels: ImageLabels) -> Tile:
-    target = labels.targets[number - 1]
+def _cut_tile(image_id: str, number: int, image: NDArray, target: TargetLabel, claims: NDArray[np.int32]) -> Tile:
     rows, columns = extent(target)
     need = max(rows[1] - rows[0], columns[1] - columns[0])
     side = max(SMALLEST_WINDOW_PX, 2 * need + 8)
@@ -70,11 +72,10 @@ def _cut_tile(image_id: str, number: int, image: NDArray, labels: ImageLabels) -
     origin = ((rows[0] + rows[1] - side) // 2, (columns[0] + columns[1] - side) // 2)
     values = np.full((side, side), np.nan)
     _paste(values, origin, image, (0, 0))
-    mask, others = np.zeros((side, side), bool), np.zeros((side, side), bool)
+    mask, claimed = np.zeros((side, side), bool), np.zeros((side, side), np.int32)
     _paste(mask, origin, target.mask, target.origin)
-    for place, other in enumerate(labels.targets, start=1):
-        if place != number:
-            _paste(others, origin, other.mask, other.origin)
+    _paste(claimed, origin, claims, (0, 0))
+    others = claimed > mask
     finite = np.isfinite(values)
     low, high = grey_range(values[finite], values[finite & mask])
     grey = stretch(values, low, high, gamma=0.7)

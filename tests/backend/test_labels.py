@@ -90,7 +90,8 @@ PARAMS = {
     "no heat": DefaultParams(n_steps=0),
     "much heat": DefaultParams(n_steps=30, rho=0.8, beta=9.0, alpha=0.2),
     "no refinement": DefaultParams(refine=False),
-    "alone": DefaultParams(snap=False, enlarge=False, share_heat=False),
+    "alone": DefaultParams(snap=False, share_heat=False),
+    "larger windows": DefaultParams(enlarge=True),
     "grown": DefaultParams(border_px=2.3),
     "shrunk": DefaultParams(border_px=-1.0),
     "loose": DefaultParams(loosest=0.02),
@@ -139,7 +140,8 @@ def test_large_targets_take_a_larger_window(rng):
     sides = []
     for radius in (35, 70):
         disc = np.hypot(*(np.indices((400, 400)) - [[[190]], [[200]]])) < radius
-        target = compare(np.where(disc, 150.0, 0.0) + rng.normal(50, 2, disc.shape), [(190, 200)]).targets[0]
+        image = np.where(disc, 150.0, 0.0) + rng.normal(50, 2, disc.shape)
+        target = compare(image, [(190, 200)], params=DefaultParams(enlarge=True)).targets[0]
         sides.append(max(target.mask.shape))
     assert sides[0] > 65
     assert sides[1] > 129

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import combinations
+from time import process_time
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
+from pointlabel import annotate
 from pointlabel._checks import pixel_of
+from pointlabel.engine import compete
+from pointlabel.engine import default as default_engine
 from pointlabel.engine.compete import share_out
+from pointlabel.engine.crop_grid import CropGrid
+from pointlabel.engine.holes import home_of
 from pointlabel.types import TargetLabel
 
 SHAPE = (12, 14)
+
+
+def homes_of(targets: Sequence[TargetLabel], shape: tuple[int, int] = SHAPE) -> list[tuple[int, int]]:
+    return [home_of(np.empty(shape, np.uint8), target.point) for target in targets]  # type: ignore[misc]
+
+
+def share(targets: Sequence[TargetLabel]) -> list[TargetLabel]:
+    return share_out(targets, homes_of(targets))
 
 
 def target(
@@ -56,7 +73,7 @@ def _key(label: TargetLabel) -> tuple:
 @given(given_targets=targets(apart=True), data=st.data())
 def test_masks_are_disjoint_non_empty_and_independent_of_order(given_targets, data):
     before = [(t.mask.copy(), t.soft.copy()) for t in given_targets]
-    shared = share_out(given_targets, SHAPE)
+    shared = share(given_targets)
     claims = np.zeros(SHAPE, int)
     for label in shared:
         claims[label.window] += label.mask
@@ -65,7 +82,7 @@ def test_masks_are_disjoint_non_empty_and_independent_of_order(given_targets, da
     assert claims.max() <= 1
 
     order = data.draw(st.permutations(range(len(given_targets))))
-    again = share_out([given_targets[i] for i in order], SHAPE)
+    again = share([given_targets[i] for i in order])
     assert [_key(label) for label in again] == [_key(shared[i]) for i in order]
     for label, (mask, soft) in zip(given_targets, before, strict=True):  # inputs are never changed
         np.testing.assert_array_equal(label.mask, mask)
@@ -75,7 +92,7 @@ def test_masks_are_disjoint_non_empty_and_independent_of_order(given_targets, da
 @settings(max_examples=100)
 @given(given_targets=targets(apart=False))
 def test_only_points_in_one_pixel_share_it(given_targets):
-    shared = share_out(given_targets, SHAPE)
+    shared = share(given_targets)
     homes = [tuple(pixel_of(np.array([label.point]), SHAPE)[0]) for label in shared]
     claims = np.zeros((len(shared), *SHAPE), bool)
     for claim, label in zip(claims, shared, strict=True):
@@ -88,7 +105,7 @@ def test_only_points_in_one_pixel_share_it(given_targets):
 def test_the_larger_soft_label_wins():
     a = target((1.0, 1.0), (0, 0), [[0.9, 0.9, 0.9, 0.6]])
     b = target((0.0, 3.0), (0, 1), [[0.6, 0.7, 0.9]])
-    first, second = share_out([a, b], SHAPE)
+    first, second = share([a, b])
     np.testing.assert_array_equal(first.mask, [[True, True, True, False]])
     np.testing.assert_array_equal(second.mask, [[False, False, True]])
     assert first.flags == second.flags == ("overlap",)
@@ -98,7 +115,7 @@ def test_the_larger_soft_label_wins():
 def test_equal_soft_labels_go_to_the_nearer_point():
     a = target((0.0, 0.0), (0, 0), np.ones((1, 6)))
     b = target((0.0, 5.0), (0, 0), np.ones((1, 6)))
-    first, second = share_out([a, b], SHAPE)
+    first, second = share([a, b])
     np.testing.assert_array_equal(first.mask[0], [1, 1, 1, 0, 0, 0])
     np.testing.assert_array_equal(second.mask[0], [0, 0, 0, 1, 1, 1])
 
@@ -106,7 +123,7 @@ def test_equal_soft_labels_go_to_the_nearer_point():
 def test_a_mask_keeps_its_own_point():
     strong = target((0.0, 0.0), (0, 0), np.ones((1, 4)))
     weak = target((0.0, 2.0), (0, 0), [[0.6, 0.6, 0.6, 0.6]])
-    _, kept = share_out([strong, weak], SHAPE)
+    _, kept = share([strong, weak])
     np.testing.assert_array_equal(kept.mask[0], [0, 0, 1, 0])
 
 
@@ -114,7 +131,7 @@ def test_a_mask_keeps_its_own_point():
 def test_a_point_on_the_outer_border_keeps_its_pixel(point):
     strong = target((3.0, 3.0), (0, 0), np.ones((4, 4)))
     weak = target(point, (0, 0), np.full((4, 4), 0.6))
-    _, kept = share_out([strong, weak], SHAPE)
+    _, kept = share([strong, weak])
     assert kept.mask[0, 0]
     assert kept.area == 1
 
@@ -122,7 +139,7 @@ def test_a_point_on_the_outer_border_keeps_its_pixel(point):
 def test_a_mask_that_lost_everything_becomes_its_point():
     strong = target((2.0, 2.0), (0, 0), np.ones((5, 5)))
     moved = target((9.0, 9.0), (1, 1), [[0.6]])  # a mask that does not hold its point, all of it claimed
-    first, second = share_out([strong, moved], SHAPE)
+    first, second = share([strong, moved])
     assert first.area == 25
     assert second.area == 1
     full = np.zeros(SHAPE, bool)
@@ -133,5 +150,65 @@ def test_a_mask_that_lost_everything_becomes_its_point():
 def test_masks_that_do_not_meet_are_left_alone():
     a = target((1.0, 1.0), (0, 0), np.ones((3, 3)))
     b = target((1.0, 4.0), (0, 3), np.ones((3, 3)))
-    assert share_out([a, b], SHAPE) == [a, b]
-    assert share_out([], SHAPE) == []
+    assert share([a, b]) == [a, b]
+    assert share([]) == []
+
+
+class EveryPair(CropGrid):
+    """The twin: compares every two targets, and looks for a pixel in each of them."""
+
+    def __init__(self, targets: Sequence[TargetLabel]) -> None:
+        self.n = len(targets)
+
+    def overlapping(self) -> list[tuple[int, int]]:
+        return list(combinations(range(self.n), 2))
+
+    def around(self, pixel: tuple[int, int]) -> list[int]:
+        return list(range(self.n))
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(2, 60), spread=st.sampled_from([10, 90, 400]))
+def test_a_crowd_is_shared_out_as_when_every_pair_is_compared(seed, n, spread):
+    rng = np.random.default_rng(seed)
+    crowd = []
+    for _ in range(n):
+        size = tuple(rng.integers(1, 30 if rng.random() < 0.9 else 200, 2))
+        origin = tuple(int(v) for v in rng.integers(0, spread, 2))
+        soft = np.round(rng.random(size), 1)
+        point = tuple(float(v) for v in rng.integers(0, spread, 2))
+        crowd.append(target(point, origin, soft, rng.random(size) < rng.choice([0.02, 0.7])))  # type: ignore[arg-type]
+    homes = homes_of(crowd, (spread, spread))
+    found = share_out(crowd, homes)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compete, "CropGrid", EveryPair)
+        expected = share_out(crowd, homes)
+    for one, other in zip(found, expected, strict=True):
+        assert (one.point, one.origin, one.flags) == (other.point, other.origin, other.flags)
+        np.testing.assert_array_equal(one.mask, other.mask)
+
+
+def test_the_heat_is_shared_out_as_when_every_pair_is_compared(rng):
+    image = rng.normal(60, 3, (150, 150))
+    points = rng.integers(5, 145, (60, 2))
+    for row, column in points:
+        image[row - 1 : row + 2, column - 1 : column + 2] += 80
+    found = annotate(image, points)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compete, "CropGrid", EveryPair)
+        patch.setattr(default_engine, "CropGrid", EveryPair)
+        expected = annotate(image, points)
+    np.testing.assert_array_equal(found.instances(), expected.instances())
+    np.testing.assert_array_equal(found.soft(), expected.soft())
+    assert sum("overlap" in each.flags for each in found.targets) > 4
+
+
+def test_time_grows_with_the_number_of_targets_that_lie_apart():
+    def seconds(n: int) -> float:
+        homes = [(32 * (k // 128), 32 * (k % 128)) for k in range(n)]
+        crowd = [target((float(row), float(column)), (row, column), np.ones((9, 9))) for row, column in homes]
+        start = process_time()
+        assert share_out(crowd, homes) == crowd
+        return process_time() - start
+
+    assert seconds(16_000) < 16 * max(seconds(2_000), 0.005)  # every pair would take 64 times as long

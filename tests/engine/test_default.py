@@ -223,15 +223,15 @@ def test_large_targets_get_a_larger_window(across_px, edge_px):
     rows, columns = np.indices((480, 512))
     distance = np.hypot(rows - 230, columns - 260) - across_px / 2
     level = 0.3 + 0.4 / (1 + np.exp(np.clip(distance / edge_px, -50, 50))) + 0.01 * rng.standard_normal(rows.shape)
-    masks, _, _ = canvases(np.rint(level * 255).astype(np.uint8), [[230, 260]])
+    params = get_method("default").params(enlarge=True)
+    masks, _, _ = canvases(np.rint(level * 255).astype(np.uint8), [[230, 260]], params=params)
     assert iou(masks[0], distance <= 0) >= 0.75
 
 
 def test_without_larger_windows_a_large_target_is_flagged_or_small():
     rows, columns = np.indices((300, 300))
     image = np.where(np.hypot(rows - 150, columns - 150) <= 50, 200, 80).astype(np.uint8)
-    off = get_method("default").params(enlarge=False)
-    masks, _, labels = canvases(image, [[150, 150]], params=off)
+    masks, _, labels = canvases(image, [[150, 150]])
     assert masks[0].sum() <= 65 * 65
     assert {"touches_window", "empty", "low_contrast"} & set(labels.targets[0].flags)
 
@@ -259,10 +259,10 @@ def test_drawn_targets_are_found(shape):
 
 
 @pytest.mark.parametrize(
-    "change", [{"snap": False}, {"n_scales": 1}, {"n_scales": 2}, {"n_steps": 0}, {"refine": False}, {"enlarge": False},
+    "change", [{"snap": False}, {"n_scales": 1}, {"n_scales": 2}, {"n_steps": 0}, {"refine": False}, {"enlarge": True},
                {"share_heat": False}, {"temperature": 5.0}]
 )  # fmt: skip
-def test_each_step_can_be_switched_off(scene, change):
+def test_each_step_can_be_switched(scene, change):
     mask = canvases(scene.image, scene.points, params=get_method("default").params(**change))[0].any(axis=0)
     assert iou(mask, scene.mask) >= 0.4
 
