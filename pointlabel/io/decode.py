@@ -39,6 +39,11 @@ class GreyLevels(NamedTuple):
     full: float | None
 
 
+def read_levels(path: str) -> GreyLevels:
+    """Read the image at `path`; see `decode_levels`."""
+    return decode_levels(read_bytes(path), path)
+
+
 def read_image(path: str) -> tuple[NDArray, tuple[Note, ...]]:
     """Read the image at `path`; see `decode_image`."""
     return decode_image(read_bytes(path), path)

@@ -16,6 +16,7 @@ from ..evaluation.bootstrap import Interval, paired_bootstrap
 from ..evaluation.metrics import Totals, score_image
 from ..io.datasets import Entry, open_dataset, read_sample, with_masks
 from . import run as files
+from .data import fit_range
 from .evaluate import bring, bring_mask, predict_maps
 from .trainer import pick_device
 
@@ -160,7 +161,7 @@ def compare_runs(
     for name in common:
         sample = read_sample(tests[0][name])
         assert sample.mask is not None
-        images.append(ComparedImage(name, sample.image, sample.mask))
+        images.append(ComparedImage(name, fit_range(sample.image, sample.full), sample.mask))
     runs: list[ComparedRun] = []
     for place, name, stamp in zip(places, _short_names(places), stamps, strict=True):
         first = runs[0] if runs else None
