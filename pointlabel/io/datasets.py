@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, name_hint
-from .decode import decode_image
+from .decode import decode_levels
 from .files import read_bytes
 from .images import ImageFile, list_images, strip_suffix
 from .masks.pairs import list_masks
@@ -61,6 +61,7 @@ class Sample:
     mask : (H, W) bool, the true mask, None where masks were not asked for.
     notes : what to tell about the files.
     sha256 : hexadecimal hash of the bytes of image and mask and of the points.
+    full : largest value of the file's whole numbers, None in floating point; as in `decode.GreyLevels`.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Sample:
     mask: NDArray[np.bool_] | None
     notes: tuple[Note, ...]
     sha256: str
+    full: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +206,7 @@ def read_sample(entry: Entry, *, mask_threshold: float = MASK_THRESHOLD) -> Samp
         Where a file cannot be read, or the mask has another size than the image.
     """
     data = read_bytes(entry.image)
-    image, notes = decode_image(data, entry.image)
+    image, notes, full = decode_levels(data, entry.image)
     shape = (image.shape[0], image.shape[1])
     digest = hashlib.sha256(hashlib.sha256(data).digest())
     points = np.zeros((0, 2))
@@ -224,7 +226,7 @@ def read_sample(entry: Entry, *, mask_threshold: float = MASK_THRESHOLD) -> Samp
         complaint = grey.complaint(mask_threshold)
         if complaint:
             notes += (Note("empty_mask", complaint),)
-    return Sample(entry.id, image, points, mask, notes, digest.hexdigest())
+    return Sample(entry.id, image, points, mask, notes, digest.hexdigest(), full)
 
 
 def _part(root: str, name: str, what: str = "a data set") -> str:

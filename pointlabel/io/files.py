@@ -4,25 +4,53 @@ from __future__ import annotations
 
 import itertools
 import os
+import stat
 from collections.abc import Collection
 
 from ..errors import InputError, OutputError
 
 _PREFIX, _SUFFIX = ".pointlabel-", ".tmp"
+#: Most bytes of a file that is read as a whole, where a reader names no other limit.
+MAX_FILE_BYTES = 512 << 20
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 _numbers = itertools.count()
 _known_folders: set[str] = set()
 
 
-def read_bytes(path: str) -> bytes:
-    """Return the bytes of the file at `path`; one sentence where that fails or there are none."""
+def read_bytes(path: str, *, most: int = MAX_FILE_BYTES) -> bytes:
+    """Return the bytes of the file at `path`; one sentence where that fails, there are none, or more than `most`.
+
+    Only regular files are read: a pipe, a socket or a device could give no bytes, or no end of them.
+    """
     try:
-        with open(path, "rb", buffering=0) as file:
+        # A pipe without a writer would wait for one for ever, but for the flag.
+        with open(path, "rb", buffering=0, opener=_open_at_once) as file:
+            about = os.fstat(file.fileno())
+            if not stat.S_ISREG(about.st_mode):
+                kind = _KINDS.get(stat.S_IFMT(about.st_mode), "no regular file")
+                raise InputError(f"{path}: cannot be read (it is {kind}, not a file)")
+            if about.st_size > most:
+                size, limit = about.st_size / 1e6, most / 1e6
+                raise InputError(f"{path}: the file has {size:,.0f} MB, more than the limit of {limit:,.0f} MB")
             data = file.read()
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{path}: cannot be read ({_reason(error)})") from error
     if not data:
         raise InputError(f"{path}: the file is empty (0 bytes)")
     return data
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def make_folder(path: str) -> None:
@@ -115,5 +143,5 @@ def remove_temporaries(folder: str, trees: Collection[str] = ()) -> int:
     return count
 
 
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error) or type(error).__name__
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -8,6 +8,10 @@ from typing import NamedTuple
 NOTE_KINDS = {
     "channels": "the image is in colour and its channels differ",
     "pages": "the image file holds several pages",
+    "orientation": "the image file has an orientation tag, which is left alone",
+    "turned": "white is zero in the image file",
+    "missing": "parts of the image file are left out",
+    "nodata": "pixels of the image hold the file's nodata value",
     "scaled": "the points were made on an image of another size",
     "dropped": "a point is not finite or lies outside the image",
     "duplicate": "two points lie in the same pixel",

@@ -14,6 +14,8 @@ from ..errors import InputError, shown
 from ..io.files import read_bytes, write_whole
 
 _KEY = "pointlabel_state"
+# Weights, moments of the optimiser and maps of labels of the largest detectors fit many times over.
+_MAX_BYTES = 16 << 30
 _TENSOR = "__tensor__"
 
 
@@ -63,7 +65,7 @@ def write_checkpoint(path: str, state: dict[str, Any]) -> None:
 
 def read_checkpoint(path: str) -> dict[str, Any]:
     """Read what `write_checkpoint` wrote."""
-    return decode_state(read_bytes(path), path)
+    return decode_state(read_bytes(path, most=_MAX_BYTES), path)
 
 
 def holds_checkpoint(path: str) -> bool:

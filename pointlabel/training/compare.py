@@ -17,6 +17,7 @@ from ..evaluation.metrics import Totals, score_image
 from ..io.datasets import Entry, open_dataset, read_sample, with_masks
 from ..io.text import as_path
 from . import run as files
+from .data import fit_range
 from .evaluate import bring, bring_mask, predict_maps
 from .stamp import RunStamp, read_stamp
 from .trainer import pick_device
@@ -164,7 +165,7 @@ def compare_runs(
     for name in common:
         sample = read_sample(tests[0][name])
         assert sample.mask is not None
-        images.append(ComparedImage(name, sample.image, sample.mask))
+        images.append(ComparedImage(name, fit_range(sample.image, sample.full), sample.mask))
     runs: list[ComparedRun] = []
     for place, name, stamp in zip(places, _short_names(places), stamps, strict=True):
         first = runs[0] if runs else None

@@ -79,7 +79,11 @@ class SampleSet:
                 f"the label of {self.ids[index]} must be of the image's size {self.images[index].shape}, "
                 f"got {label.shape}"
             )
-        self.labels[index] = label.astype(np.float16)
+        label = label.astype(np.float16)
+        image = self.images[index]
+        if image.dtype.kind == "f":  # pixels that hold no level teach nothing, whatever a mask says of them
+            label[~np.isfinite(image)] = 0
+        self.labels[index] = label
 
     def labels_state(self) -> dict[str, torch.Tensor]:
         """The labels as `pack_maps` gives them."""
@@ -253,7 +257,7 @@ def read_data(
                 sample = read_sample(entry)
                 out.ids.append(f"{sources[place].name}/{entry.id}")
                 out.parts.append(place)
-                out.images.append(sample.image)
+                out.images.append(fit_range(sample.image, sample.full))
                 out.points.append(sample.points)
                 if sample.mask is not None and out.masks is not None:
                     out.masks.append(sample.mask)
@@ -306,6 +310,15 @@ def unit_levels(image: NDArray) -> NDArray[np.float32]:
     if image.dtype.kind in "ui":
         return image.astype(np.float32) / np.float32(np.iinfo(image.dtype).max)
     return image.astype(np.float32)
+
+
+def fit_range(image: NDArray, full: float | None) -> NDArray:
+    """Bring an image to the scale of others like it where missing pixels made floating point of its whole numbers.
+
+    `unit_levels` divides whole numbers by the largest of their type; here that is done for those that are no longer
+    whole. `full` is what `decode.GreyLevels` says of the file.
+    """
+    return image if full is None or image.dtype.kind != "f" else image / image.dtype.type(full)
 
 
 def _moments(images: Sequence[NDArray[np.float32]]) -> tuple[float, float]:

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from .._checks import as_number
 from ..errors import InputError, TrainingError
 from ..evaluation.components import find_components
-from ..io.decode import read_image
+from ..io.decode import read_levels
 from ..io.files import make_folder, write_whole
 from ..io.images import ImageFile, list_images
 from ..io.masks.png import encode_mask, encode_soft, is_ours
 from ..io.text import as_path, encode_text, harmless
 from .config import check_device
+from .data import fit_range
 from .evaluate import predict_maps
 from .events import Note, Report, Working
 from .run import load_run
@@ -129,11 +130,11 @@ def _groups(files: tuple[ImageFile, ...], errors: list[str]) -> Iterator[list[tu
     n_px = 0
     for file in files:
         try:
-            image, _ = read_image(file.path)
+            image, _, full = read_levels(file.path)
         except InputError as error:
             errors.append(str(error))
             continue
-        waiting.append((file, image))
+        waiting.append((file, fit_range(image, full)))
         n_px += image.size
         if len(waiting) == _AHEAD or n_px >= 16 * BATCH_PX:
             yield waiting

@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 
@@ -55,6 +56,27 @@ def test_depths_of_files_agree_and_holes_are_0():
     real = np.array([[0.4, np.nan], [0.6, np.inf]], np.float32)
     assert scaling.apply(real) == pytest.approx(np.array([[0, 0], [1, 0]]), abs=1e-6)
     assert Scaling(None, None).apply(np.full((3, 3), 7, np.uint8)) == pytest.approx(np.zeros((3, 3)))
+
+
+def test_missing_pixels_change_neither_scale_nor_labels(split_dataset, read):
+    folder = split_dataset(n_train=8, n_test=2)
+    first, *_ = sorted((folder / "images").iterdir())
+    grey = np.asarray(Image.open(first))
+    grey = np.where(grey == 255, 254, grey)
+    grey[:4] = 255
+    first.unlink()
+    tag = [(42113, 2, 4, "255", True)]
+    tifffile.imwrite(first.with_suffix(".tif"), grey, extratags=tag)
+    data = read(folder)
+    place, part = next((p.ids.index(f"drawn/{first.stem}"), p) for p in (data.train, data.valid))
+    image, others = part.images[place], [im for im in data.train.images if im.dtype == np.uint8]
+    assert np.isnan(image[:4]).all()
+    assert 0.5 < np.nanmean(image) / (np.mean(others) / 255) < 2
+    assert (part.inputs[place][:4] == 0).all()
+    assert part.inputs[place][4:] == pytest.approx(data.scaling.apply(grey)[4:], abs=1e-4)
+    part.set_label(place, np.ones(image.shape, bool))
+    assert (part.labels[place][:4] == 0).all()
+    assert (part.labels[place][4:] == 1).all()
 
 
 def test_labels_survive_being_packed(rng):

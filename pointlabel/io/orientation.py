@@ -1,0 +1,28 @@
+"""The orientation tag of an image file: left alone, and told."""
+
+from __future__ import annotations
+
+from PIL import Image
+
+from .notes import Note
+
+#: The tag, in TIFF and in EXIF.
+ORIENTATION = 274
+
+
+def orientation_notes(value: object, name: str) -> tuple[Note, ...]:
+    """A note where the value of the tag is another than 1, which stands for pixels as they are stored."""
+    if not isinstance(value, int) or not 2 <= value <= 8:
+        return ()
+    text = f"{name}: its orientation tag ({int(value)}) is left alone; points and masks count in the stored pixels"
+    return (Note("orientation", f"{text}, which viewers may show turned"),)
+
+
+def exif_orientation(block: bytes) -> object:
+    """Value of the tag in a block of EXIF, None where there is none or the block, which holds no pixels, is damaged."""
+    exif = Image.Exif()
+    try:
+        exif.load(block)
+        return exif.get(ORIENTATION)
+    except Exception:
+        return None
