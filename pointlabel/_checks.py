@@ -147,9 +147,12 @@ def as_like(value: Any, default: Any, name: str) -> Any:
             return value
         kind = "a word"
     elif isinstance(default, tuple):
-        if isinstance(value, list | tuple):
-            return tuple(as_number(item, name) for item in value)
         kind = "a list of numbers"
+        if isinstance(value, list | tuple):
+            try:
+                return tuple(as_number(item, name) for item in value)
+            except InputError:
+                kind = "a list of finite numbers"
     elif isinstance(default, dict):
         if isinstance(value, dict):
             return value
