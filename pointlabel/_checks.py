@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
 from typing import Any
@@ -122,6 +123,21 @@ def as_number(value: Any, name: str, low: float = -math.inf, high: float = math.
         bounds = f"be at least {low:g}" if high == math.inf else f"lie in [{low:g}, {high:g}]"
         raise InputError(f"{name} must {bounds}, got {shown(value)}")
     return int(value) if whole else float(value)
+
+
+def as_path(path: object, name: str) -> str:
+    """The path of a file or folder as text.
+
+    Raises
+    ------
+    InputError
+        Where it is no path; the sentence calls it `name`.
+    """
+    if isinstance(path, str | bytes | os.PathLike):
+        text = os.fsdecode(path)
+        if text and "\0" not in text:
+            return text
+    raise InputError(f"{name} must be a path, got {shown(path)}")
 
 
 def as_choice(value: Any, name: str, choices: Sequence[str | None]) -> Any:

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .._checks import as_number
+from .._checks import as_number, as_path
 from ..errors import InputError, shown
 from ..io.datasets import POINT_FOLDERS, SPLIT_FOLDER, Dataset, open_dataset, open_images, read_split, with_masks
 from ..io.files import read_bytes, write_whole
 from ..io.images import list_images
-from ..io.text import as_path, encode_text
+from ..io.text import encode_text
 from .config import PAPER_RATIO, TrainConfig
 
 #: Parts in the order of a ratio, and the name of the list of each.

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._checks import as_number
+from ..._checks import as_number, as_path
 from ...errors import InputError
 from ..decode import decode_channels
 from ..files import read_bytes
-from ..text import as_path
 
 #: Grey level of an 8-bit file that a target's pixels lie above.
 MASK_THRESHOLD = 127
