@@ -83,7 +83,7 @@ origin_option = click.option(
 #: ``--mask-threshold F``: what counts as foreground of a grey mask.
 mask_threshold_option = click.option(
     "--mask-threshold",
-    type=FiniteRange(0, 255, max_open=True),
+    type=click.FloatRange(0, 255, max_open=True),
     default=127.0,
     show_default=True,
     help="Pixels above this grey level are foreground; masks of 0 and 1 need 0.",

@@ -27,7 +27,7 @@ def guarded_streams() -> Iterator[None]:
     _fill_closed()
     before = sys.stdout, sys.stderr
     streams = _Stream(_open(sys.stdout, 1), True, sys.stdout is None), _Stream(_open(sys.stderr, 2), False)
-    sys.stdout, sys.stderr = streams  # type: ignore[assignment]
+    sys.stdout, sys.stderr = streams
     try:
         try:
             yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
 from typing import Any
@@ -124,6 +125,21 @@ def as_number(value: Any, name: str, low: float = -math.inf, high: float = math.
     return int(value) if whole else float(value)
 
 
+def as_path(path: object, name: str) -> str:
+    """The path of a file or folder as text.
+
+    Raises
+    ------
+    InputError
+        Where it is no path; the sentence calls it `name`.
+    """
+    if isinstance(path, str | bytes | os.PathLike):
+        text = os.fsdecode(path)
+        if text and "\0" not in text:
+            return text
+    raise InputError(f"{name} must be a path, got {shown(path)}")
+
+
 def as_choice(value: Any, name: str, choices: Sequence[str | None]) -> Any:
     """Return `value` where it is one of `choices`."""
     if not (isinstance(value, str) or value is None) or value not in choices:
@@ -147,9 +163,12 @@ def as_like(value: Any, default: Any, name: str) -> Any:
             return value
         kind = "a word"
     elif isinstance(default, tuple):
-        if isinstance(value, list | tuple):
-            return tuple(as_number(item, name) for item in value)
         kind = "a list of numbers"
+        if isinstance(value, list | tuple):
+            try:
+                return tuple(as_number(item, name) for item in value)
+            except InputError:
+                kind = "a list of finite numbers"
     elif isinstance(default, dict):
         if isinstance(value, dict):
             return value

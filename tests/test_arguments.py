@@ -1,5 +1,6 @@
 """Every wrong type in an argument is one InputError that names the argument and the value."""
 
+# mypy: disable-error-code="arg-type, list-item, call-overload"
 from __future__ import annotations
 
 import datetime
@@ -19,11 +20,13 @@ from pointlabel.evaluation.bootstrap import paired_bootstrap
 from pointlabel.evaluation.curves import SoftSweep, curve_area
 from pointlabel.evaluation.metrics import score_image
 from pointlabel.evaluation.report import Evaluation
+from pointlabel.io.masks.read import read_mask
 from pointlabel.io.text import as_written, encode_text, harmless
 from pointlabel.methods import BUILT_IN
 from pointlabel.refinement import CrfParams
 from pointlabel.synthetic import draw_scene
 from pointlabel.training.config import TrainConfig
+from pointlabel.training.splits import make_split
 
 PARAMS = sorted({method.params_class for method in BUILT_IN.values()} | {CrfParams}, key=lambda cls: cls.__name__)
 FIELDS = [(cls, item) for cls in (*PARAMS, TrainConfig) for item in fields(cls) if item.default is not MISSING]
@@ -124,6 +127,9 @@ MASK = IMAGE > 200
         (lambda: draw_scene(contrast="high"), "contrast must be a number, got 'high'"),
         (lambda: draw_scene(shapes="disc"), "shapes must be a list of names, got 'disc'"),
         (lambda: draw_scene(dtype="colour"), "dtype must be one of integers or floats, got 'colour'"),
+        (lambda: read_mask(None), "path must be a path, got None"),
+        (lambda: read_mask("a.png", "127"), "threshold must be a number, got '127'"),
+        (lambda: make_split("data", ratio=6), "ratio must be two or three positive numbers such as 6:2:2, got 6"),
         (lambda: TrainConfig(device="cuda:²"), "device must be auto, cpu, cuda or cuda:N"),
         (lambda: TrainConfig(loss_params={"reduction": "mean"}), "loss_params must leave reduction out"),
     ],

@@ -38,7 +38,7 @@ ALLOWED: dict[str, set[str]] = {
     | {"numba", "pointlabel._checks", "pointlabel.engine"}
     | {"pointlabel.baselines", "pointlabel.methods", "pointlabel.labeling"},
     "pointlabel.report": {"numpy", *COMMON, "pointlabel.evaluation", "pointlabel.io"},
-    "pointlabel.io": {"numpy", "PIL", "lazy:tifffile", "lazy:imagecodecs", *COMMON},
+    "pointlabel.io": {"numpy", "PIL", "lazy:tifffile", "lazy:imagecodecs", "pointlabel._checks", *COMMON},
     "pointlabel.batch": {"numpy", "pointlabel._checks", *COMMON, "lazy:ray"}
     | {"pointlabel.io", "pointlabel.methods", "pointlabel.labeling", "pointlabel.evaluation"},
     "pointlabel.differentiable": TORCH | COMMON | {"pointlabel.engine"},

@@ -8,7 +8,7 @@ from contextlib import closing
 from time import perf_counter
 from typing import Any
 
-from .._checks import as_choice, as_number
+from .._checks import as_choice, as_number, as_path
 from ..errors import InputError
 from ..io.files import write_whole
 from ..io.images import ImageFile, ImageList, list_images, walk_images
@@ -16,7 +16,6 @@ from ..io.manifest import ManifestWriter, tidy_manifest
 from ..io.notes import Note
 from ..io.points.base import Bound, PointSource
 from ..io.points.readers import open_points
-from ..io.text import as_path
 from ..methods import get_method
 from .events import Report, RunNote, RunStarted, RunSummary
 from .output import SHEET_NAME, OutputFolder, open_output

@@ -10,6 +10,7 @@ from multiprocessing import connection
 
 #: Seconds between two looks at who the parent is.
 _EVERY_S = 1.0
+_NAME = "end-with-parent"
 
 
 def end_with_parent() -> None:
@@ -18,7 +19,8 @@ def end_with_parent() -> None:
     A parent that is killed cannot tell its workers. They would wait for it for ever, or train on and write to a run
     that somebody has started anew.
     """
-    threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
+    if not any(thread.name == _NAME for thread in threading.enumerate()):
+        threading.Thread(target=_watch, args=(os.getppid(),), daemon=True, name=_NAME).start()
 
 
 def _watch(started_by: int) -> None:

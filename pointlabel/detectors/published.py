@@ -122,8 +122,8 @@ def read_checkpoint(path: str | Path) -> dict[str, torch.Tensor]:
     InputError
         Where the file cannot be read, is cut short, would run code, or holds no state dict.
     """
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such file of weights")
+    if Path(path).exists() and not Path(path).is_file():
+        raise InputError(f"{path}: cannot be read (no regular file)")
     try:
         data = Path(path).read_bytes()
     except OSError as error:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-
-from ..errors import InputError, shown
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -30,18 +27,3 @@ def harmless(text: str) -> str:
 def as_written(cell: str) -> str:
     """The text that `harmless` was given."""
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
-
-
-def as_path(path: object, name: str) -> str:
-    """The path of a file or folder as text.
-
-    Raises
-    ------
-    InputError
-        Where it is no path; the sentence calls it `name`.
-    """
-    if isinstance(path, str | bytes | os.PathLike):
-        text = os.fsdecode(path)
-        if text and "\0" not in text:
-            return text
-    raise InputError(f"{name} must be a path, got {shown(path)}")

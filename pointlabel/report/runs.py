@@ -66,7 +66,9 @@ def _table(runs: Sequence[ComparedRun]) -> str:
     head += ["IoU - first", "95 %", "nIoU - first", "95 %"]
     forms = {"iou": "{:.4f}", "niou": "{:.4f}", "pd": "{:.4f}", "fa": "{:.2f}"}
     best = {
-        name: (min if name == "fa" else max)(run.scores[name] for run in runs if run.scores[name] is not None)
+        name: (min if name == "fa" else max)(
+            (run.scores[name] for run in runs if run.scores[name] is not None), default=None
+        )
         for name in forms
     }
     lines = []

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from .._checks import as_path
 from ..errors import InputError, shown
 from ..evaluation.bootstrap import Interval, paired_bootstrap
 from ..evaluation.metrics import Totals, score_image
 from ..io.datasets import Entry, open_dataset, read_sample, with_masks
-from ..io.text import as_path
 from . import run as files
 from .data import fit_range
 from .evaluate import bring, bring_mask, predict_maps

@@ -11,13 +11,12 @@ from typing import Any
 
 import torch
 
-from .._checks import as_number
+from .._checks import as_number, as_path
 from ..detectors.weights import weights_to_bytes
 from ..errors import InputError, PointLabelError, TrainingError, shown
 from ..evaluation.circumstances import circumstances
 from ..io.files import write_whole
 from ..io.masks.png import encode_grey
-from ..io.text import as_path
 from ..losses import build_loss
 from . import run as files
 from .checkpoint import read_checkpoint, write_checkpoint

@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .._checks import as_number
+from .._checks import as_number, as_path
 from ..errors import InputError, TrainingError
 from ..evaluation.components import find_components
 from ..io.decode import read_levels
 from ..io.files import make_folder, write_whole
 from ..io.images import ImageFile, list_images
 from ..io.masks.png import encode_mask, encode_soft, is_ours
-from ..io.text import as_path, encode_text, harmless
+from ..io.text import encode_text, harmless
 from .config import check_device
 from .data import fit_range
 from .evaluate import predict_maps

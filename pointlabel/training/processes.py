@@ -79,6 +79,10 @@ def together() -> Iterator[Processes]:
     if started == 1 and "torch.distributed" not in sys.modules:
         yield Processes()
         return
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        from ..batch.parent import end_with_parent
+
+        end_with_parent()  # a torchrun that is killed leaves its processes behind
     import torch.distributed as dist
 
     if not dist.is_available() or (started == 1 and not dist.is_initialized()):
@@ -105,10 +109,6 @@ def _join(dist: Any) -> Any:
     """Make the process group; the store that the processes leave each other words in."""
     import torch
 
-    from ..batch.parent import end_with_parent
-
-    if "TORCHELASTIC_RUN_ID" in os.environ:
-        end_with_parent()
     # Tensors on the CPU meet through gloo in any case, such as that of `Processes.wait`.
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
     try:

@@ -8,10 +8,9 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .._checks import as_choice, as_number
+from .._checks import as_choice, as_number, as_path
 from ..errors import InputError, OutputError, shown
 from ..io.files import make_folder, read_bytes, remove_temporaries, write_whole
-from ..io.text import as_path
 from .config import TrainConfig, differing_setting
 from .labels import FOLDER as LABELS
 
@@ -94,7 +93,8 @@ def check_same_run(folder: str, stamp: dict[str, Any], config: TrainConfig) -> N
     differs = differing_setting(found["config"], config)
     if differs is not None:
         name, theirs, ours = differs
-        raise InputError(f"{folder} holds a run with {name} {shown(theirs)}, this one has {name} {ours}; {hint}")
+        found_value = theirs if isinstance(theirs, str | int | float) else shown(theirs)
+        raise InputError(f"{folder} holds a run with {name} {found_value}, this one has {name} {ours}; {hint}")
     if found.get("split_sha256") != stamp["split_sha256"]:
         raise InputError(f"{folder} holds a run on other images, or on another split of them; {hint}")
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._checks import as_choice, as_number
+from .._checks import as_choice, as_number, as_path
 from ..errors import InputError
 from ..evaluation.shapes import describe_targets
 from ..io.files import read_bytes, write_whole
-from ..io.text import as_path, as_written, encode_text, harmless
+from ..io.text import as_written, encode_text, harmless
 from .run import WEIGHTS
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..errors import InputError
+from .._checks import as_number, as_path
+from ..errors import InputError, shown
 from ..io.datasets import POINT_FOLDERS, SPLIT_FOLDER, Dataset, open_dataset, open_images, read_split, with_masks
 from ..io.files import read_bytes, write_whole
 from ..io.images import list_images
@@ -51,10 +52,10 @@ def parse_ratio(text: str) -> tuple[float, ...]:
     """
     try:
         numbers = [float(word) for word in text.split(":")]
-    except ValueError:
+    except (ValueError, TypeError, AttributeError):
         numbers = []
     if len(numbers) not in (2, 3) or not all(0 < number < float("inf") for number in numbers):
-        raise InputError(f"ratio must be two or three positive numbers such as 6:2:2, got {text!r}")
+        raise InputError(f"ratio must be two or three positive numbers such as 6:2:2, got {shown(text)}")
     return tuple(number / sum(numbers) for number in numbers)
 
 
@@ -98,8 +99,9 @@ def make_split(
     InputError
         For a ratio that is none, too few images, or lists that are there.
     """
-    root = os.fspath(folder)
+    root = as_path(folder, "folder")
     shares = parse_ratio(ratio)
+    as_number(seed, "seed", 0, whole=True)
     images = os.path.join(root, "images")
     if not os.path.isdir(images):
         raise InputError(f"{root}: a data set needs the folder images/")

@@ -268,7 +268,7 @@ def test_an_unknown_method_suggests_the_nearest(run, folder):
         (["--set", "level=high"], "parameter level of method threshold must be a number, got 'high'"),
         (["--tightness", "2"], "2.0 is not in the range 0<=x<=1"),
         (["--polarity", "cold"], "'cold' is not one of 'bright', 'dark', 'auto'"),
-        (["-j", "-1"], "-1 is not in the range x>=0"),
+        (["-j", "-1"], "-1 is not in the range 0<=x<=1024"),
         (["--config", "nowhere.toml"], "File 'nowhere.toml' does not exist"),
         (["--colour"], "No such option"),
     ],

@@ -93,10 +93,10 @@ def sentence_of(read, *arguments):
     return None
 
 
-QUIET = {"suppress_health_check": [HealthCheck.function_scoped_fixture]}
+QUIET = [HealthCheck.function_scoped_fixture]
 
 
-@settings(**QUIET, max_examples=100)
+@settings(suppress_health_check=QUIET, max_examples=100)
 @given(st.data())
 def test_any_change_of_run_json_is_read_or_named(home, copy, data):
     held = json.loads((home / "run" / "run.json").read_text())
@@ -106,7 +106,7 @@ def test_any_change_of_run_json_is_read_or_named(home, copy, data):
     assert said is None or ("run.json: " in said and len(said) < 600)
 
 
-@settings(**QUIET, max_examples=60)
+@settings(suppress_health_check=QUIET, max_examples=60)
 @given(st.data())
 def test_any_change_of_a_checkpoint_is_read_or_named(home, data):
     sound = (home / "run" / "last.safetensors").read_bytes()
@@ -119,7 +119,7 @@ def test_any_change_of_a_checkpoint_is_read_or_named(home, data):
     assert (sentence_of(decode_state, damaged, "last") or "last: ").startswith("last: ")
 
 
-@settings(**QUIET, max_examples=60)
+@settings(suppress_health_check=QUIET, max_examples=60)
 @given(st.data())
 def test_any_change_of_what_weights_say_of_themselves_is_read_or_named(home, tmp_path, data):
     sound = weights_to_bytes(build("tiny"))

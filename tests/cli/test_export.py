@@ -73,7 +73,7 @@ def test_a_run(tmp_path, draw_dataset, rng):
 def test_refusals(tmp_path, weights, monkeypatch):
     result = run(weights, "-o", tmp_path / "tiny.pt")
     assert result.exit_code == 2
-    assert "--out must end in .onnx, got" in result.stderr
+    assert "--out must end in .onnx, or be - for standard output, got" in result.stderr
     result = run(tmp_path / "none", "-o", tmp_path / "x.onnx")
     assert result.exit_code == 2
     assert "does not exist" in result.stderr

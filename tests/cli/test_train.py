@@ -100,7 +100,7 @@ def test_every_setting_has_its_option():
     [
         (["--model", "dnant"], "unknown detector 'dnant'; did you mean dnanet?"),
         (["--strategy", "pont"], "unknown strategy 'pont'; did you mean point?"),
-        (["--epochs", "0"], "0 is not in the range x>=1"),
+        (["--epochs", "0"], "0 is not in the range 1<=x<=1000000"),
         (["--set", "x=1"], "strategy offline has no parameter x; it has none"),
         (["--resume", "--overwrite"], "--resume and --overwrite exclude each other"),
         (["--device", "cuda:9"], "device cuda:9 is not there"),

@@ -140,7 +140,7 @@ def test_wrong_arguments(run, tmp_path):
         predict_images(folder, images, tmp_path / "out", threshold=2)
     with pytest.raises(InputError, match="min_area must be at least 1, got 0"):
         predict_images(folder, images, tmp_path / "out", min_area=0)
-    with pytest.raises(InputError, match="checkpoint must be best or last, got 'first'"):
+    with pytest.raises(InputError, match="checkpoint must be one of best, last, got 'first'"):
         predict_images(folder, images, tmp_path / "out", checkpoint="first")
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._checks import as_number, as_path
 from ...errors import InputError
 from ..decode import decode_channels
 from ..files import read_bytes
@@ -113,7 +114,8 @@ def read_mask(path: str | os.PathLike[str], threshold: float = MASK_THRESHOLD) -
     InputError
         Where the file is missing, is no whole image, or holds floating-point values outside [0, 1].
     """
-    grey = read_grey_mask(path)
+    as_number(threshold, "threshold", 0, 255)
+    grey = read_grey_mask(as_path(path, "path"))
     complaint = grey.complaint(threshold)
     if complaint:
         warnings.warn(complaint, MaskWarning, stacklevel=2)
