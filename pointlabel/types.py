@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 #: What a target can be flagged with, and what it means for whoever checks the masks.
 FLAGS = {
     "empty": "no region stood out around the point: the mask is the smallest one, or none where no pixel is finite",
-    "low_contrast": "the point is hardly brighter than its surroundings",
+    "low_contrast": "the point is hardly brighter than its surroundings, or the target is wider than the window",
     "touches_window": "the mask reached the border of the window: more of the target may lie outside",
     "clipped": "the mask touches the border of the image",
     "overlap": "the masks of two targets met and their pixels were shared out",

@@ -95,7 +95,7 @@ def test_odd_images_lose_no_target(method, shape, kind, rng):
     corners = [(-0.5, -0.5), (shape[0] - 0.6, shape[1] - 0.6)]
     labels = annotate(image, corners[: 1 if image.size == 1 else 2], method=method)
     for target in labels.targets:
-        assert target.mask.any()
+        assert target.mask.any() or not np.isfinite(image).all()  # see test_holes.py
         assert np.isfinite(target.soft).all()
 
 

@@ -70,6 +70,19 @@ def sizes() -> str:
     return markdown(head, [[row["data"], *line] for row, line in zip(rows, cells, strict=True)])
 
 
+def larger() -> str:
+    """The default without and with larger windows."""
+    rows = [
+        [
+            f"{row['data']}, {row['points']}",
+            str(row["targets"]),
+            *(cell for way in ("without", "with") for cell in (both(row[way], "mean_iou"), str(row[way]["leaks"]))),
+        ]
+        for row in stored("larger")["rows"]
+    ]
+    return markdown(["", "targets", "without", "leaks", "with", "leaks"], rows)
+
+
 def quality() -> str:
     """How the quality ranks masks."""
     rows = [
@@ -184,4 +197,6 @@ def quoted_sam() -> str:
     )
 
 
-TABLES = (accuracy, methods, plain, steps, style, refitted, sizes, quality, weights, overview, losses, crf, quoted_sam)
+TABLES = (
+    accuracy, methods, plain, steps, style, refitted, sizes, larger, quality, weights, overview, losses, crf, quoted_sam
+)  # fmt: skip

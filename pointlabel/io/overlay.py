@@ -15,6 +15,7 @@ from .tiles import Tile, extent, grey_range, stretch, tiles
 
 PANEL_PX = 720  # longest side of the picture of the whole image
 MAX_TILES = 60  # an overlay of more targets shows the lowest qualities only
+MAX_NUMBERS = 1000  # of more targets only those with a window have their number: nobody could read the others
 
 _FONT = ImageFont.load_default(size=13)
 _LINE_PX = 16
@@ -45,7 +46,8 @@ def draw_overlay(image: NDArray, labels: ImageLabels) -> Image.Image:
     if n > MAX_TILES:
         cut = sorted(sorted(cut, key=lambda tile: tile.order)[:MAX_TILES], key=lambda tile: tile.number)
         caption += f", windows of the {MAX_TILES} lowest qualities"
-    panel = _draw_panel(image, labels.targets)
+    numbered = range(1, n + 1) if n <= MAX_NUMBERS else [tile.number for tile in cut]
+    panel = _draw_panel(image, labels.targets, set(numbered))
     size = 384 if n == 1 else 288 if n <= 4 else 216 if n <= 12 else 168
     grid = _draw_grid(cut, size, columns=math.ceil(math.sqrt(1.2 * len(cut))), with_id=False)
     return _page([panel] if grid is None else [panel, grid], caption)
@@ -176,8 +178,8 @@ def _draw_grid(shown: Sequence[Tile], size: int, columns: int, with_id: bool) ->
     return grid
 
 
-def _draw_panel(image: NDArray, targets: Sequence[TargetLabel]) -> Image.Image:
-    """The whole image with a numbered box around each target."""
+def _draw_panel(image: NDArray, targets: Sequence[TargetLabel], numbered: set[int]) -> Image.Image:
+    """The whole image with a box around each target, and the number of those in `numbered`, counting from 1."""
     stride = max(1, max(image.shape) // 1000)
     sample = image[::stride, ::stride].astype(np.float64)
     finite = np.isfinite(sample)
@@ -197,12 +199,14 @@ def _draw_panel(image: NDArray, targets: Sequence[TargetLabel]) -> Image.Image:
         boxes.append(
             (columns[0] * scale - grow, rows[0] * scale - grow, columns[1] * scale + grow, rows[1] * scale + grow)
         )
-    taken = list(boxes)
+    taken = np.array(boxes, np.float64).reshape(-1, 4)
     for number, (box, target) in enumerate(zip(boxes, targets, strict=True), start=1):
         draw.rectangle((box[0] - 1, box[1] - 1, box[2] + 1, box[3] + 1), outline=(0, 0, 0), width=1)
         draw.rectangle(box, outline=_colour(target.quality), width=1)
+        if number not in numbered:
+            continue
         spot = _place_label(f"{number}", box, size, taken)
-        taken.append(spot)
+        taken = np.vstack([taken, spot])
         draw.text(spot[:2], f"{number}", fill=_INK, font=_FONT, stroke_width=2, stroke_fill=(0, 0, 0))
     return picture
 
@@ -210,19 +214,16 @@ def _draw_panel(image: NDArray, targets: Sequence[TargetLabel]) -> Image.Image:
 _Box = tuple[float, float, float, float]
 
 
-def _place_label(text: str, box: _Box, size: tuple[int, int], taken: Sequence[_Box]) -> _Box:
-    """Corner of the box, inside the picture, where the label covers the least of what is there already."""
+def _place_label(text: str, box: _Box, size: tuple[int, int], taken: NDArray[np.float64]) -> _Box:
+    """Corner of the box, inside the picture, where the label covers the least of the boxes (n, 4) `taken`."""
     width, height = _FONT.getlength(text) + 2, float(_LINE_PX - 2)
     best: tuple[float, _Box] | None = None
     for left in (box[2] + 2, box[0] - width - 2, (box[0] + box[2] - width) / 2):
         for top in (box[1] - height, box[3], (box[1] + box[3] - height) / 2):
             x, y = min(max(left, 0), max(size[0] - width, 0)), min(max(top, 0), max(size[1] - height, 0))
             spot = (x, y, x + width, y + height)
-            covered = sum(
-                max(0.0, min(spot[2], other[2]) - max(spot[0], other[0]))
-                * max(0.0, min(spot[3], other[3]) - max(spot[1], other[1]))
-                for other in taken
-            )
+            across = np.minimum(taken[:, 2:], spot[2:]) - np.maximum(taken[:, :2], spot[:2])
+            covered = float(np.maximum(across, 0).prod(axis=1).sum())
             if best is None or covered < best[0]:
                 best = (covered, spot)
     assert best is not None
