@@ -78,7 +78,7 @@ def mutate_bytes(data: bytes, random: Random, others: Sequence[bytes] = ()) -> b
 
 def mutate_words(data: bytes, random: Random) -> bytes:
     """Put words that mean something to tables, JSON or TOML between or over those there are."""
-    cuts = [0, *(k + 1 for k, byte in enumerate(data) if byte in b",;\t\n:=[]{} \""), len(data)]
+    cuts = [0, *(k + 1 for k, byte in enumerate(data) if byte in b',;\t\n:=[]{} "'), len(data)]
     first, second = random.choice(cuts), random.choice(cuts)
     start, stop = min(first, second), max(first, second)
     match random.randrange(4):
