@@ -185,6 +185,16 @@ def test_what_is_not_read_is_named(data, sentence):
         decode_image(data, "a.tif")
 
 
+@pytest.mark.parametrize(("kind", "count"), [(4, 3), (7, 4), (11, 1), (2, 4), (1, 1)])
+@pytest.mark.parametrize("tag", [256, 257, 277, 278])
+def test_a_size_that_is_no_number_is_named(tag, kind, count):
+    data = packed(np.ones((2, 3), np.uint8), 8)
+    damaged = data.replace(struct.pack("<HHI", tag, 4, 1), struct.pack("<HHI", tag, kind, count))
+    assert damaged != data
+    with pytest.raises(InputError, match=rf"a\.tif: the file is cut short or damaged \(its tag {tag} holds no whole"):
+        decode_image(damaged, "a.tif")
+
+
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 @pytest.mark.parametrize(("text", "value"), [("-9999", -9999), ("-3.4e+38", -3.4e38), ("-3.40282e+38", -3.4028234e38)])
 def test_nodata_of_floating_point_is_nan(dtype, text, value):
