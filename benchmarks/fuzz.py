@@ -187,8 +187,8 @@ def run(name: str, seed: int, first: int, stop: int, step: int, count: Count) ->
         watch.cancel()
         code = worker.wait()
         if begun is not None:
-            seconds = time.perf_counter() - begun
-            count.add(first, "slow" if seconds >= 2 * MOST_S else f"crash ended with {code}", seconds, 0)
+            lasted = time.perf_counter() - begun
+            count.add(first, "slow" if lasted >= 2 * MOST_S else f"crash ended with {code}", lasted, 0)
             first += step
         elif code != 0:
             raise SystemExit(f"the worker for {name} ended with {code} between two inputs")
@@ -207,10 +207,13 @@ def main() -> None:
     options = parser.parse_args()
     if options.worker:
         name, *numbers = options.worker
-        return work(name, *(int(each) for each in numbers))
+        seed, start, stop, step = (int(each) for each in numbers)
+        work(name, seed, start, stop, step)
+        return
     names = list(READERS) if options.reader == "all" else [options.reader]
     if options.only is not None:
-        return run_one(names[0], options.seed, options.only)
+        run_one(names[0], options.seed, options.only)
+        return
     bad = 0
     print(
         f"{'reader':10}{'inputs':>9}{'results':>9}{'refused':>9}{'crashes':>9}{'slow':>6}{'big':>6}  slowest     peak"
@@ -238,7 +241,7 @@ def main() -> None:
                 data = damaged(READERS[name], files, options.seed, number)
                 (options.keep / f"{name}-{options.seed}-{number}{READERS[name].suffix}").write_bytes(data)
         bad += len(count.found)
-    return sys.exit(1 if bad else 0)
+    sys.exit(1 if bad else 0)
 
 
 def run_one(name: str, seed: int, number: int) -> None:

@@ -241,9 +241,9 @@ def test_masks_of_whole_numbers_do_not_change_by_nodata_elsewhere(scene, polarit
     holed, _ = decode_image(with_nodata(values, "0"), "a")
     assert np.isnan(holed[-1, -1])
     points = np.asarray(scene.points)
-    masks = [annotate(image, points, polarity=polarity).mask() for image in (plain, holed)]
-    masks[0][-1, -1] = masks[1][-1, -1] = False
-    np.testing.assert_array_equal(*masks)
+    mask, other = (annotate(image, points, polarity=polarity).mask() for image in (plain, holed))
+    mask[-1, -1] = other[-1, -1] = False
+    np.testing.assert_array_equal(mask, other)
 
 
 def test_masks_and_points_are_read_without_regard_to_nodata(tmp_path):
