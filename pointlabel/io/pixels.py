@@ -46,10 +46,12 @@ def bands(height: int, width: int, n_px: int = _BAND_PX) -> Iterator[slice]:
 def pillow_array(image: Image.Image, mode: str | None = None) -> NDArray[np.uint8]:
     """Pixels of a Pillow image, (H, W) or (H, W, C) uint8, converted to `mode` where one is given."""
     width, height = image.size
+    if width * height <= _CROP_PX:
+        return np.array(image if mode is None else image.convert(mode))
     channels = len(Image.new(mode or image.mode, (1, 1)).getbands())
     out = np.empty((height, width, channels) if channels > 1 else (height, width), np.uint8)
     for rows in bands(height, width, _CROP_PX):
-        part = image.crop((0, rows.start, width, rows.stop)) if rows.stop - rows.start < height else image
+        part = image.crop((0, rows.start, width, rows.stop))
         out[rows] = np.array(part if mode is None else part.convert(mode))
     return out
 

@@ -129,7 +129,8 @@ def _colours(array: NDArray, page: Any, photometric: int, name: str) -> tuple[ND
 
 def _is_plain_stack(page: Any) -> bool:
     """Whether planes of "RGB" come from a writer that makes RGB of any array of 3 or 4 planes."""
-    return "tifffile" in str(page.software) or str(page.description).startswith('{"shape"')
+    nameless = page.samplesperpixel > 3 and _EXTRA_SAMPLES not in page.tags
+    return nameless or "tifffile" in str(page.software) or str(page.description).startswith('{"shape"')
 
 
 def _are_equal(colour: NDArray) -> bool:

@@ -39,11 +39,14 @@ _COMPRESSIONS: dict[int, tuple[str, float | None]] = {
 _JPEGS = (6, 7)
 # A directory that lists more values than this is damaged: even 100,000 tiles need two for each.
 _MAX_VALUES = 1_000_000
+# Tags that hold one whole number each, and types that tifffile makes such of: it multiplies whatever they hold.
+_SIZE_TAGS = {256, 257, 259, 262, 266, 277, 278, 284, 317, 322, 323, 32997, 32998}
+_WHOLE_TYPES = (3, 4, 16)
 _TYPE_BYTES = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 
 
 def check_directory(data: bytes, name: str) -> None:
-    """Raise where the first directory lists more numbers than an image needs, before any is made an object."""
+    """Raise where the first directory lists more numbers than an image needs, or sizes that are none."""
     order = "<" if data[:2] == b"II" else ">"
     (version,) = struct.unpack_from(order + "H", data, 2)
     head, count, entry, size = (4, "I", "HHI", 12) if version == 42 else (8, "Q", "HHQ", 20)
@@ -53,7 +56,9 @@ def check_directory(data: bytes, name: str) -> None:
     first = place + struct.calcsize(counter)
     total = 0
     for k in range(min(n_tags, 4096)):
-        _, kind, number = struct.unpack_from(order + entry, data, first + k * size)
+        tag, kind, number = struct.unpack_from(order + entry, data, first + k * size)
+        if tag in _SIZE_TAGS and (kind not in _WHOLE_TYPES or number != 1):
+            raise InputError(f"{name}: the file is cut short or damaged (its tag {tag} holds no whole number)")
         total += number if kind in _TYPE_BYTES and number * _TYPE_BYTES[kind] <= len(data) else 0
     if total > _MAX_VALUES:
         raise InputError(f"{name}: the file is cut short or damaged (its first directory lists {total:,} numbers)")

@@ -12,15 +12,100 @@ from random import Random
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 # Numbers that break readers: nothing, one, edges of the types, more than there is.
-NUMBERS = (0, 1, 2, 3, 4, 7, 8, 9, 12, 14, 15, 16, 24, 31, 32, 33, 64, 127, 128, 255, 256, 1000, 4096, 13300)
+NUMBERS: tuple[int, ...] = (
+    0,
+    1,
+    2,
+    3,
+    4,
+    7,
+    8,
+    9,
+    12,
+    14,
+    15,
+    16,
+    24,
+    31,
+    32,
+    33,
+    64,
+    127,
+    128,
+    255,
+    256,
+    1000,
+    4096,
+    13300,
+)
 NUMBERS += (32767, 32768, 65500, 65535, 65536, 100_000, 1 << 20, (1 << 24) - 1, 1 << 28, (1 << 31) - 1, 1 << 31)
 NUMBERS += ((1 << 32) - 1, (1 << 32) - 8)
-_TAGS = (254, 256, 257, 258, 259, 262, 266, 270, 273, 274, 277, 278, 279, 284, 305, 317, 320, 322, 323, 324, 325)
+_TAGS: tuple[int, ...] = (
+    254,
+    256,
+    257,
+    258,
+    259,
+    262,
+    266,
+    270,
+    273,
+    274,
+    277,
+    278,
+    279,
+    284,
+    305,
+    317,
+    320,
+    322,
+    323,
+    324,
+    325,
+)
 _TAGS += (330, 338, 339, 347, 530, 532, 32997, 32998, 33628, 33629, 34377, 34412, 34665, 42113, 50674, 50838, 50839)
 _TAGS += (65426, 65420, 65000)
-_COMPRESSIONS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 32773, 32809, 32946, 33003, 34712, 34887, 34892, 34925, 34933, 34934)
+_COMPRESSIONS: tuple[int, ...] = (
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8,
+    32773,
+    32809,
+    32946,
+    33003,
+    34712,
+    34887,
+    34892,
+    34925,
+    34933,
+    34934,
+)
 _COMPRESSIONS += (48124, 50000, 50001, 50002, 65000)
-_WORDS = (b"", b'"', b"'", b",", b";", b"\t", b"\n", b"\r", b"\0", b"{", b"}", b"[", b"]", b":", b"=", b"#", b"-1")
+_WORDS: tuple[bytes, ...] = (
+    b"",
+    b'"',
+    b"'",
+    b",",
+    b";",
+    b"\t",
+    b"\n",
+    b"\r",
+    b"\0",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b":",
+    b"=",
+    b"#",
+    b"-1",
+)
 _WORDS += (b"nan", b"inf", b"-inf", b"1e999", b"0", b"1", b"null", b"true", b"[[1,2]]", b'{"a":1}', b"../../x", b"\xff")
 _WORDS += (b"\xef\xbb\xbf", "é".encode(), "\u2028".encode(), b"9" * 30, b"99999999999999999999", b"1_000", b"0x10")
 _WORDS += (b"[" * 3000, b'"x,y\n', b"image,x,y\n", b"a,1,2,3,4,5,6\n")
@@ -78,7 +163,7 @@ def mutate_bytes(data: bytes, random: Random, others: Sequence[bytes] = ()) -> b
 
 def mutate_words(data: bytes, random: Random) -> bytes:
     """Put words that mean something to tables, JSON or TOML between or over those there are."""
-    cuts = [0, *(k + 1 for k, byte in enumerate(data) if byte in b",;\t\n:=[]{} \""), len(data)]
+    cuts = [0, *(k + 1 for k, byte in enumerate(data) if byte in b',;\t\n:=[]{} "'), len(data)]
     first, second = random.choice(cuts), random.choice(cuts)
     start, stop = min(first, second), max(first, second)
     match random.randrange(4):

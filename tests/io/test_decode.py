@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import os
+import socket
 import struct
+import tracemalloc
 import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +21,7 @@ from PIL import Image
 
 from pointlabel.errors import InputError
 from pointlabel.io.decode import decode_image, read_image
+from tests.fuzz.mutate import png_chunks, write_png
 
 
 def encoded(array: np.ndarray, kind: str = "PNG", mode: str | None = None, **options: Any) -> bytes:
@@ -36,14 +40,15 @@ def tiff(array: np.ndarray, **options: Any) -> bytes:
 def deep_png(array: np.ndarray) -> bytes:
     """16-bit PNG of 2 to 4 channels, which Pillow cannot write."""
 
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
     height, width, channels = array.shape
     lines = b"".join(b"\0" + row.astype(">u2").tobytes() for row in array)
-    header = struct.pack(">IIBBBBB", width, height, 16, {2: 4, 3: 2, 4: 6}[channels], 0, 0, 0)
-    start = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
-    return start + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+    return png(width, height, 16, {2: 4, 3: 2, 4: 6}[channels], zlib.compress(lines))
+
+
+def png(width: int, height: int, depth: int, colour: int, packed: bytes, *more: tuple[bytes, bytes]) -> bytes:
+    """PNG of any header and compressed lines, with right checksums."""
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    return write_png([(b"IHDR", header), *more, (b"IDAT", packed), (b"IEND", b"")])
 
 
 @pytest.fixture
@@ -169,6 +174,58 @@ def test_deep_luma_is_the_8_bit_luma_on_a_finer_scale(rng):
     assert notes[0].kind == "channels"
 
 
+def damaged_png(grey: np.ndarray, how: str) -> bytes:
+    (_, header), *rest = png_chunks(encoded(grey))
+    raw = zlib.decompress(b"".join(body for kind, body in rest if kind == b"IDAT"))
+    if how == "no end":
+        return write_png([(b"IHDR", header), (b"IDAT", zlib.compress(raw))])
+    if how == "few lines":
+        raw = raw[: len(raw) // 2]
+    whole = write_png([(b"IHDR", header), (b"IDAT", zlib.compress(raw)), (b"IEND", b"")])
+    if how == "wrong checksum":
+        place = whole.index(b"IEND") - 5
+        return whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]
+    return whole[: len(whole) - 14] if how == "cut" else whole
+
+
+@pytest.mark.parametrize("how", ["no end", "few lines", "wrong checksum", "cut"])
+def test_png_data_that_is_not_whole_is_an_error(grey, how, capfd):
+    with pytest.raises(InputError, match=r"^cut\.png: the file is cut short or damaged"):
+        decode_image(damaged_png(grey, how), "cut.png")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_interlaced_png(rng):
+    # The seven passes of Adam7 by hand: no writer at hand makes them.
+    grey = rng.integers(0, 256, (9, 13)).astype(np.uint8)
+    passes = [(0, 8, 0, 8), (0, 8, 4, 8), (4, 8, 0, 4), (0, 4, 2, 4), (2, 4, 0, 2), (0, 2, 1, 2), (1, 2, 0, 1)]
+    lines = b"".join(b"\0" + row.tobytes() for a, b, c, d in passes for row in grey[a::b, c::d] if row.size)
+    header = struct.pack(">IIBBBBB", 13, 9, 8, 0, 0, 0, 1)
+    data = write_png([(b"IHDR", header), (b"IDAT", zlib.compress(lines)), (b"IEND", b"")])
+    np.testing.assert_array_equal(decode_image(data, "a")[0], grey)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
+@pytest.mark.parametrize("value", [1, 3, 6, 8])
+def test_an_orientation_tag_is_left_alone_and_told(grey, kind, value):
+    exif = Image.Exif()
+    exif[274] = value
+    image, notes = decode_image(encoded(grey, kind, exif=exif), "turned.x")
+    assert image.shape == grey.shape
+    assert [note.kind for note in notes] == ["orientation"] * (value != 1)
+    if value != 1:
+        assert notes[0].text.startswith(f"turned.x: its orientation tag ({value}) is left alone")
+
+
+def test_an_animation_is_told():
+    frames = [Image.fromarray(np.full((4, 5), level, np.uint8)) for level in (10, 20, 30)]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "PNG", save_all=True, append_images=frames[1:])
+    image, notes = decode_image(buffer.getvalue(), "a.png")
+    assert (image == 10).all()
+    assert [note.kind for note in notes] == ["pages"]
+
+
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "JPEG"])
 @pytest.mark.parametrize("share", [0.3, 0.9])
 def test_cut_files_are_named(rng, kind, share):
@@ -200,14 +257,81 @@ def test_reading_says_what_is_wrong_with_the_file(tmp_path, content, sentence):
         read_image(str(path))
 
 
+@pytest.mark.parametrize("kind", ["folder", "pipe", "socket", "device", "null in its name"])
+def test_what_is_no_file_is_never_waited_for(tmp_path, kind):
+    path = str(tmp_path / "a.png")
+    if kind == "folder":
+        os.mkdir(path)
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(path)
+    elif kind == "device":
+        path = "/dev/zero"
+    else:
+        path += "\0"
+    with pytest.raises(InputError, match=r": cannot be read \("):
+        read_image(path)
+
+
+def test_a_file_above_the_limit_is_refused_before_it_is_read(tmp_path):
+    with open(tmp_path / "a.png", "wb") as file:
+        file.truncate(600 << 20)  # takes no space on the disk
+    with pytest.raises(InputError, match=r"a\.png: the file has 629 MB, more than the limit of 537 MB"):
+        read_image(str(tmp_path / "a.png"))
+
+
 def test_a_header_that_claims_too_many_pixels(grey):
-    data = bytearray(tiff(grey))
-    with tifffile.TiffFile(io.BytesIO(bytes(data))) as file:
-        tags = file.pages.first.tags
-        for name in ("ImageWidth", "ImageLength"):
-            data[tags[name].valueoffset : tags[name].valueoffset + 2] = b"\xff\xff"
     with pytest.raises(InputError, match=r"huge\.tif: 65535 x 65535 pixels take 4,295 MB when decoded"):
-        decode_image(bytes(data), "huge.tif")
+        decode_image(claiming(65535, grey), "huge.tif")
+
+
+def claiming(size: int, array: np.ndarray, **options: Any) -> bytes:
+    """TIFF of an array that claims to have `size` rows and columns."""
+    data = bytearray(tiff(array, **options))
+    with tifffile.TiffFile(io.BytesIO(bytes(data))) as file:
+        for name in ("ImageWidth", "ImageLength"):
+            place = file.pages.first.tags[name].valueoffset
+            data[place : place + 2] = struct.pack("<H", size)
+    return bytes(data)
+
+
+NOTHING = zlib.compress(bytes(1000))
+BOMBS = {
+    "74 bytes": (png(1, 170_000_000, 8, 0, NOTHING), "more than its 17 bytes of data can hold"),
+    "wide": (png(170_000_000, 1, 8, 0, NOTHING), "more than its 17 bytes of data can hold"),
+    "alpha": (png(13300, 13300, 8, 6, bytes(800_000)), "13300 x 13300 pixels take 708 MB when decoded"),
+    "deep alpha": (png(13300, 13300, 16, 6, bytes(1_500_000)), "13300 x 13300 pixels take 1,415 MB when decoded"),
+    "30 samples": (
+        claiming(3000, np.zeros((30, 30, 30)), compression="deflate", photometric="minisblack", planarconfig="contig"),
+        "3000 x 3000 pixels take 2,160 MB when decoded",
+    ),
+    "tiles": (
+        claiming(6000, np.zeros((30, 30)), compression="zstd", tile=(16, 16)),
+        "tiles are more than the limit of 100,000",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_what_takes_too_much_is_refused_from_its_header(name):
+    data, sentence = BOMBS[name]
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=rf"^bomb: .*{sentence}"):
+            decode_image(data, "bomb")
+        assert tracemalloc.get_traced_memory()[1] < 20e6
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("mode", ["L", "I;16"])
+def test_large_real_frames_are_read(mode):
+    lines = zlib.compress(bytes((1 + 10_000 * (2 if mode == "I;16" else 1)) * 10_000), 1)
+    image, _ = decode_image(png(10_000, 10_000, 16 if mode == "I;16" else 8, 0, lines), "a")
+    assert image.shape == (10_000, 10_000)
+    assert image.dtype == (np.uint16 if mode == "I;16" else np.uint8)
 
 
 def test_damaged_files_say_nothing_else(rng, grey, caplog, recwarn):

@@ -1,0 +1,262 @@
+"""Damaged files through every reader: each must end in a result or in one sentence, soon and in little memory.
+
+Input K of a reader follows from the seed and K alone. Workers run the inputs; one that crashes, hangs or grows is
+ended, its input is kept, and the next goes on behind it.
+
+    python benchmarks/fuzz.py --inputs 200000 --reader all --keep found
+    python benchmarks/fuzz.py --reader images --only 4711        # one input, here and with its traceback
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+
+from pointlabel.errors import PointLabelError  # noqa: E402
+from tests.fuzz import seeds  # noqa: E402
+from tests.fuzz.mutate import mutate  # noqa: E402
+
+# Above these an input counts as slow or big, and its worker is ended and started anew.
+MOST_S, MOST_BYTES = 5.0, 1_500_000_000
+# What a worker may take at all, so that the machine stays usable.
+_ADDRESS_SPACE = 6 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Whole files to damage, and what reads the damaged file at a path; a new one is a line of `READERS`."""
+
+    seeds: Callable[[], list[bytes]]
+    read: Callable[[str], Any]
+    suffix: str = ""
+
+
+def _read_image(path: str) -> None:
+    from pointlabel.io.decode import read_image
+
+    image, _ = read_image(path)
+    if image.ndim != 2 or image.dtype.kind not in "uif" or not image.flags.writeable or image.size == 0:
+        raise AssertionError(f"no image: {image.dtype} of shape {image.shape}")
+
+
+def _read_points(path: str) -> None:
+    from pointlabel.io.points.fit import fit_points
+    from pointlabel.io.points.images import ImageEntry
+
+    fit_points(ImageEntry(path).load(), (20, 24))
+
+
+def _read_mask(path: str) -> None:
+    from pointlabel.io.masks.read import read_grey_mask
+
+    grey = read_grey_mask(path)
+    grey.mask()
+    grey.soft()
+
+
+def _read_table(path: str) -> None:
+    from pointlabel.io.points.fit import fit_points
+    from pointlabel.io.points.table import PointTable
+
+    bound = PointTable(path).bind({"a", "sub/b", "c", "a,b"})
+    for entry in bound.entries.values():
+        fit_points(entry.load(), (20, 24))
+
+
+def _read_manifest(path: str) -> None:
+    from pointlabel.io.manifest import read_manifest, tidy_manifest
+
+    list(read_manifest(path))
+    tidy_manifest(path)
+
+
+def _read_config(path: str) -> None:
+    from click.testing import CliRunner
+
+    from pointlabel.cli.main import main
+
+    # There are no such images: the command ends after its options are read.
+    result = CliRunner().invoke(main, ["annotate", f"{path}.none", "-p", path, "-o", f"{path}.out", "--config", path])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    if result.exit_code != 2:
+        raise AssertionError(f"exit code {result.exit_code}: {result.output[:200]}")
+
+
+READERS: dict[str, Reader] = {
+    "images": Reader(seeds.images, _read_image),
+    "points": Reader(seeds.masks, _read_points, ".png"),
+    "masks": Reader(seeds.masks, _read_mask, ".png"),
+    "table": Reader(seeds.tables, _read_table, ".csv"),
+    "manifest": Reader(seeds.manifests, _read_manifest, ".jsonl"),
+    "config": Reader(seeds.configs, _read_config, ".toml"),
+}
+
+
+def damaged(reader: Reader, files: Sequence[bytes], seed: int, number: int) -> bytes:
+    """Input `number` of a reader."""
+    random = Random(f"{seed} {number}")
+    return mutate(files[number % len(files)], random, files)
+
+
+def work(name: str, seed: int, start: int, stop: int, step: int) -> None:
+    """Run inputs, and write a line before and after each: its number; what became of it and the seconds it took."""
+    resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
+    reader, files = READERS[name], READERS[name].seeds()
+    out = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # only the lines of this function go to the one who counts
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, f"damaged{reader.suffix}")
+        for number in range(start, stop, step):
+            data = damaged(reader, files, seed, number)
+            Path(path).write_bytes(data)
+            print(f"start {number}", file=out)
+            begun = time.perf_counter()
+            try:
+                reader.read(path)
+                ending = "result"
+            except PointLabelError as error:
+                ending = "memory" if "not enough memory" in str(error) else "refusal"
+            except BaseException as error:
+                ending = "crash " + " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+            print(f"end {time.perf_counter() - begun:.3f} {peak} {ending}", file=out)
+            if peak > MOST_BYTES:
+                return  # the peak of a process never falls
+
+
+@dataclass(slots=True)
+class Count:
+    """What became of the inputs of one reader."""
+
+    endings: Counter[str] = field(default_factory=Counter)
+    slowest_s: float = 0.0
+    peak_bytes: int = 0
+    found: list[tuple[int, str]] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, number: int, ending: str, seconds: float, peak: int) -> None:
+        """Count one input; its number is kept where its ending is none that is promised."""
+        if ending in ("result", "refusal"):
+            ending = "big" if peak > MOST_BYTES else "slow" if seconds > MOST_S else ending
+        with self.lock:
+            self.endings[ending.split(" ")[0]] += 1
+            self.slowest_s, self.peak_bytes = max(self.slowest_s, seconds), max(self.peak_bytes, peak)
+            if ending not in ("result", "refusal"):
+                self.found.append((number, f"{ending}, {seconds:.1f} s"))
+
+
+def run(name: str, seed: int, first: int, stop: int, step: int, count: Count) -> None:
+    """Run every `step`-th input through workers, one after the other where one ends early."""
+    while first < stop:
+        command = [sys.executable, __file__, "--worker", name, str(seed), str(first), str(stop), str(step)]
+        worker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        assert worker.stdout is not None
+        # Twice the limit, so that a slow input is told from one that hangs, and ended in any case.
+        watch = threading.Timer(60, worker.kill)
+        watch.start()
+        begun = None
+        for line in worker.stdout:
+            watch.cancel()
+            kind, _, rest = line.rstrip("\n").partition(" ")
+            if kind == "start":
+                first, begun = int(rest), time.perf_counter()
+            else:
+                seconds, peak, ending = rest.split(" ", 2)
+                count.add(first, ending, float(seconds), int(peak))
+                first, begun = first + step, None
+            watch = threading.Timer(2 * MOST_S, worker.kill)
+            watch.start()
+        watch.cancel()
+        code = worker.wait()
+        if begun is not None:
+            lasted = time.perf_counter() - begun
+            count.add(first, "slow" if lasted >= 2 * MOST_S else f"crash ended with {code}", lasted, 0)
+            first += step
+        elif code != 0:
+            raise SystemExit(f"the worker for {name} ended with {code} between two inputs")
+
+
+def main() -> None:
+    """Read the options, run the readers, print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--inputs", type=int, default=20_000, help="inputs in all, shared by the readers")
+    parser.add_argument("--seed", type=int, default=0, help="another seed gives other inputs")
+    parser.add_argument("--reader", choices=["all", *READERS], default="all")
+    parser.add_argument("--workers", type=int, default=1, help="inputs at the same time")
+    parser.add_argument("--keep", type=Path, help="folder for the inputs that ended badly")
+    parser.add_argument("--only", type=int, help="run this one input of --reader here, with its traceback")
+    parser.add_argument("--worker", nargs=5, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        name, *numbers = options.worker
+        seed, start, stop, step = (int(each) for each in numbers)
+        work(name, seed, start, stop, step)
+        return
+    names = list(READERS) if options.reader == "all" else [options.reader]
+    if options.only is not None:
+        run_one(names[0], options.seed, options.only)
+        return
+    bad = 0
+    print(
+        f"{'reader':10}{'inputs':>9}{'results':>9}{'refused':>9}{'crashes':>9}{'slow':>6}{'big':>6}  slowest     peak"
+    )
+    for name in names:
+        share, count = options.inputs // len(names), Count()
+        runs = [
+            threading.Thread(target=run, args=(name, options.seed, k, share, options.workers, count))
+            for k in range(options.workers)
+        ]
+        for each in runs:
+            each.start()
+        for each in runs:
+            each.join()
+        ends = count.endings
+        print(
+            f"{name:10}{sum(ends.values()):>9}{ends['result']:>9}{ends['refusal']:>9}{ends['crash']:>9}{ends['slow']:>6}"
+            f"{ends['big'] + ends['memory']:>6}{count.slowest_s:>7.2f} s{count.peak_bytes / 1e6:>6.0f} MB"
+        )
+        files = READERS[name].seeds()
+        for number, what in sorted(count.found):
+            print(f"    {name} {number}: {what}")
+            if options.keep:
+                options.keep.mkdir(parents=True, exist_ok=True)
+                data = damaged(READERS[name], files, options.seed, number)
+                (options.keep / f"{name}-{options.seed}-{number}{READERS[name].suffix}").write_bytes(data)
+        bad += len(count.found)
+    sys.exit(1 if bad else 0)
+
+
+def run_one(name: str, seed: int, number: int) -> None:
+    """Run one input in this process."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, f"damaged{READERS[name].suffix}")
+        Path(path).write_bytes(damaged(READERS[name], READERS[name].seeds(), seed, number))
+        try:
+            READERS[name].read(path)
+            print("result")
+        except PointLabelError as error:
+            print(f"refused: {error}")
+        except Exception:
+            traceback.print_exc()
+
+
+if __name__ == "__main__":
+    main()
