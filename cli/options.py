@@ -63,7 +63,7 @@ origin_option = click.option(
 )
 
 
-#: ``--mask-threshold F``: what counts as foreground of a grey mask.
+#: ``--mask-threshold F``: what counts as foreground of a mask, for every command that reads masks.
 mask_threshold_option = click.option(
     "--mask-threshold",
     type=click.FloatRange(0, 255, max_open=True),

@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import __version__
 from ..errors import InputError
+from ..io.masks.read import MASK_THRESHOLD
 from ..labeling import REFINEMENTS, check_backend
 from ..methods import Method, get_method
 
@@ -16,8 +17,8 @@ POLARITIES = ("bright", "dark", "auto")
 #: What can be written for each image: its folder in the output.
 OUTPUTS = ("masks", "soft", "instances", "overlay")
 #: Entries of the stamp that stand in it only where a run has them: a refinement, a method of an installed package, a
-#: backend other than numba. The device leaves no trace: masks do not depend on it.
-OPTIONAL = ("refine", "method_package", "backend")
+#: backend other than numba, a threshold of the true masks. The device leaves no trace: masks do not depend on it.
+OPTIONAL = ("refine", "method_package", "backend", "mask_threshold")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class RunSettings:
     outputs : folders out of `OUTPUTS`, "masks" first.
     refine : what sharpens the labels after the method, "crf"; None for nothing.
     backend, device : as for `pointlabel.annotate`.
+    mask_threshold : in [0, 255), grey level that the targets of true masks lie above.
     """
 
     method: str
@@ -45,6 +47,7 @@ class RunSettings:
     refine: str | None = None
     backend: str = "numba"
     device: str = "cpu"
+    mask_threshold: float = MASK_THRESHOLD
 
     def __post_init__(self) -> None:
         method = get_method(self.method)
@@ -58,6 +61,8 @@ class RunSettings:
             raise InputError(f"seed must not be negative, got {self.seed}")
         if self.refine is not None and self.refine not in REFINEMENTS:
             raise InputError(f"refine must be None or one of {', '.join(REFINEMENTS)}, got {self.refine!r}")
+        if not 0 <= self.mask_threshold < 255:
+            raise InputError(f"mask_threshold must lie in [0, 255), got {self.mask_threshold:g}")
         check_backend(self.backend, self.method, self.device)
 
     @property
@@ -86,6 +91,9 @@ class RunSettings:
             "refine": self.refine,
             "method_package": get_method(self.method).package or None,
             "backend": None if self.backend == "numba" else self.backend,
+            "mask_threshold": self.mask_threshold
+            if self.needs_true_area and self.mask_threshold != MASK_THRESHOLD
+            else None,
         }
         kept = {key: value for key, value in stamp.items() if value is not None or key not in OPTIONAL}
         return json.loads(json.dumps(kept))

@@ -59,8 +59,9 @@ def target_ious(true: Components, predicted: Components) -> NDArray[np.float64]:
     rows, columns = np.nonzero((true.labels > 0) & (predicted.labels > 0))
     n = len(predicted) + 1
     # Pairs that overlap, each as one number: a table of all pairs would not fit where there are many targets.
-    pairs, overlap = np.unique(true.labels[rows, columns].astype(np.int64) * n + predicted.labels[rows, columns],
-                               return_counts=True)
+    pairs, overlap = np.unique(
+        true.labels[rows, columns].astype(np.int64) * n + predicted.labels[rows, columns], return_counts=True
+    )
     owners, components = pairs // n - 1, pairs % n - 1
     inter, claimed = np.zeros(len(true), np.int64), np.zeros(len(true), np.int64)
     np.add.at(inter, owners, overlap)

@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..evaluation.bootstrap import Interval, paired_bootstrap
 from ..evaluation.metrics import Totals, score_image
 from ..io.datasets import Entry, open_dataset, read_sample, with_masks
+from ..io.masks.read import MASK_THRESHOLD
 from . import run as files
 from .evaluate import bring, bring_mask, predict_maps
 from .trainer import pick_device
@@ -151,6 +152,12 @@ def compare_runs(
     if len(protocols) > 1:
         raise InputError("runs of the protocols ours and paper cannot be compared; name runs of one protocol")
     protocol = protocols.pop()
+    thresholds = sorted({float(stamp["config"].get("mask_threshold", MASK_THRESHOLD)) for stamp in stamps})
+    if len(thresholds) > 1:
+        shown = " and ".join(f"{value:g}" for value in thresholds)
+        raise InputError(
+            f"runs with the mask thresholds {shown} have other true masks; name runs of one --mask-threshold"
+        )
     tests = [_test_entries(place, stamp) for place, stamp in zip(places, stamps, strict=True)]
     common = [name for name in tests[0] if all(name in test for test in tests)]
     if not common:
@@ -158,7 +165,7 @@ def compare_runs(
     n_left_out = len(set().union(*tests)) - len(common)
     images = []
     for name in common:
-        sample = read_sample(tests[0][name])
+        sample = read_sample(tests[0][name], mask_threshold=thresholds[0])
         assert sample.mask is not None
         images.append(ComparedImage(name, sample.image, sample.mask))
     runs: list[ComparedRun] = []

@@ -83,9 +83,7 @@ def test_contrasts_are_those_of_whole_images(case, holes):
     finite = image[np.isfinite(image)]
     if finite.size and finite.max() > finite.min():
         image = (image - finite.min()) / (finite.max() - finite.min())
-    expected = [
-        local_scr(image, found.labels == k, excluded=true, min_area_px=1) for k in range(1, len(found) + 1)
-    ]
+    expected = [local_scr(image, found.labels == k, excluded=true, min_area_px=1) for k in range(1, len(found) + 1)]
     np.testing.assert_array_equal(target_scrs(image, found), np.array(expected))
 
 

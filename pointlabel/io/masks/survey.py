@@ -19,7 +19,7 @@ _SAID = {
     "empty_mask": "without a value above the threshold",
     "mask_levels": "with other values than 0 and their largest, cut at the threshold",
     "mask_cover": "that cover more than half of their image",
-    "mask_alpha": "with an alpha channel that is no plain cover",
+    "mask_alpha": "whose alpha channel shows another mask than their colours",
     "mask_image": "that look like images",
 }
 
