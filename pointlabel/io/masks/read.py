@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ...errors import InputError
 from ..decode import decode_channels
@@ -114,6 +113,8 @@ class GreyMask:
     def _levels_note(self, threshold: float) -> Note | None:
         if not self.n_other:
             return None
+        from scipy import ndimage
+
         mask, limit = self.mask(threshold), self._limit(threshold)
         values = np.unique(self.levels[self.levels != 0])
         shown = ", ".join(f"{value:g}" for value in values[:_NAMED])
@@ -158,7 +159,7 @@ def read_grey_mask(path: str | os.PathLike[str]) -> GreyMask:
     name = os.fspath(path)
     data = read_bytes(name)
     levels, _ = decode_channels(data, name)
-    alpha = decode_alpha(data)
+    alpha = decode_alpha(data, name)
     is_flat = alpha is not None and bool((levels == levels[:1, :1]).all())
     if levels.ndim == 3:
         levels = levels.max(axis=2)
