@@ -108,7 +108,8 @@ def annotate_folder(
         )
     source = open_points(points, origin)
     bound = source.bind(found.ids)
-    masks, mask_notes = None, ()
+    masks: dict[str, str] | None = None
+    mask_notes: tuple[Note, ...] = ()
     if settings.needs_true_area and true_masks is not None:
         masks, mask_notes = find_true_masks(os.fspath(true_masks), sorted(found.ids), settings.mask_threshold)
     context = RunContext(settings, os.fspath(out), settings.stamp())

@@ -197,6 +197,12 @@ def test_evaluate_writes_rows_to_standard_output(dataset):
     assert "both write to standard output" in result.stderr
 
 
+def test_a_threshold_that_is_no_number(dataset):
+    result = run("evaluate", dataset / "masks", dataset / "masks", "--mask-threshold", "nan")
+    assert result.exit_code == 2
+    assert "a number is needed, got nan" in result.stderr
+
+
 def test_points_given_as_masks_are_told(dataset):
     result = run("evaluate", dataset / "masks", dataset / "masks_centroid")
     assert result.exit_code == 0

@@ -125,7 +125,9 @@ class GreyMask:
         what = "all above" if not n_cut else f"{_count(n_cut, 'pixel')} not above"
         text = f"{self.name}: the mask holds {shown}, {what} the threshold {limit:g}"
         if n_lost:
-            text += f", {_count(n_lost, 'whole area')} among them; numbered targets need --mask-threshold 0"
+            text += f", {_count(n_lost, 'whole area')} among them"
+        if n_lost and values.size <= n_areas:  # more levels than areas: grey borders, or the noise of JPEG
+            text += "; numbered targets need --mask-threshold 0"
         return Note("mask_levels", text)
 
     def _cover_note(self, threshold: float) -> Note | None:

@@ -30,11 +30,12 @@ class MaskTally:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.first: dict[str, str] = {}
-        self.n_filled = self.n_judged = self.n_dotted = 0
+        self.n_files = self.n_filled = self.n_judged = self.n_dotted = 0
 
     def add(self, mask: NDArray[np.bool_], notes: Collection[Note]) -> None:
         """Count one mask, (H, W) bool, with the notes of `read_true_mask`."""
         is_filled = bool(mask.any())
+        self.n_files += 1
         self.n_filled += is_filled
         self.n_judged += mask.size >= JUDGED_PX and (is_filled or any(note.kind == "mask_image" for note in notes))
         for note in notes:
@@ -103,7 +104,7 @@ def _judged(tally: MaskTally, where: str, threshold: float, noun: str, need_targ
             f"{where}: {n_images} of {tally.n_judged} files looked at are images, not {noun}s; "
             f"the first: {tally.first['mask_image']}"
         )
-    if not tally.n_filled and (need_targets or tally.counts["empty_mask"]):
+    if tally.n_files and not tally.n_filled and (need_targets or tally.counts["empty_mask"]):
         why = tally.first.get("empty_mask", "they hold nothing but 0")
         raise InputError(f"{where}: every {noun} is empty at --mask-threshold {threshold:g}; {why}")
     if n_covering > tally.n_judged / 2:
