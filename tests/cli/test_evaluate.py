@@ -284,6 +284,8 @@ def test_real_masks_agree_with_a_plain_count(data):
 
 def test_real_points_of_another_size_are_named(data):
     """One point image of SIRST-v1 has another size than its mask, as published."""
-    result = run(data / "SIRST-v1" / "masks_coarse", data / "SIRST-v1" / "masks")
-    assert result.exit_code == 2
+    result = run(data / "SIRST-v1" / "masks_coarse", data / "SIRST-v1" / "masks", "--json")
+    assert result.exit_code == 3
     assert "Misc_111.png is 592 x 400 px" in result.stderr
+    report = json.loads(result.stdout)
+    assert (report["left_out"], report["images"]) == (["Misc_111"], 426)
