@@ -63,18 +63,10 @@ origin_option = click.option(
 )
 
 
-def _check_number(ctx: click.Context, param: click.Parameter, value: float) -> float:
-    """Refuse NaN, which lies in every range."""
-    if value != value:
-        raise click.BadParameter("a number is needed, got nan", ctx, param)
-    return value
-
-
-#: ``--mask-threshold F``: what counts as foreground of a mask, for every command that reads masks.
+#: ``--mask-threshold F``: what counts as foreground of a grey mask.
 mask_threshold_option = click.option(
     "--mask-threshold",
     type=click.FloatRange(0, 255, max_open=True),
-    callback=_check_number,
     default=127.0,
     show_default=True,
     help="Pixels above this grey level are foreground; masks of 0 and 1 need 0.",

@@ -79,8 +79,11 @@ def survey_masks(
     Raises
     ------
     InputError
-        Where no mask has a target at this threshold, or most masks look like images or cover more than half of theirs.
+        Where `threshold` is outside of [0, 255), no mask has a target at it, or most masks look like images or cover
+        more than half of theirs.
     """
+    if not 0 <= threshold < 255:  # NaN lies in no range
+        raise InputError(f"mask_threshold must lie in [0, 255), got {threshold:g}")
     tally, n_read = MaskTally(), 0
     n = len(paths)
     chosen = [k * n // LOOKED_AT for k in range(LOOKED_AT)] if n > LOOKED_AT else list(range(n))
