@@ -11,6 +11,7 @@ from .options import (
     PARAMS_KEY,
     config_option,
     jobs_option,
+    mask_threshold_option,
     method_option,
     origin_option,
     parse_assignments,
@@ -43,6 +44,7 @@ from .options import (
     help="What a method of the published kind may know of a target's size; oracle needs --masks.",
 )
 @click.option("--masks", metavar="DIR", type=click.Path(), help="True masks, for --size-prior oracle only.")
+@mask_threshold_option
 @click.option(
     "--checkpoint",
     metavar="DIR",
@@ -95,6 +97,7 @@ def annotate(
     origin: str,
     size_prior: str | None,
     masks: str | None,
+    mask_threshold: float,
     checkpoint: str | None,
     refine: str,
     backend: str,
@@ -149,6 +152,7 @@ def annotate(
                 seed=seed,
                 origin=origin,
                 true_masks=masks,
+                mask_threshold=mask_threshold,
                 refine=None if refine == "none" else refine,
                 soft=soft,
                 instances=instances,

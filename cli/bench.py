@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .bench_run import compare, end, write_json
-from .options import progress_option
+from .options import mask_threshold_option, progress_option
 from .streams import STDOUT, check_output, write_bytes
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ def _shared_options(command: Callable) -> Callable:
     show_default=True,
     help="Seeds that methods which draw random numbers are run with.",
 )
+@mask_threshold_option
 @_shared_options
 @click.option("--html", "html_file", metavar="FILE", type=_FILE, help="Write a report, one file; - is stdout.")
 @click.pass_context
@@ -99,6 +100,7 @@ def accuracy(
     points: str,
     size_prior: str,
     n_seeds: int,
+    mask_threshold: float,
     methods: str | None,
     checkpoints: tuple[str, ...],
     split: str | None,
@@ -136,11 +138,13 @@ def accuracy(
         setups,
         points=points,
         with_masks=True,
+        mask_threshold=mask_threshold,
         n_threads=n_threads,
         keep_crops=html_file is not None,
         no_progress=no_progress,
     )
     options = {"points": points, "size_prior": size_prior, "seeds": n_seeds, "split": split, "limit": limit}
+    options["mask_threshold"] = mask_threshold
     write_json(json_file, comparison, options)
     if html_file is not None and comparison.runs:
         from pointlabel.report.bench import draw_report

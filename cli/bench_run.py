@@ -25,6 +25,7 @@ def compare(
     no_progress: bool,
     repeat: int = 1,
     keep_crops: bool = False,
+    mask_threshold: float = 127.0,
 ) -> tuple[Comparison, bool]:
     """Read the data sets, run every method on each; whether Ctrl-C ended it comes back too."""
     from contextlib import closing
@@ -39,7 +40,7 @@ def compare(
         surveys = []
         for dataset in datasets:
             console.start(f"reading {dataset.name}", len(dataset))
-            surveys.append(survey_dataset(dataset, console.advance))
+            surveys.append(survey_dataset(dataset, console.advance, mask_threshold=mask_threshold))
             console.survey_done(surveys[-1])
         comparison = Comparison(surveys, points=points, with_masks=with_masks, n_threads=n_threads)
         jobs: list[BenchJob] = [

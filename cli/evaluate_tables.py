@@ -50,12 +50,12 @@ def _number(value: float | None, name: str = "") -> str:
     return f"{value * 1e6:.2f}" if name == "fa" else f"{value:.4f}"
 
 
-def print_report(report: dict[str, Any]) -> None:
-    """Print every table of a report on standard output."""
+def print_report(report: dict[str, Any], *, on_stderr: bool = False) -> None:
+    """Print every table of a report on standard output, or on standard error where the former holds other results."""
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, stderr=on_stderr)
     against = report.get("against")
     empty = report["images"] - report["images_with_targets"]
     table = Table("metric", title=f"{report['images']} images ({empty} without targets), {report['targets']} targets")

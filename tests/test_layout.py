@@ -61,6 +61,8 @@ ALLOWED: dict[str, set[str]] = {
     | {"pointlabel.convolutions"}
     | {"pointlabel.evaluation", "pointlabel.io", "pointlabel.labeling", "pointlabel.methods"}
     | {"pointlabel.batch.parent", "pointlabel.batch.settings", "pointlabel.batch.work", "pointlabel.baselines.edges"},
+    "pointlabel.io.masks": {"numpy", "PIL", *COMMON, "pointlabel._checks", "pointlabel.io"}
+    | {"lazy:tifffile", "lazy:imagecodecs", "lazy:scipy"},
     "pointlabel.cli": {"click", "rich", "numpy", "pointlabel", "lazy:torch", "lazy:matplotlib"},
 }
 KERNELS = {"numpy", "numba"}

@@ -22,6 +22,8 @@ from ..evaluation.runner import Case, MethodRun, Setup, run_method
 from ..evaluation.shapes import SHAPE_FEATURES, describe_targets
 from ..evaluation.targets import true_targets
 from ..io.datasets import Dataset, Entry, read_sample
+from ..io.masks.read import MASK_THRESHOLD
+from ..io.masks.survey import survey_masks
 from ..io.notes import Note
 from .work import image_generator
 
@@ -39,6 +41,7 @@ class Survey:
     sha256 : hexadecimal hash of ids, images, masks and points.
     left_out : a sentence for each image that could not be read.
     notes : what to tell about the others.
+    mask_threshold : grey level that the targets of the true masks lie above.
     """
 
     dataset: Dataset
@@ -48,6 +51,7 @@ class Survey:
     sha256: str
     left_out: tuple[str, ...]
     notes: tuple[Note, ...]
+    mask_threshold: float = MASK_THRESHOLD
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +72,33 @@ class JobDone:
     error: str | None = None
 
 
-def survey_dataset(dataset: Dataset, on_image: Callable[[], None] = lambda: None) -> Survey:
+def survey_dataset(
+    dataset: Dataset, on_image: Callable[[], None] = lambda: None, *, mask_threshold: float = MASK_THRESHOLD
+) -> Survey:
     """Read every image once: what cannot be read is left out, points and targets are counted and measured.
+
+    Parameters
+    ----------
+    dataset : with or without true masks.
+    on_image : called after each image.
+    mask_threshold : grey level that the targets of the true masks lie above.
 
     Raises
     ------
     InputError
-        Where no image can be read, or none has a point.
+        Where no image can be read, none has a point, or the true masks are none at this threshold (`survey_masks`).
     """
     digest = hashlib.sha256()
     kept: list[Entry] = []
     left_out: list[str] = []
-    notes: list[Note] = []
+    masks = [entry.mask for entry in dataset.entries if entry.mask is not None]
+    where = os.path.dirname(masks[0]) if masks else dataset.folder
+    notes = [*survey_masks(masks, where, mask_threshold, need_targets=True)] if masks else []
     features, targets = [np.zeros((0, len(SHAPE_FEATURES)))], [np.zeros((0, len(SHAPE_FEATURES)))]
     n_points = 0
     for entry in dataset.entries:
         try:
-            sample = read_sample(entry)
+            sample = read_sample(entry, mask_threshold=mask_threshold)
         except InputError as error:
             left_out.append(str(error))
             continue
@@ -112,6 +126,7 @@ def survey_dataset(dataset: Dataset, on_image: Callable[[], None] = lambda: None
         digest.hexdigest(),
         tuple(left_out),
         tuple(notes),
+        mask_threshold,
     )
 
 
@@ -138,7 +153,7 @@ def run_bench(
     processes = multiprocessing.get_context("spawn")
     for job in jobs:
         receiver, sender = processes.Pipe(duplex=False)
-        task = (sender, job.survey.dataset, job.setup, repeat, keep_crops)
+        task = (sender, job.survey, job.setup, repeat, keep_crops)
         child = processes.Process(target=_work, args=task, daemon=True)
         try:
             with _threads(n_threads):
@@ -182,12 +197,12 @@ def _threads(n: int) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _work(sender: Connection, dataset: Dataset, setup: Setup, repeat: int, keep_crops: bool) -> None:
+def _work(sender: Connection, survey: Survey, setup: Setup, repeat: int, keep_crops: bool) -> None:
     """What a process does; its answers are ("image", None), ("run", MethodRun) and ("failed", sentence)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent decides
     try:
         run = run_method(
-            _cases(dataset),
+            _cases(survey),
             setup,
             image_generator,
             repeat=repeat,
@@ -204,7 +219,7 @@ def _work(sender: Connection, dataset: Dataset, setup: Setup, repeat: int, keep_
         sender.send(("failed", f"{type(error).__name__}: {error}"))
 
 
-def _cases(dataset: Dataset) -> Iterator[Case]:
-    for entry in dataset.entries:
-        sample = read_sample(entry)
+def _cases(survey: Survey) -> Iterator[Case]:
+    for entry in survey.dataset.entries:
+        sample = read_sample(entry, mask_threshold=survey.mask_threshold)
         yield Case(sample.id, sample.image, sample.points, sample.mask)

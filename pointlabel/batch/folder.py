@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from contextlib import closing
 from time import perf_counter
 from typing import Any
@@ -11,8 +10,9 @@ from typing import Any
 from .._checks import as_choice, as_number, as_path
 from ..errors import InputError
 from ..io.files import write_whole
-from ..io.images import ImageFile, ImageList, list_images, walk_images
+from ..io.images import ImageFile, ImageList, list_images
 from ..io.manifest import ManifestWriter, tidy_manifest
+from ..io.masks.read import MASK_THRESHOLD
 from ..io.notes import Note
 from ..io.points.base import Bound, PointSource
 from ..io.points.readers import open_points
@@ -21,6 +21,7 @@ from .events import Report, RunNote, RunStarted, RunSummary
 from .output import SHEET_NAME, OutputFolder, open_output
 from .pool import run_jobs
 from .settings import OUTPUTS, RunSettings
+from .true_area import find_true_masks
 from .work import Job, RunContext, label_again, output_path
 
 SHEET_TARGETS = 60
@@ -40,6 +41,7 @@ def annotate_folder(
     seed: int = 0,
     origin: str = "center",
     true_masks: Path | None = None,
+    mask_threshold: float = MASK_THRESHOLD,
     refine: str | None = None,
     soft: bool = False,
     instances: bool = False,
@@ -62,6 +64,7 @@ def annotate_folder(
     seed : non-negative; each image draws its random numbers from (seed, image id).
     origin : of a table's coordinates: "center" of the first pixel, or its "corner".
     true_masks : folder of true masks, for methods run with ``size_prior="oracle"`` only.
+    mask_threshold : grey level in [0, 255) that the targets of true masks lie above; masks of 0 and 1 need 0.
     refine : as for `pointlabel.annotate`.
     soft, instances, overlay : whether to write ``soft/``, ``instances/`` and ``overlay/`` too.
     jobs : worker processes; 1 works in this process, 0 takes one for each processor. With the backend torch, threads
@@ -90,7 +93,7 @@ def annotate_folder(
     kinds = tuple(kind for kind, wanted in zip(OUTPUTS, (True, soft, instances, overlay), strict=True) if wanted)
     if params is None:
         params = get_method(method).params()
-    settings = RunSettings(method, params, tightness, polarity, seed, kinds, refine, backend, device)
+    settings = RunSettings(method, params, tightness, polarity, seed, kinds, refine, backend, device, mask_threshold)
     get_method(method).check(params)
     as_choice(on_error, "on_error", ("skip", "stop"))
     as_number(jobs, "jobs", 0, 1024, whole=True)
@@ -103,12 +106,15 @@ def annotate_folder(
         )
     source = open_points(points, origin)
     bound = source.bind(found.ids)
-    masks = _true_mask_paths(os.fspath(true_masks)) if settings.needs_true_area and true_masks is not None else None
+    masks: dict[str, str] | None = None
+    mask_notes: tuple[Note, ...] = ()
+    if settings.needs_true_area and true_masks is not None:
+        masks, mask_notes = find_true_masks(os.fspath(true_masks), sorted(found.ids), settings.mask_threshold)
     context = RunContext(settings, os.fspath(out), settings.stamp())
     folder = open_output(context.out, mode, context.stamp, found.ids)
     work = _plan(found, bound, source, masks, folder)
     say(RunStarted(len(work)))
-    notes = _run_notes(found, bound, source, settings, folder)
+    notes = [*_run_notes(found, bound, source, settings, folder), *mask_notes]
     for note in notes:
         say(RunNote(note))
     summary = _run(work, context, folder, jobs or os.cpu_count() or 1, on_error, say)
@@ -148,7 +154,7 @@ def _find_images(images: str, points: str, out: str) -> ImageList:
 
 
 def _plan(
-    found: ImageList, bound: Bound, source: PointSource, masks: Callable[[str], str | None] | None, folder: OutputFolder
+    found: ImageList, bound: Bound, source: PointSource, masks: dict[str, str] | None, folder: OutputFolder
 ) -> list[Job]:
     """One job for each image, in the order of the ids, then one for each image that a table names in vain."""
     work = []
@@ -160,7 +166,7 @@ def _plan(
         error = _rival_error(file)
         mask = None
         if masks is not None:
-            mask = masks(file.id)
+            mask = masks.get(file.id)
             if mask is None and error is None:
                 error = f"{file.shown}: there is no true mask for this image"
         earlier = folder.earlier.get(file.id)
@@ -190,15 +196,6 @@ def _run_notes(
         text = f"{folder.manifest}: {folder.n_torn} torn or damaged lines are dropped; their images are done again"
         notes.append(Note("manifest", text))
     return notes
-
-
-def _true_mask_paths(folder: str) -> Callable[[str], str | None]:
-    if not os.path.isdir(folder):
-        raise InputError(f"{folder}: true masks must be a folder")
-    paths = {}
-    for path in sorted(walk_images(folder)):
-        paths[os.path.splitext(os.path.relpath(path, folder))[0].replace(os.sep, "/")] = path
-    return paths.get
 
 
 def _draw_sheet(work: list[Job], context: RunContext, summary: RunSummary) -> None:

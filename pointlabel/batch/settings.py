@@ -10,6 +10,7 @@ from typing import Any
 from .. import __version__
 from .._checks import as_choice, as_like, as_number
 from ..errors import InputError
+from ..io.masks.read import MASK_THRESHOLD, check_threshold
 from ..labeling import REFINEMENTS, check_backend
 from ..methods import get_method
 
@@ -17,8 +18,8 @@ POLARITIES = ("bright", "dark", "auto")
 #: What can be written for each image: its folder in the output.
 OUTPUTS = ("masks", "soft", "instances", "overlay")
 #: Entries of the stamp that stand in it only where a run has them: a refinement, a method of an installed package, a
-#: backend other than numba. The device leaves no trace: masks do not depend on it.
-OPTIONAL = ("refine", "method_package", "backend")
+#: backend other than numba, a threshold of the true masks. The device leaves no trace: masks do not depend on it.
+OPTIONAL = ("refine", "method_package", "backend", "mask_threshold")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class RunSettings:
     outputs : folders out of `OUTPUTS`, "masks" first.
     refine : what sharpens the labels after the method, "crf"; None for nothing.
     backend, device : as for `pointlabel.annotate`.
+    mask_threshold : in [0, 255), grey level that the targets of true masks lie above.
     """
 
     method: str
@@ -46,6 +48,7 @@ class RunSettings:
     refine: str | None = None
     backend: str = "numba"
     device: str = "cpu"
+    mask_threshold: float = MASK_THRESHOLD
 
     def __post_init__(self) -> None:
         method = get_method(self.method)
@@ -55,6 +58,7 @@ class RunSettings:
         as_choice(self.polarity, "polarity", POLARITIES)
         object.__setattr__(self, "seed", as_number(self.seed, "seed", 0, whole=True))
         as_choice(self.refine, "refine", (None, *REFINEMENTS))
+        object.__setattr__(self, "mask_threshold", check_threshold(self.mask_threshold))
         check_backend(self.backend, self.method, self.device)
 
     @property
@@ -83,6 +87,9 @@ class RunSettings:
             "refine": self.refine,
             "method_package": get_method(self.method).package or None,
             "backend": None if self.backend == "numba" else self.backend,
+            "mask_threshold": self.mask_threshold
+            if self.needs_true_area and self.mask_threshold != MASK_THRESHOLD
+            else None,
         }
         kept = {key: value for key, value in stamp.items() if value is not None or key not in OPTIONAL}
         return json.loads(json.dumps(kept))

@@ -2,19 +2,56 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..evaluation.targets import POINT_DISTANCE_PX, target_areas
-from ..io.masks.read import read_mask
+from ..io.masks.pairs import list_masks, mask_id
+from ..io.masks.read import MASK_THRESHOLD, read_true_mask
+from ..io.masks.survey import survey_masks
 from ..io.notes import Note
 
 
+def find_true_masks(
+    folder: str, ids: Iterable[str], threshold: float = MASK_THRESHOLD
+) -> tuple[dict[str, str], tuple[Note, ...]]:
+    """Find the true masks of images, and look at some of them before anything is written.
+
+    Parameters
+    ----------
+    folder : of the masks.
+    ids : of the images.
+    threshold : as for `pointlabel.io.masks.read.read_mask`.
+
+    Returns
+    -------
+    paths : id -> path, for each image that has a mask.
+    notes : what is to be known of the masks as a whole.
+
+    Raises
+    ------
+    InputError
+        Where `folder` is none, no image has a mask in it, or the masks are no true masks at this threshold
+        (`survey_masks`).
+    """
+    if not os.path.isdir(folder):
+        raise InputError(f"{folder}: true masks must be a folder")
+    names = list(ids)
+    masks = list_masks(folder)
+    paths = {name: masks[mask_id(name)] for name in names if mask_id(name) in masks}
+    if not paths:
+        raise InputError(f"{folder} has no mask for any image: it holds {next(iter(masks))}, the images are {names[0]}")
+    return paths, survey_masks(list(paths.values()), folder, threshold, need_targets=True)
+
+
 def true_areas(
-    mask_path: str, points: NDArray[np.float64], shape: tuple[int, int]
+    mask_path: str, points: NDArray[np.float64], shape: tuple[int, int], threshold: float = MASK_THRESHOLD
 ) -> tuple[NDArray[np.int64], list[Note]]:
-    """Read a true mask and return the area of each point's target in it, as `target_areas` does.
+    """Read a true mask, the pixels above `threshold`, and return the area of each point's target, as `target_areas`.
 
     A point without a target gets area 1 and a note.
 
@@ -23,12 +60,9 @@ def true_areas(
     InputError
         Where the mask cannot be read or has another size than the image.
     """
-    mask = read_mask(mask_path)
-    if mask.shape != shape:
-        sizes = f"{mask.shape[1]} x {mask.shape[0]}, its image {shape[1]} x {shape[0]}"
-        raise InputError(f"{mask_path}: the true mask is {sizes}")
+    mask, mask_notes = read_true_mask(mask_path, threshold, shape)
     areas, found = target_areas(mask, points)
     wheres = [f"(x, y) = ({column:g}, {row:g})" for row, column in points[~found]]
     reach = f"{POINT_DISTANCE_PX:g} px"
     notes = [Note("true_area", f"{mask_path}: no target within {reach} of {where}; area 1 is used") for where in wheres]
-    return areas, notes
+    return areas, [*mask_notes, *notes]

@@ -241,7 +241,7 @@ def _label(job: Job, settings: RunSettings, image: NDArray, fitted: FittedPoints
     shape = (image.shape[0], image.shape[1])
     areas = None
     if job.true_mask is not None:
-        areas, more = true_areas(job.true_mask, fitted.points, shape)
+        areas, more = true_areas(job.true_mask, fitted.points, shape, settings.mask_threshold)
         notes += more
     return annotate(
         image,

@@ -76,16 +76,16 @@ def cases_of(
 ) -> list[Case]:
     """Cases of one image: every point (N, 2) that has a true target in the mask (H, W)."""
     labels, owners = true_targets(mask, points)
+    areas, padded = np.bincount(labels.ravel()), np.pad(labels, HALF)
     out = []
     for pixel, owner in zip(pixel_of(points, (mask.shape[0], mask.shape[1])), owners, strict=True):
         if owner == 0:
             continue
         peak = find_peak(image, pixel)
         window = cut_window(image, peak)
-        true = labels == owner
-        padded = np.pad(true, HALF)[peak[0] : peak[0] + 2 * HALF + 1, peak[1] : peak[1] + 2 * HALF + 1]
+        true = padded[peak[0] : peak[0] + 2 * HALF + 1, peak[1] : peak[1] + 2 * HALF + 1] == owner
         regions = grow_regions(window, VOTING_SCALES[n_scales])
-        out.append(Case(group, kind, name, window, regions, padded, int(true.sum())))
+        out.append(Case(group, kind, name, window, regions, true, int(areas[owner])))
     return out
 
 

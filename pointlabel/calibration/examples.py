@@ -12,8 +12,9 @@ from .._checks import as_image
 from ..engine.polarity import POLARITIES, choose_polarity, invert
 from ..errors import InputError
 from ..io.datasets import Entry, open_images, read_sample
-from ..io.masks.pairs import list_masks
+from ..io.masks.pairs import list_masks, mask_id
 from ..io.masks.read import MASK_THRESHOLD
+from ..io.masks.survey import survey_masks
 from ..io.notes import Note
 from .cases import Case, cases_of
 
@@ -74,13 +75,14 @@ def read_examples(
     Raises
     ------
     InputError
-        Where a file cannot be read, a mask is not of its image's size, or fewer than `LEAST` images have targets.
+        Where a file cannot be read, a mask is not of its image's size, the masks are none at this threshold
+        (`survey_masks`), or fewer than `LEAST` images have targets.
     """
     if polarity not in POLARITIES:
         raise InputError(f"polarity must be one of {', '.join(POLARITIES)}, got {polarity!r}")
     found = open_images(images, points, origin=origin).entries
     paths = list_masks(masks)
-    masked = [replace(entry, mask=paths[entry.id]) for entry in found if entry.id in paths]
+    masked = [replace(entry, mask=paths[mask_id(entry.id)]) for entry in found if mask_id(entry.id) in paths]
     if not masked:
         raise InputError(
             f"{os.fspath(masks)} has no mask for any image of {os.fspath(images)}: "
@@ -89,7 +91,7 @@ def read_examples(
     ready = [entry for entry in masked if entry.points is not None]
     order = np.random.default_rng(seed).permutation(len(ready)) if len(ready) > MOST else np.arange(len(ready))
     cases: list[Case] = []
-    notes: list[Note] = []
+    notes = [*survey_masks([entry.mask for entry in masked if entry.mask], os.fspath(masks), mask_threshold)]
     n_used = n_read = n_alone = 0
     for index in order:
         if n_used == MOST:

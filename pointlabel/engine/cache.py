@@ -49,12 +49,13 @@ def kernel_folder(source: Path) -> Path | None:
 
 def _places(source: Path) -> Iterator[tuple[Path, int]]:
     """Folders in the order they are tried, each with the permissions that nobody else may have there; 0 for any."""
-    import numba.core.config  # not at the top: it costs more than the rest of a run's start
+    from numba.core import config  # not at the top: it costs more than the rest of a run's start
     from numba.core.caching import InTreeCacheLocator
 
     part = InTreeCacheLocator.get_suitable_cache_subpath(str(source / "module.py"))
-    if numba.core.config.CACHE_DIR:
-        yield Path(numba.core.config.CACHE_DIR) / part, 0
+    chosen: str = getattr(config, "CACHE_DIR", "")
+    if chosen:
+        yield Path(chosen) / part, 0
     yield source / "__pycache__", 0
     with contextlib.suppress(OSError, RuntimeError):  # there may be no home folder at all
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "numba"

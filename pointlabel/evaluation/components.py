@@ -29,6 +29,12 @@ class Components:
     def __len__(self) -> int:
         return len(self.areas)
 
+    def pixels(self) -> list[NDArray[np.int64]]:
+        """Pixels of each component, (area, 2) as (row, column) in reading order; one pass for all of them."""
+        spots = np.argwhere(self.labels)
+        order = np.argsort(self.labels[tuple(spots.T)], kind="stable")
+        return np.split(spots[order], np.cumsum(self.areas)[:-1]) if len(self) else []
+
 
 def find_components(mask: NDArray[np.bool_]) -> Components:
     """Find the components of a mask, (H, W) bool; the time beyond one pass grows with the mask's area only."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from .components import Components
 
@@ -27,12 +28,17 @@ def match_targets(true: Components, predicted: Components) -> NDArray[np.int64]:
     (K,) int64, for each target the index of its predicted component, -1 where none was left.
     """
     out = np.full(len(true), -1, np.int64)
+    if len(true) == 0 or len(predicted) == 0:
+        return out
+    # The tree only leaves out what is far away; `hypot` decides, as it does in the field's own loop over all pairs.
+    near = cKDTree(predicted.centroids).query_ball_point(true.centroids, MATCH_DISTANCE_PX * 1.001)
     free = np.ones(len(predicted), bool)
-    for index, centroid in enumerate(true.centroids):
-        near = free & (np.hypot(*(predicted.centroids - centroid).T) < MATCH_DISTANCE_PX)
-        if near.any():
-            out[index] = np.argmax(near)
-            free[out[index]] = False
+    for index, (centroid, chosen) in enumerate(zip(true.centroids, near, strict=True)):
+        rivals = np.sort(np.array(chosen, np.int64))
+        rivals = rivals[free[rivals] & (np.hypot(*(predicted.centroids[rivals] - centroid).T) < MATCH_DISTANCE_PX)]
+        if rivals.size:
+            out[index] = rivals[0]
+            free[rivals[0]] = False
     return out
 
 
@@ -51,19 +57,23 @@ def target_ious(true: Components, predicted: Components) -> NDArray[np.float64]:
     (K,) float64 in [0, 1].
     """
     rows, columns = np.nonzero((true.labels > 0) & (predicted.labels > 0))
-    overlap = np.zeros((len(true) + 1, len(predicted) + 1), np.int64)
-    np.add.at(overlap, (true.labels[rows, columns], predicted.labels[rows, columns]), 1)
-    overlap = overlap[1:, 1:]
-    shared = np.flatnonzero((overlap > 0).sum(axis=0) > 1)
-    claimed = (overlap > 0) @ predicted.areas
-    if shared.size:
-        claimed -= (overlap[:, shared] > 0) @ predicted.areas[shared]
+    n = len(predicted) + 1
+    # Pairs that overlap, each as one number: a table of all pairs would not fit where there are many targets.
+    pairs, overlap = np.unique(
+        true.labels[rows, columns].astype(np.int64) * n + predicted.labels[rows, columns], return_counts=True
+    )
+    owners, components = pairs // n - 1, pairs % n - 1
+    inter, claimed = np.zeros(len(true), np.int64), np.zeros(len(true), np.int64)
+    np.add.at(inter, owners, overlap)
+    is_shared = np.bincount(components, minlength=len(predicted)) > 1
+    alone = ~is_shared[components]
+    np.add.at(claimed, owners[alone], predicted.areas[components[alone]])
+    if is_shared.any():
         nearest = ndimage.distance_transform_edt(true.labels == 0, return_distances=False, return_indices=True)
-        for component in shared:
-            inside = np.nonzero(predicted.labels == component + 1)
-            owners = true.labels[nearest[0][inside], nearest[1][inside]]
-            # A pixel nearest to a target that its component does not overlap is false for all of them.
-            counts = np.bincount(owners, minlength=len(true) + 1)[1:]
-            claimed += np.where(overlap[:, component] > 0, counts, 0)
-    inter = overlap.sum(axis=1)
+        rows, columns = np.nonzero(np.concatenate([[False], is_shared])[predicted.labels])
+        ours = true.labels[nearest[0][rows, columns], nearest[1][rows, columns]].astype(np.int64)
+        given, counts = np.unique(ours * n + predicted.labels[rows, columns], return_counts=True)
+        # A pixel nearest to a target that its component does not overlap is false for all of them.
+        known = np.isin(given, pairs, assume_unique=True)
+        np.add.at(claimed, given[known] // n - 1, counts[known])
     return inter / (true.areas + claimed - inter)

@@ -43,8 +43,7 @@ def points_from_mask(
     digest = hashlib.sha256(image_id.encode("utf-8", "surrogateescape")).digest()
     rng = np.random.default_rng([seed, *np.frombuffer(digest, np.uint32).tolist()])
     points, moved = np.zeros((len(components), 2), np.int64), np.zeros(len(components), bool)
-    for index in range(len(components)):
-        pixels = np.argwhere(components.labels == index + 1)
+    for index, pixels in enumerate(components.pixels()):
         if mode == "centroid":
             spot, inside = _checked(np.floor(components.centroids[index]), pixels)
         else:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,10 +35,29 @@ def local_scr(
     -------
     float in [0, 12]; 0 where no pixel of the target, or fewer than two of the background, is finite.
     """
-    rows, columns = np.nonzero(target)
-    if rows.size < max(min_area_px, 1):
-        return 0.0
     background = np.isfinite(image) & ~(target if excluded is None else excluded | target)
+    return _scr(image, np.argwhere(target), background, lambda: _moments(image[background]), min_area_px)
+
+
+def _moments(values: NDArray) -> tuple[int, float, float]:
+    """Number, mean and sample standard deviation of values; fewer than two have no deviation."""
+    if values.size < 2:
+        return values.size, 0.0, 0.0
+    exact = values.astype(np.float64)
+    return exact.size, float(exact.mean()), float(exact.std(ddof=1))
+
+
+def _scr(
+    image: NDArray,
+    pixels: NDArray[np.int64],
+    background: NDArray[np.bool_],
+    far: Callable[[], tuple[int, float, float]],
+    min_area_px: int,
+) -> float:
+    """As `local_scr`, for the target's pixels (K, 2); `far` gives the moments of the whole background."""
+    if len(pixels) < max(min_area_px, 1):
+        return 0.0
+    rows, columns = pixels.T
     inner: list[slice] = []
     outer: list[slice] = []
     for axis, size in ((rows, image.shape[0]), (columns, image.shape[1])):
@@ -43,17 +65,15 @@ def local_scr(
         extent, centre = high - low + 1, round((low + high) / 2)
         for bounds, half in ((inner, max(1, round(0.75 * extent))), (outer, max(7, round(2.0 * extent)))):
             bounds.append(slice(max(centre - half, 0), min(centre + half + 1, size)))
-    ring = np.zeros(image.shape, bool)
-    ring[outer[0], outer[1]] = True
-    ring[inner[0], inner[1]] = False
-    ring &= background
-    around = image[ring if np.count_nonzero(ring) >= _FEWEST_RING_PX else background].astype(np.float64)
+    window = outer[0], outer[1]
+    ring = background[window].copy()
+    ring[tuple(slice(i.start - o.start, i.stop - o.start) for i, o in zip(inner, outer, strict=True))] = False
+    n, mean, deviation = _moments(image[window][ring]) if np.count_nonzero(ring) >= _FEWEST_RING_PX else far()
     inside = image[rows, columns].astype(np.float64)
     inside = inside[np.isfinite(inside)]
-    if inside.size == 0 or around.size < 2:
+    if inside.size == 0 or n < 2:
         return 0.0
-    value = abs(inside.mean() - around.mean()) / (around.std(ddof=1) + 2e-6)
-    return float(min(value, _LARGEST))
+    return float(min(abs(inside.mean() - mean) / (deviation + 2e-6), _LARGEST))
 
 
 def target_scrs(image: NDArray, targets: Components) -> NDArray[np.float64]:
@@ -72,7 +92,6 @@ def target_scrs(image: NDArray, targets: Components) -> NDArray[np.float64]:
     finite = values[np.isfinite(values)]
     if finite.size and finite.max() > finite.min():
         values = (values - finite.min()) / (finite.max() - finite.min())
-    every = targets.labels > 0
-    return np.array(
-        [local_scr(values, targets.labels == k, excluded=every, min_area_px=1) for k in range(1, len(targets) + 1)]
-    )
+    background = np.isfinite(values) & (targets.labels == 0)
+    far = cache(lambda: _moments(values[background]))  # once an image, and only where a ring is too small
+    return np.array([_scr(values, pixels, background, far, 1) for pixels in targets.pixels()])

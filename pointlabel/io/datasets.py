@@ -18,8 +18,8 @@ from ..errors import InputError, name_hint
 from .decode import decode_levels
 from .files import read_bytes
 from .images import ImageFile, list_images, strip_suffix
-from .masks.pairs import list_masks
-from .masks.read import MASK_THRESHOLD, read_grey_mask
+from .masks.pairs import list_masks, mask_id
+from .masks.read import MASK_THRESHOLD, read_true_mask
 from .notes import Note
 from .points.base import PointEntry
 from .points.fit import fit_points
@@ -147,10 +147,10 @@ def with_masks(dataset: Dataset, *, what: str = "a data set") -> Dataset:
         Where the folder or the mask of an image is missing.
     """
     paths = list_masks(_part(dataset.folder, "masks", what))
-    missing = [entry.id for entry in dataset.entries if entry.id not in paths]
+    missing = [entry.id for entry in dataset.entries if mask_id(entry.id) not in paths]
     if missing:
         raise InputError(f"{dataset.folder}: no true mask in masks/ for {_few(missing)}")
-    return replace(dataset, entries=tuple(replace(entry, mask=paths[entry.id]) for entry in dataset.entries))
+    return replace(dataset, entries=tuple(replace(entry, mask=paths[mask_id(entry.id)]) for entry in dataset.entries))
 
 
 def open_images(images: str | os.PathLike[str], points: str | os.PathLike[str], *, origin: str = "center") -> Dataset:
@@ -198,7 +198,7 @@ def read_split(folder: str, name: str) -> list[str]:
 
 
 def read_sample(entry: Entry, *, mask_threshold: float = MASK_THRESHOLD) -> Sample:
-    """Read one image with its points and its true mask: the pixels above `mask_threshold` (`masks.read.read_mask`).
+    """Read one image with its points and its true mask: the pixels above `mask_threshold`.
 
     Raises
     ------
@@ -218,14 +218,8 @@ def read_sample(entry: Entry, *, mask_threshold: float = MASK_THRESHOLD) -> Samp
     mask = None
     if entry.mask is not None:
         digest.update(hashlib.sha256(read_bytes(entry.mask)).digest())
-        grey = read_grey_mask(entry.mask)
-        mask = grey.mask(mask_threshold)
-        if mask.shape != shape:
-            sizes = f"{mask.shape[1]} x {mask.shape[0]}, its image {shape[1]} x {shape[0]}"
-            raise InputError(f"{entry.mask}: the true mask is {sizes}")
-        complaint = grey.complaint(mask_threshold)
-        if complaint:
-            notes += (Note("empty_mask", complaint),)
+        mask, more = read_true_mask(entry.mask, mask_threshold, shape)
+        notes += more
     return Sample(entry.id, image, points, mask, notes, digest.hexdigest(), full)
 
 

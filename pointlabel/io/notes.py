@@ -20,6 +20,11 @@ NOTE_KINDS = {
     "unused_points": "a point file has no image",
     "tightness": "tightness values were left unused",
     "empty_mask": "a true mask holds values, but none above the threshold",
+    "mask_levels": "a mask holds several values, cut at the threshold",
+    "mask_cover": "a true mask covers more than half of its image",
+    "mask_alpha": "the alpha channel of a mask is read in place of its colours, or shows another mask",
+    "mask_image": "a mask file looks like an image",
+    "mask_points": "every target of a set of masks is one pixel",
     "true_area": "no true mask lies near a point",
     "manifest": "lines of the manifest could not be read",
 }

@@ -214,7 +214,7 @@ def _windows(comparison: Comparison, runs: dict[str, MethodRun], n: int) -> list
 def _window(comparison: Comparison, methods: list[str], place: int, index: int) -> str:
     survey = comparison.surveys[place]
     image_number = int(comparison.runs[place, methods[0]].image_of[index])
-    sample = read_sample(survey.dataset.entries[image_number])
+    sample = read_sample(survey.dataset.entries[image_number], mask_threshold=survey.mask_threshold)
     assert sample.mask is not None
     first = int(np.searchsorted(comparison.runs[place, methods[0]].image_of, image_number))
     numbers, owners = true_targets(sample.mask, sample.points)

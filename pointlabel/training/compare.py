@@ -156,6 +156,12 @@ def compare_runs(
     if len(protocols) > 1:
         raise InputError("runs of the protocols ours and paper cannot be compared; name runs of one protocol")
     protocol = protocols.pop()
+    thresholds = sorted({stamp.config.mask_threshold for stamp in stamps})
+    if len(thresholds) > 1:
+        both = " and ".join(f"{value:g}" for value in thresholds)
+        raise InputError(
+            f"runs with the mask thresholds {both} have other true masks; name runs of one --mask-threshold"
+        )
     tests = [_test_entries(place, stamp) for place, stamp in zip(places, stamps, strict=True)]
     common = [name for name in tests[0] if all(name in test for test in tests)]
     if not common:
@@ -163,7 +169,7 @@ def compare_runs(
     n_left_out = len(set().union(*tests)) - len(common)
     images = []
     for name in common:
-        sample = read_sample(tests[0][name])
+        sample = read_sample(tests[0][name], mask_threshold=thresholds[0])
         assert sample.mask is not None
         images.append(ComparedImage(name, fit_range(sample.image, sample.full), sample.mask))
     runs: list[ComparedRun] = []

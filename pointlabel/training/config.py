@@ -67,6 +67,12 @@ class TrainConfig:
     tightness: float = _option(0.5, "Tightness of the pseudo-masks: 0 wide, 1 tight.", low=0, high=1)
     label_kind: str = _option("mask", "Train on binary masks or on soft labels.", choices=("mask", "soft"))
     labels: str = _option("", "Folder of masks for the training images, instead of the label method.")
+    mask_threshold: float = _option(
+        127.0,
+        "Pixels of true masks and of --labels above this grey level are foreground; masks of 0 and 1 need 0.",
+        low=0,
+        high=254,
+    )
 
     train_ids: str = _option("", "List of training ids to keep to, as pointlabel select writes it.")
     protocol: str = _option(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..io.datasets import Dataset, read_sample
+from ..io.masks.survey import survey_masks
 from .augment import View, change_grey_levels, draw_view
 from .config import TrainConfig
 from .events import Note
@@ -237,24 +239,26 @@ def read_data(
     Parameters
     ----------
     sources : from `splits.open_sources`.
-    config : for the scaling.
+    config : for the scaling and the threshold of masks.
     on_image : called with the images read so far and their number.
 
     Raises
     ------
     InputError
-        Where a file cannot be read, or the training part has no target at all.
+        Where a file cannot be read, the training part has no target at all, or the true masks of a part are none at the
+        config's threshold (`survey_masks`).
     """
     total = sum(len(part) for source in sources for part in (source.train, source.val, source.test) if part)
     done = 0
     notes = [Note("split", text) for source in sources for text in source.split.notes]
 
-    def read(parts: Sequence[Dataset | None]) -> SampleSet:
+    def read(parts: Sequence[Dataset | None], need_targets: bool = True) -> SampleSet:
         nonlocal done
         out = SampleSet([], [], [], [], [], [], [])
         for place, part in enumerate(parts):
+            notes.extend(_look_at_masks(part, config.mask_threshold, need_targets))
             for entry in part.entries if part is not None else ():
-                sample = read_sample(entry)
+                sample = read_sample(entry, mask_threshold=config.mask_threshold)
                 out.ids.append(f"{sources[place].name}/{entry.id}")
                 out.parts.append(place)
                 out.images.append(fit_range(sample.image, sample.full))
@@ -271,7 +275,7 @@ def read_data(
         return out
 
     train, valid = read([source.train for source in sources]), read([source.val for source in sources])
-    test = read([source.test for source in sources]) if any(source.test for source in sources) else None
+    test = read([source.test for source in sources], False) if any(source.test for source in sources) else None
     for name, samples in (("training", train), ("validation", valid)):
         if samples.n_points == 0:
             raise InputError(f"{', '.join(source.train.folder for source in sources)}: the {name} part has no target")
@@ -281,6 +285,15 @@ def read_data(
     for part in (train, valid, *([test] if test else [])):
         part.inputs = [scaling.apply(image) for image in part.images]
     return Data([source.name for source in sources], train, valid, test, scaling, notes)
+
+
+def _look_at_masks(part: Dataset | None, threshold: float, need_targets: bool) -> list[Note]:
+    """What is to be known of the true masks of a part as a whole; refused where they are none."""
+    paths = [entry.mask for entry in part.entries if entry.mask is not None] if part is not None else []
+    if part is None or not paths:
+        return []
+    found = survey_masks(paths, os.path.join(part.folder, "masks"), threshold, need_targets=need_targets)
+    return [Note(note.kind, note.text) for note in found]
 
 
 def _same_images(train: SampleSet, valid: SampleSet, test: SampleSet | None) -> list[Note]:

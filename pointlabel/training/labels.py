@@ -13,9 +13,11 @@ from ..batch.settings import build_params
 from ..batch.work import image_generator
 from ..errors import InputError
 from ..io.files import write_whole
-from ..io.masks.pairs import list_masks
+from ..io.masks.pairs import list_masks, mask_id
 from ..io.masks.png import encode_mask, encode_soft
 from ..io.masks.read import read_grey_mask
+from ..io.masks.survey import survey_masks
+from ..io.notes import Note as FileNote
 from ..labeling import annotate
 from ..methods import get_method
 from ..types import ImageLabels
@@ -34,13 +36,19 @@ class Labeller:
     config : of the run.
     folder : of the run, where the masks of `label_all` are written; None writes none.
     on_image : called with what is done, the images done so far and their number.
+    on_note : called with what is to be known of the masks in the config's folder.
     """
 
     def __init__(
-        self, config: TrainConfig, folder: str | None = None, on_image: Callable[[str, int, int], None] | None = None
+        self,
+        config: TrainConfig,
+        folder: str | None = None,
+        on_image: Callable[[str, int, int], None] | None = None,
+        on_note: Callable[[FileNote], None] | None = None,
     ) -> None:
         self.config, self.folder = config, folder
         self._on_image = on_image or (lambda what, done, total: None)
+        self._on_note = on_note or (lambda note: None)
         self._params = {config.label_method: build_params(config.label_method, config.label_params)}
 
     def annotate(
@@ -102,7 +110,7 @@ class Labeller:
     def _made(self, samples: SampleSet, index: int, stored: dict[str, str] | None, method: str | None) -> NDArray[Any]:
         soft = self.config.label_kind == "soft"
         if stored is not None:
-            return _read_label(stored[samples.ids[index]], soft)
+            return self._read_label(stored[samples.ids[index]], soft)
         found = self.annotate(samples, index, method=method)
         return found.soft() if soft else found.mask()
 
@@ -120,25 +128,31 @@ class Labeller:
         if not os.path.isdir(folder):
             raise InputError(f"{folder}: no such folder; labels names the folder of the masks to train on")
         paths = list_masks(folder)
-        out = {name: paths.get(name) or paths.get(name.partition("/")[2]) for name in ids}
+        out = {name: paths.get(mask_id(name)) or paths.get(mask_id(name.partition("/")[2])) for name in ids}
         missing = [name for name, path in out.items() if path is None]
         if missing:
             more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
             raise InputError(f"{folder}: there is no mask for {missing[0]}{more}")
-        return {name: path for name, path in out.items() if path is not None}
+        chosen = {name: path for name, path in out.items() if path is not None}
+        if self.config.label_kind == "mask":
+            threshold = self.config.mask_threshold
+            for note in survey_masks(list(chosen.values()), folder, threshold, noun="mask", need_targets=True):
+                self._on_note(note)
+        return chosen
+
+    def _read_label(self, path: str, soft: bool) -> NDArray[Any]:
+        grey = read_grey_mask(path)
+        if soft:
+            return grey.soft().astype(np.float32)
+        complaint = grey.complaint(self.config.mask_threshold)
+        if complaint:
+            raise InputError(f"{complaint} (--mask-threshold)")
+        for note in grey.notes(self.config.mask_threshold):
+            self._on_note(note)
+        return grey.mask(self.config.mask_threshold)
 
     def _write(self, name: str, label: NDArray[Any]) -> None:
         if self.folder is None:
             return
         data = encode_mask(label) if label.dtype == bool else encode_soft(label)
         write_whole(os.path.join(self.folder, FOLDER, f"{name}.png"), data)
-
-
-def _read_label(path: str, soft: bool) -> NDArray[Any]:
-    grey = read_grey_mask(path)
-    if soft:
-        return grey.soft().astype(np.float32)
-    complaint = grey.complaint()
-    if complaint:
-        raise InputError(complaint)
-    return grey.mask()

@@ -24,7 +24,7 @@ from .config import TrainConfig
 from .curves import check_curves, open_curves
 from .data import read_data
 from .evaluate import draw_picture, score_labels, score_masks, scored_test_set
-from .events import EpochDone, Report, StepDone, TrainingStarted, Working
+from .events import EpochDone, Note, Report, StepDone, TrainingStarted, Working
 from .labels import Labeller
 from .processes import Processes, together
 from .registry import get_strategy
@@ -113,7 +113,10 @@ def _train(
     if config.tensorboard:
         check_curves()
     labeller = Labeller(
-        config, folder if processes.is_first else None, lambda what, done, total: say(Working(what, done, total))
+        config,
+        folder if processes.is_first else None,
+        lambda what, done, total: say(Working(what, done, total)),
+        lambda note: say(Note(note.kind, note.text)),
     )
     if not datasets:
         raise InputError("datasets must name at least one folder, got none")

@@ -30,13 +30,20 @@ def mask_path(tmp_path: Path) -> str:
 def test_area_of_the_component_at_or_near_the_point(mask_path, point, area):
     areas, notes = true_areas(mask_path, np.array([point], float), (30, 40))
     assert areas.tolist() == [area]
-    assert [note.kind for note in notes] == (["true_area"] if area == 1 else [])
+    assert [note.kind for note in notes] == (["mask_levels", "true_area"] if area == 1 else ["mask_levels"])
 
 
 def test_no_points(mask_path):
     areas, notes = true_areas(mask_path, np.zeros((0, 2)), (30, 40))
     assert areas.shape == (0,)
-    assert notes == []
+    assert [note.kind for note in notes] == ["mask_levels"]
+
+
+def test_the_threshold_of_the_mask(mask_path):
+    areas, notes = true_areas(mask_path, np.array([(0, 39), (24, 33)], float), (30, 40), 200)
+    assert areas.tolist() == [1, 1]
+    assert [note.kind for note in notes] == ["mask_levels", "true_area", "true_area"]
+    assert true_areas(mask_path, np.array([(0, 39)], float), (30, 40), 0)[0].tolist() == [1]
 
 
 def test_a_mask_of_another_size_is_refused(mask_path):

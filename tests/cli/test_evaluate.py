@@ -154,8 +154,9 @@ def test_rows_by_scr_need_images(folders, tmp_path, masks, rng):
     assert "local SCR" in run(*folders, "--images", tmp_path / "images").stdout
     save(tmp_path / "images" / "sub" / "0.png", np.zeros((32, 41), np.uint8))
     result = run(*folders, "--images", tmp_path / "images")
-    assert result.exit_code == 2
+    assert result.exit_code == 3
     assert "is 41 x 32 px and" in result.stderr
+    assert "2 masks (sub/0, sub/2) without an image" in result.stderr
 
 
 @pytest.fixture
@@ -216,9 +217,13 @@ def test_predictions_of_two_kinds(soft, folders, masks):
 def test_sizes_that_differ(folders):
     pred, gt = folders
     save(pred / "sub" / "4.png", np.zeros((32, 41), bool))
-    result = run(pred, gt)
-    assert result.exit_code == 2
+    result = run(pred, gt, "--json")
+    assert result.exit_code == 3
     assert f"{pred / 'sub' / '4.png'} is 41 x 32 px and {gt / 'sub' / '4.png'} is 40 x 32 px" in result.stderr
+    assert json.loads(result.stdout)["left_out"] == ["sub/4"]
+    result = run(pred / "sub" / "4.png", gt / "sub" / "4.png")
+    assert result.exit_code == 2
+    assert "no pair can be compared, see above" in result.stderr
     assert result.stdout == ""
 
 
@@ -229,11 +234,20 @@ def test_no_common_ids(folders, tmp_path):
     assert f"{tmp_path / 'strange'} and {folders[1]} have no id in common" in result.stderr
 
 
-def test_a_damaged_mask_and_a_folder_that_is_not_there(folders, tmp_path):
-    (folders[0] / "sub" / "2.png").write_bytes(b"")
-    result = run(*folders)
-    assert result.exit_code == 2
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_pair_with_a_damaged_mask_is_left_out(folders, tmp_path, side):
+    (folders[side] / "sub" / "2.png").write_bytes(b"")
+    result = run(*folders, "--json")
+    assert result.exit_code == 3
     assert "2.png: the file is empty (0 bytes)" in result.stderr
+    assert "1 pair (sub/2) with a file that cannot be used, left out of every number" in result.stderr
+    report = json.loads(result.stdout)
+    for folder in folders:
+        (folder / "sub" / "2.png").unlink()
+    assert {**report, "left_out": []} == load(run(*folders, "--json"))
+
+
+def test_a_folder_that_is_not_there(folders, tmp_path):
     result = run(tmp_path / "none", folders[1])
     assert result.exit_code == 2
     assert "does not exist" in result.stderr
@@ -270,6 +284,8 @@ def test_real_masks_agree_with_a_plain_count(data):
 
 def test_real_points_of_another_size_are_named(data):
     """One point image of SIRST-v1 has another size than its mask, as published."""
-    result = run(data / "SIRST-v1" / "masks_coarse", data / "SIRST-v1" / "masks")
-    assert result.exit_code == 2
+    result = run(data / "SIRST-v1" / "masks_coarse", data / "SIRST-v1" / "masks", "--json")
+    assert result.exit_code == 3
     assert "Misc_111.png is 592 x 400 px" in result.stderr
+    report = json.loads(result.stdout)
+    assert (report["left_out"], report["images"]) == (["Misc_111"], 426)

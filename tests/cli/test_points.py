@@ -104,9 +104,10 @@ def test_the_threshold(tmp_path):
     save(tmp_path / "masks" / "a.png", np.zeros((4, 4), bool))
     Image.fromarray(np.eye(4, dtype=np.uint8)).save(tmp_path / "masks" / "a.png")
     result = run(tmp_path / "masks", "-o", tmp_path / "out")
-    assert "points: 0" in result.stdout
-    assert "masks without a value above the threshold: 1" in result.stderr
+    assert result.exit_code == 2
+    assert "every mask is empty at --mask-threshold 127" in result.stderr
     assert "the largest value of the mask is 1" in result.stderr
+    assert not (tmp_path / "out").exists()
     assert "points: 1" in run(tmp_path / "masks", "-o", tmp_path / "out", "--mask-threshold", 0).stdout
 
 
@@ -132,8 +133,14 @@ def test_failures(masks, tmp_path):
     assert str(tmp_path / "file") in result.stderr
     (masks / "ring.png").write_text("no image")
     result = run(masks, "-o", tmp_path / "out")
-    assert result.exit_code == 2
+    assert result.exit_code == 3
+    assert "error: " in result.stderr
     assert "ring.png: not a PNG" in result.stderr
+    assert "points: 2, masks: 2" in result.stdout
+    assert sorted(path.name for path in (tmp_path / "out").rglob("*.png")) == ["blobs.png", "empty.png"]
+    result = run(masks / "ring.png", "-o", tmp_path / "ring.csv")
+    assert result.exit_code == 2
+    assert not (tmp_path / "ring.csv").exists()
     assert run(masks).exit_code == 2
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from dataclasses import dataclass
 
 from ...errors import InputError
@@ -38,15 +39,18 @@ class MaskPairs:
 
 
 def mask_id(image_id: str) -> str:
-    """Return the id of the image that a mask with the id `image_id` belongs to."""
-    return image_id.removesuffix(_MASK_ENDING)
+    """Return the id of the image that a mask with the id `image_id` belongs to, composed (NFC) as Unicode has it.
+
+    Ids of images are looked up by it too, so that neither the ending ``_pixels0`` nor the form of a letter matters.
+    """
+    return unicodedata.normalize("NFC", image_id).removesuffix(_MASK_ENDING)
 
 
 def list_masks(where: str | os.PathLike[str]) -> dict[str, str]:
     """Find the masks of a folder with its sub-folders, as id -> path in the order of the ids.
 
     A folder written by ``annotate`` stands for its sub-folder ``masks``. The id is the path below the folder without
-    suffix, and without the ending ``_pixels0``.
+    suffix, and without the ending ``_pixels0`` (`mask_id`).
 
     Raises
     ------
