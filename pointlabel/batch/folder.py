@@ -11,16 +11,17 @@ from typing import Any
 from ..errors import InputError
 from ..io.files import write_whole
 from ..io.images import ImageFile, ImageList, list_images, walk_images
+from ..io.lock import hold_folder
 from ..io.manifest import ManifestWriter, tidy_manifest
 from ..io.notes import Note
 from ..io.points.base import Bound, PointSource
 from ..io.points.readers import open_points
 from ..methods import get_method
 from .events import Report, RunNote, RunStarted, RunSummary
-from .output import SHEET_NAME, OutputFolder, open_output
+from .output import MODES, SHEET_NAME, OutputFolder, open_output
 from .pool import run_jobs
 from .settings import OUTPUTS, RunSettings
-from .work import Job, RunContext, label_again, output_path
+from .work import Job, RunContext, is_as_done, label_again
 
 SHEET_TARGETS = 60
 
@@ -92,6 +93,8 @@ def annotate_folder(
     get_method(method).check(params)
     if on_error not in ("skip", "stop"):
         raise InputError(f"on_error must be skip or stop, got {on_error!r}")
+    if mode not in MODES:
+        raise InputError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
     if jobs < 0:
         raise InputError(f"jobs must not be negative, got {jobs}")
     if settings.needs_true_area and true_masks is None:
@@ -104,17 +107,21 @@ def annotate_folder(
     source = open_points(points, origin)
     bound = source.bind(found.ids)
     masks = _true_mask_paths(os.fspath(true_masks)) if settings.needs_true_area and true_masks is not None else None
-    context = RunContext(settings, os.fspath(out), settings.stamp())
-    folder = open_output(context.out, mode, context.stamp, found.ids)
-    work = _plan(found, bound, source, masks, folder)
-    say(RunStarted(len(work)))
-    notes = _run_notes(found, bound, source, settings, folder)
-    for note in notes:
-        say(RunNote(note))
-    summary = _run(work, context, folder, jobs or os.cpu_count() or 1, on_error, say)
-    summary.n_warnings += len(notes)
-    if overlay and not summary.stopped:
-        _draw_sheet(work, context, summary)
+    with hold_folder(os.fspath(out), "annotate", f"with method {method}"):
+        stamp = settings.stamp()
+        folder = open_output(os.fspath(out), mode, stamp, found.ids)
+        context = RunContext(settings, folder.gate, stamp)
+        work = _plan(found, bound, source, masks, folder)
+        _refuse_changed(work, folder)
+        folder.begin()
+        say(RunStarted(len(work)))
+        notes = _run_notes(found, bound, source, settings, folder)
+        for note in notes:
+            say(RunNote(note))
+        summary = _run(work, context, folder, jobs or os.cpu_count() or 1, on_error, say)
+        summary.n_warnings += len(notes)
+        if overlay and not summary.stopped:
+            _draw_sheet(work, context, summary)
     summary.seconds = perf_counter() - start
     return summary
 
@@ -171,6 +178,21 @@ def _plan(
     return work
 
 
+def _refuse_changed(work: list[Job], folder: OutputFolder) -> None:
+    """Refuse to do an image again whose files somebody changed; where its inputs are as they were, they are kept."""
+    at_stake: list[str] = []
+    for job in work:
+        earlier = folder.earlier.get(job.image_id)
+        if earlier is not None and earlier.changed and not is_as_done(job):
+            at_stake += earlier.changed
+    if at_stake:
+        more = f" (and {len(at_stake) - 1} more)" if len(at_stake) > 1 else ""
+        raise InputError(
+            f"{at_stake[0]}{more}: changed since this program wrote it, and would be replaced, for its image or its "
+            "points changed too; move it away, or choose another folder"
+        )
+
+
 def _rival_error(file: ImageFile) -> str | None:
     if not file.rivals:
         return None
@@ -188,7 +210,13 @@ def _run_notes(
         notes.append(Note("tightness", text))
     if folder.n_torn:
         text = f"{folder.manifest}: {folder.n_torn} torn or damaged lines are dropped; their images are done again"
+        if folder.aside is not None:
+            text += f"; the file is kept as {folder.aside}"
         notes.append(Note("manifest", text))
+    kept = [path for earlier in folder.earlier.values() for path in earlier.changed]
+    if kept:
+        text = f"{kept[0]}: changed since this program wrote it; files that somebody changed are kept: {len(kept)}"
+        notes.append(Note("changed", text))
     return notes
 
 
@@ -218,4 +246,4 @@ def _draw_sheet(work: list[Job], context: RunContext, summary: RunSummary) -> No
     sheet.n_seen = summary.n_targets
     picture = sheet.draw()
     if picture is not None:
-        write_whole(output_path(context.out, "overlay", SHEET_NAME), encode_picture(picture))
+        write_whole(context.gate.path("overlay", SHEET_NAME), encode_picture(picture))

@@ -15,6 +15,7 @@ from multiprocessing import connection
 from multiprocessing.synchronize import Event
 
 from ..errors import PointLabelError
+from ..io.lock import share_folder
 from .together import run_together
 from .work import Job, Outcome, RunContext, do_job
 
@@ -99,6 +100,7 @@ def _start_worker(context: RunContext, stop: Event) -> None:
     global _context, _stop
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent decides
     _context, _stop = context, stop
+    share_folder(context.gate.folder)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
