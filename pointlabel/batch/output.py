@@ -12,7 +12,7 @@ from ..errors import InputError, OutputError
 from ..io.files import make_folder, remove_file, remove_temporaries
 from ..io.lock import LOCK_NAME
 from ..io.manifest import HASH_KEYS, MANIFEST_NAME, count_damaged, read_manifest
-from ..io.outdir import REPLACEABLE, OutputGate, name_error
+from ..io.outdir import PREDICTION_NAME, REPLACEABLE, OutputGate, name_error
 from .events import Tally
 from .settings import OPTIONAL, OUTPUTS
 
@@ -105,6 +105,8 @@ def open_output(path: str, mode: str, stamp: dict[str, Any], ids: Collection[str
     holds_run = os.path.isfile(manifest) and os.path.getsize(manifest) > 0
     if holds_run and mode == "new":
         raise InputError(f"{path} holds a run already; --resume goes on with it, --overwrite replaces it")
+    if os.path.lexists(os.path.join(path, PREDICTION_NAME)):
+        raise InputError(f"{path} holds predictions; choose another folder")
     _refuse_same_names(path, ids)
     records = []
     if holds_run:
@@ -134,6 +136,9 @@ def open_output(path: str, mode: str, stamp: dict[str, Any], ids: Collection[str
 
 def _look_at_files(folder: OutputFolder, record: dict[str, Any]) -> None:
     """Take an image as done where its files are those that are recorded, but for some that somebody changed."""
+    if not all("quality" in target for target in record.get("targets", ())):
+        folder.n_torn += 1
+        return
     states = [
         (folder.gate.path(kind, name), folder.gate.state(kind, name, known)) for kind, name, known in _places(record)
     ]

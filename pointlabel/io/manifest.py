@@ -67,7 +67,7 @@ def _is_record(record: dict[str, Any]) -> bool:
 def _is_target(target: object) -> bool:
     if not isinstance(target, dict) or not isinstance(target.get("flags"), list):
         return False
-    quality = target.get("quality")
+    quality = target.get("quality", 0)
     is_number = isinstance(quality, int | float) and math.isfinite(quality)
     return is_number and all(isinstance(flag, str) for flag in target["flags"])
 

@@ -14,6 +14,8 @@ from ..errors import InputError
 from .files import remove_file
 from .seal import State, state_of
 
+#: What says that a folder holds a prediction, and of which images.
+PREDICTION_NAME = "predict.json"
 #: States of a path that a run may write to or remove.
 REPLACEABLE = frozenset({"free", "ours", "stale", "damaged"})
 
