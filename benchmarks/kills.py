@@ -26,7 +26,7 @@ from pointlabel.batch import annotate_folder
 from pointlabel.synthetic import draw_scene
 
 N_IMAGES = 40
-OUTPUTS = {"soft": True, "instances": True, "overlay": True}
+OUTPUTS: dict[str, Any] = {"soft": True, "instances": True, "overlay": True}
 
 
 def draw_data(root: Path) -> Path:
@@ -88,6 +88,7 @@ def kill_annotate(root: Path, n: int, chance: random.Random) -> dict[str, int]:
         counts["kills" if killed else "ended_before"] += 1
         annotate_folder(*places, out, **OUTPUTS, mode="resume")
         counts["differ"] += files_of(out) != whole
+        print(counts, end="\r", file=sys.stderr)
     return counts
 
 
@@ -108,6 +109,7 @@ def kill_predict(root: Path, n: int, chance: random.Random) -> dict[str, int]:
         counts["kills" if killed else "ended_before"] += 1
         predict_images(root / "run", root / "images", out, threshold=0.01, overwrite=True)
         counts["differ"] += files_of(out) != whole
+        print(counts, end="\r", file=sys.stderr)
     return counts
 
 

@@ -70,7 +70,8 @@ class PredictionFolder:
         remove_file(self._table)
         if os.path.lexists(self._table):
             raise OutputError(f"cannot remove {self._table}")
-        self._write_record({**self._about, "images": sorted({name for _, name, _ in places})})
+        both = {"kinds": sorted({kind for kind, _, _ in places}), "images": sorted({name for _, name, _ in places})}
+        self._write_record({**self._about, **both})
         for kind, name, _ in places:
             self.gate.remove(kind, name)
         self._write_record(self._about)
