@@ -130,7 +130,7 @@ def open_output(path: str, mode: str, stamp: dict[str, Any], ids: Collection[str
     if mode == "overwrite":
         places += [place for record in records if record["status"] == "ok" for place in _places(record)]
         folder._removes = holds_run
-    folder.gate.refuse_foreign(places)
+    folder.gate.refuse_foreign(dict.fromkeys(places))
     return folder
 
 

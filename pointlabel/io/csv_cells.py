@@ -7,7 +7,7 @@ _STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 def harmless(text: str) -> str:
     """The text of a cell, behind a single quote where a spreadsheet would compute it; numbers stay numbers."""
-    if not text.startswith(_STARTS):
+    if not text.lstrip("'").startswith(_STARTS):
         return text
     try:
         float(text)
