@@ -120,10 +120,10 @@ def _target(out: str, image_id: str) -> str:
 
 
 def _check_targets(out: str, found: dict[str, str]) -> None:
-    """Refuse to write over a mask, or over any file that this program did not write."""
+    """Refuse to write over a mask, or over any file that is not this program's."""
     import os
 
-    from pointlabel.io.masks.png import is_ours
+    from pointlabel.io.outdir import OutputGate
 
     masks = {os.path.realpath(path): path for path in found.values()}
     for image_id in found:
@@ -131,8 +131,7 @@ def _check_targets(out: str, found: dict[str, str]) -> None:
         mask = masks.get(os.path.realpath(target))
         if mask is not None:
             raise click.UsageError(f"the points of {mask} would overwrite the mask; choose another folder for -o")
-        if os.path.lexists(target) and not is_ours(target):
-            raise click.UsageError(f"{target} is there and no file of pointlabel; choose another folder for -o")
+    OutputGate(out).refuse_foreign(("", image_id, None) for image_id in found)
 
 
 def _marks(shape: tuple[int, ...], spots: NDArray) -> bytes:

@@ -11,6 +11,7 @@ from .._checks import as_choice, as_number, as_path
 from ..errors import InputError
 from ..io.files import write_whole
 from ..io.images import ImageFile, ImageList, list_images
+from ..io.lock import hold_folder
 from ..io.manifest import ManifestWriter, tidy_manifest
 from ..io.masks.read import MASK_THRESHOLD
 from ..io.notes import Note
@@ -18,11 +19,11 @@ from ..io.points.base import Bound, PointSource
 from ..io.points.readers import open_points
 from ..methods import get_method
 from .events import Report, RunNote, RunStarted, RunSummary
-from .output import SHEET_NAME, OutputFolder, open_output
+from .output import MODES, SHEET_NAME, OutputFolder, open_output
 from .pool import run_jobs
 from .settings import OUTPUTS, RunSettings
 from .true_area import find_true_masks
-from .work import Job, RunContext, label_again, output_path
+from .work import Job, RunContext, is_as_done, label_again
 
 SHEET_TARGETS = 60
 
@@ -96,6 +97,7 @@ def annotate_folder(
     settings = RunSettings(method, params, tightness, polarity, seed, kinds, refine, backend, device, mask_threshold)
     get_method(method).check(params)
     as_choice(on_error, "on_error", ("skip", "stop"))
+    as_choice(mode, "mode", MODES)
     as_number(jobs, "jobs", 0, 1024, whole=True)
     if settings.needs_true_area and true_masks is None:
         raise InputError("size_prior oracle needs a folder of true masks (--masks)")
@@ -110,17 +112,21 @@ def annotate_folder(
     mask_notes: tuple[Note, ...] = ()
     if settings.needs_true_area and true_masks is not None:
         masks, mask_notes = find_true_masks(os.fspath(true_masks), sorted(found.ids), settings.mask_threshold)
-    context = RunContext(settings, os.fspath(out), settings.stamp())
-    folder = open_output(context.out, mode, context.stamp, found.ids)
-    work = _plan(found, bound, source, masks, folder)
-    say(RunStarted(len(work)))
-    notes = [*_run_notes(found, bound, source, settings, folder), *mask_notes]
-    for note in notes:
-        say(RunNote(note))
-    summary = _run(work, context, folder, jobs or os.cpu_count() or 1, on_error, say)
-    summary.n_warnings += len(notes)
-    if overlay and not summary.stopped:
-        _draw_sheet(work, context, summary)
+    with hold_folder(os.fspath(out), "annotate", f"with method {method}"):
+        stamp = settings.stamp()
+        folder = open_output(os.fspath(out), mode, stamp, found.ids)
+        context = RunContext(settings, folder.gate, stamp)
+        work = _plan(found, bound, source, masks, folder)
+        _refuse_changed(work, folder)
+        folder.begin()
+        say(RunStarted(len(work)))
+        notes = [*_run_notes(found, bound, source, settings, folder), *mask_notes]
+        for note in notes:
+            say(RunNote(note))
+        summary = _run(work, context, folder, jobs or os.cpu_count() or 1, on_error, say)
+        summary.n_warnings += len(notes)
+        if overlay and not summary.stopped:
+            _draw_sheet(work, context, summary)
     summary.seconds = perf_counter() - start
     return summary
 
@@ -177,6 +183,21 @@ def _plan(
     return work
 
 
+def _refuse_changed(work: list[Job], folder: OutputFolder) -> None:
+    """Refuse to do an image again whose files somebody changed; where its inputs are as they were, they are kept."""
+    at_stake: list[str] = []
+    for job in work:
+        earlier = folder.earlier.get(job.image_id)
+        if earlier is not None and earlier.changed and not is_as_done(job):
+            at_stake += earlier.changed
+    if at_stake:
+        more = f" (and {len(at_stake) - 1} more)" if len(at_stake) > 1 else ""
+        raise InputError(
+            f"{at_stake[0]}{more}: changed since this program wrote it, and would be replaced, for its image or its "
+            "points changed too; move it away, or choose another folder"
+        )
+
+
 def _rival_error(file: ImageFile) -> str | None:
     if not file.rivals:
         return None
@@ -194,7 +215,13 @@ def _run_notes(
         notes.append(Note("tightness", text))
     if folder.n_torn:
         text = f"{folder.manifest}: {folder.n_torn} torn or damaged lines are dropped; their images are done again"
+        if folder.aside is not None:
+            text += f"; the file is kept as {folder.aside}"
         notes.append(Note("manifest", text))
+    kept = [path for earlier in folder.earlier.values() for path in earlier.changed]
+    if kept:
+        text = f"{kept[0]}: changed since this program wrote it; files that somebody changed are kept: {len(kept)}"
+        notes.append(Note("changed", text))
     return notes
 
 
@@ -215,4 +242,4 @@ def _draw_sheet(work: list[Job], context: RunContext, summary: RunSummary) -> No
     sheet.n_seen = summary.n_targets
     picture = sheet.draw()
     if picture is not None:
-        write_whole(output_path(context.out, "overlay", SHEET_NAME), encode_picture(picture))
+        write_whole(context.gate.path("overlay", SHEET_NAME), encode_picture(picture))

@@ -3,58 +3,90 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+import unicodedata
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import InputError, OutputError
 from ..io.files import make_folder, remove_file, remove_temporaries
-from ..io.manifest import MANIFEST_NAME, decode_record, read_manifest
-from ..io.masks.png import is_ours
+from ..io.lock import LOCK_NAME
+from ..io.manifest import HASH_KEYS, MANIFEST_NAME, count_damaged, read_manifest
+from ..io.outdir import PREDICTION_NAME, REPLACEABLE, OutputGate, name_error
 from .events import Tally
 from .settings import OPTIONAL, OUTPUTS
-from .work import output_path, remove_outputs
 
 MODES = ("new", "resume", "overwrite")
-HASH_KEYS = ("image_sha256", "points_sha256", "true_mask_sha256")
 SHEET_NAME = "contact-sheet"
+ASIDE_NAME = "manifest.damaged.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """What an earlier run did for one image: hashes of its inputs, and what it counted."""
+    """What an earlier run did for one image.
+
+    Attributes
+    ----------
+    hashes : of its inputs.
+    tally : what it counted.
+    changed : paths of its files that somebody changed since; the others are as they were written.
+    """
 
     hashes: tuple[str | None, ...]
     tally: Tally
+    changed: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class OutputFolder:
-    """An output folder that is ready to be written to.
+    """An output folder that was looked at; `begin` makes it ready to be written to.
 
     Attributes
     ----------
-    path : the folder.
-    earlier : image id -> what is done already.
+    gate : which paths may be written and removed.
+    earlier : image id -> what is done already, with the files that are recorded.
     n_torn : lines of the manifest that could not be read.
+    aside : where a manifest of which no line could be read is kept, None for nowhere.
     """
 
-    path: str
+    gate: OutputGate
     earlier: dict[str, Earlier] = field(default_factory=dict)
     n_torn: int = 0
+    aside: str | None = None
+    _removes: bool = False
 
     @property
     def manifest(self) -> str:
         """Path of the manifest."""
-        return os.path.join(self.path, MANIFEST_NAME)
+        return os.path.join(self.gate.folder, MANIFEST_NAME)
+
+    def begin(self) -> None:
+        """Remove what a run that starts or goes on removes: leftovers of killed runs, and a run to be replaced.
+
+        Raises
+        ------
+        OutputError
+            Where the manifest cannot be written.
+        """
+        path = self.gate.folder
+        remove_temporaries(path, [os.path.join(path, kind) for kind in OUTPUTS])
+        try:
+            if self.aside is not None:
+                os.replace(self.manifest, self.aside)
+            elif self._removes:
+                _remove_run(self)
+            elif self.n_torn:
+                _cut_torn_end(self.manifest)
+        except OSError as error:
+            raise OutputError(f"cannot write {self.manifest} ({error.strerror or error})") from error
 
 
 def open_output(path: str, mode: str, stamp: dict[str, Any], ids: Collection[str]) -> OutputFolder:
-    """Make the output folder ready for a run.
+    """Look at the output folder before a run; nothing is written.
 
     Parameters
     ----------
-    path : the folder; made where it is missing.
+    path : the folder, held by this run.
     mode : "new" refuses a folder that holds a run, "resume" goes on with it, "overwrite" removes what it wrote.
     stamp : what all lines of the manifest of this run have in common.
     ids : images that the run will write files for.
@@ -63,41 +95,98 @@ def open_output(path: str, mode: str, stamp: dict[str, Any], ids: Collection[str
     ------
     InputError
         Where the folder holds a run and `mode` is "new", a run of other settings and it is "resume", or files that
-        no run wrote and this run would replace.
+        no run wrote, or that somebody changed since, and this run would replace.
     OutputError
-        Where the folder cannot be made or written.
+        Where the folder cannot be made.
     """
-    if mode not in MODES:
-        raise InputError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
-    folder = OutputFolder(path)
-    holds_run = os.path.isfile(folder.manifest) and os.path.getsize(folder.manifest) > 0
+    make_folder(path)
+    folder = OutputFolder(OutputGate(path))
+    manifest = folder.gate.file(MANIFEST_NAME)
+    holds_run = os.path.isfile(manifest) and os.path.getsize(manifest) > 0
     if holds_run and mode == "new":
         raise InputError(f"{path} holds a run already; --resume goes on with it, --overwrite replaces it")
-    known: set[str] = set()
-    if holds_run and mode == "overwrite":
-        known = {record["id"] for record in read_manifest(folder.manifest)}
-    elif holds_run:
-        _read_earlier(folder, stamp)
-        known = set(folder.earlier)
-    _refuse_foreign(path, stamp["outputs"], [image_id for image_id in ids if image_id not in known])
-    make_folder(path)
-    if mode != "new":
-        remove_temporaries(path, [os.path.join(path, kind) for kind in OUTPUTS])
-    if holds_run and mode == "overwrite":
-        _remove_run(folder)
-    elif folder.n_torn:
-        _cut_torn_end(folder.manifest)
+    if os.path.lexists(os.path.join(path, PREDICTION_NAME)):
+        raise InputError(f"{path} holds predictions; choose another folder")
+    _refuse_same_names(path, ids)
+    records = []
+    if holds_run:
+        n_good, folder.n_torn = count_damaged(manifest)
+        if n_good == 0 and not _starts_like_ours(manifest):
+            folder.aside = _free_name(folder.gate)
+        records = list(read_manifest(manifest))
+    known = {record["id"]: record.get("outputs_sha256", {}) for record in records if record["status"] == "ok"}
+    if mode == "resume":
+        for record in records:
+            _refuse_other_settings(path, record, stamp)
+            if record["status"] == "ok" and record["id"] in ids:
+                _look_at_files(folder, record)
+        known = {name: hashes for name, hashes in known.items() if name not in folder.earlier}
+        ids = [name for name in ids if name not in folder.earlier]
+    places = [(kind, name, known.get(name, {}).get(kind)) for kind in stamp["outputs"] for name in ids]
+    if "overlay" in stamp["outputs"]:
+        places.append(("overlay", SHEET_NAME, None))
+    if mode == "new":
+        _refuse_ours(folder.gate, places)
+    if mode == "overwrite":
+        places += [place for record in records if record["status"] == "ok" for place in _places(record)]
+        folder._removes = holds_run
+    folder.gate.refuse_foreign(dict.fromkeys(places))
     return folder
 
 
-def _read_earlier(folder: OutputFolder, stamp: dict[str, Any]) -> None:
-    for record in read_manifest(folder.manifest):
-        _refuse_other_settings(folder.path, record, stamp)
-        if record["status"] == "ok":
-            hashes = tuple(record[key] for key in HASH_KEYS if key in record)
-            folder.earlier[record["id"]] = Earlier(hashes, Tally.of(record))
-    with open(folder.manifest, "rb") as file:
-        folder.n_torn = sum(decode_record(line) is None for line in file)
+def _look_at_files(folder: OutputFolder, record: dict[str, Any]) -> None:
+    """Take an image as done where its files are those that are recorded, but for some that somebody changed."""
+    if not all("quality" in target for target in record.get("targets", ())):
+        folder.n_torn += 1
+        return
+    states = [
+        (folder.gate.path(kind, name), folder.gate.state(kind, name, known)) for kind, name, known in _places(record)
+    ]
+    if all(state == "ours" or state not in REPLACEABLE for _, state in states):
+        changed = tuple(path for path, state in states if state != "ours")
+        hashes = tuple(record[key] for key in HASH_KEYS if key in record)
+        folder.earlier[record["id"]] = Earlier(hashes, Tally.of(record), changed)
+
+
+def _places(record: dict[str, Any]) -> Iterator[tuple[str, str, str | None]]:
+    """Kind, name and recorded hash of each file that a line of a manifest speaks of; no line is believed more."""
+    if not name_error(record["id"]):
+        for kind in OUTPUTS:
+            if kind in record.get("outputs", OUTPUTS):
+                yield kind, record["id"], record.get("outputs_sha256", {}).get(kind)
+
+
+def _refuse_ours(gate: OutputGate, places: Collection[tuple[str, str, str | None]]) -> None:
+    """Refuse to replace files of this program where nothing says which run they are of."""
+    for kind, name, known in places:
+        if gate.state(kind, name, known) == "ours":
+            raise InputError(
+                f"{gate.path(kind, name)}: written by an earlier run that left no manifest here, and would be "
+                "replaced; --resume and --overwrite replace it, or choose another folder"
+            )
+
+
+def _refuse_same_names(path: str, ids: Collection[str]) -> None:
+    """Refuse ids that a file system takes for one name: those that differ by case, or by how letters are composed."""
+    if not os.path.lexists(os.path.join(path, LOCK_NAME.upper())):
+        return
+    seen: dict[str, str] = {}
+    for name in sorted(ids):
+        other = seen.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
+        if other != name:
+            raise InputError(f"{other} and {name} are one name on the file system of {path}; rename one of the images")
+
+
+def _starts_like_ours(manifest: str) -> bool:
+    with open(manifest, "rb") as file:
+        start = file.read(6)
+    return b'{"id":'.startswith(start) or not start.strip(b"\0")
+
+
+def _free_name(gate: OutputGate) -> str:
+    stem, suffix = os.path.splitext(ASIDE_NAME)
+    names = [ASIDE_NAME, *(f"{stem}-{number}{suffix}" for number in range(2, 1000))]
+    return next(path for name in names if not os.path.lexists(path := os.path.join(gate.folder, name)))
 
 
 def _refuse_other_settings(path: str, record: dict[str, Any], stamp: dict[str, Any]) -> None:
@@ -119,34 +208,18 @@ def _refuse_other_settings(path: str, record: dict[str, Any], stamp: dict[str, A
         )
 
 
-def _refuse_foreign(path: str, kinds: Collection[str], ids: Collection[str]) -> None:
-    """Refuse to replace files that no run wrote, for example the true masks of a data set."""
-    for kind in kinds:
-        if not os.path.isdir(os.path.join(path, kind)):
-            continue
-        names = [*ids, SHEET_NAME] if kind == "overlay" else ids
-        foreign = [name for name in names if _is_foreign(output_path(path, kind, name))]
-        if foreign:
-            first = output_path(path, kind, foreign[0])
-            more = f" (and {len(foreign) - 1} more)" if len(foreign) > 1 else ""
-            raise InputError(
-                f"{first}{more}: not written by this program, and would be replaced; choose another folder"
-            )
-
-
-def _is_foreign(path: str) -> bool:
-    return os.path.exists(path) and not is_ours(path)
-
-
 def _remove_run(folder: OutputFolder) -> None:
     """Remove the files that the manifest names, then the manifest, then folders that are empty."""
+    gate = folder.gate
     for record in read_manifest(folder.manifest):
-        remove_outputs(folder.path, record["id"], record.get("outputs", OUTPUTS))
-        if "overlay" in record.get("outputs", ()):
-            remove_file(output_path(folder.path, "overlay", SHEET_NAME))
+        for kind, name, known in _places(record):
+            gate.remove(kind, name, known)
+            if kind == "overlay":
+                gate.remove(kind, SHEET_NAME)
     remove_file(folder.manifest)
     for kind in OUTPUTS:
-        for parent, _, _ in os.walk(os.path.join(folder.path, kind), topdown=False):
+        top = os.path.join(gate.folder, kind)
+        for parent, _, _ in os.walk(top, topdown=False) if not os.path.islink(top) else ():
             if not os.listdir(parent):
                 os.rmdir(parent)
 
@@ -158,7 +231,4 @@ def _cut_torn_end(manifest: str) -> None:
         for line in file:
             if line.endswith(b"\n"):
                 end += len(line)
-    try:
-        os.truncate(manifest, end)
-    except OSError as error:
-        raise OutputError(f"cannot write {manifest} ({error.strerror or error})") from error
+    os.truncate(manifest, end)

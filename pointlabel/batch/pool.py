@@ -12,6 +12,7 @@ from itertools import islice
 from multiprocessing.synchronize import Event
 
 from ..errors import PointLabelError
+from ..io.lock import share_folder
 from .parent import end_with_parent
 from .together import run_together
 from .work import Job, Outcome, RunContext, do_job
@@ -97,6 +98,7 @@ def _start_worker(context: RunContext, stop: Event) -> None:
     global _context, _stop
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent decides
     _context, _stop = context, stop
+    share_folder(context.gate.folder)
     end_with_parent()  # workers hold both ends of their queue, so they would wait for ever
 
 

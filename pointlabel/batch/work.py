@@ -6,7 +6,6 @@ Three steps, so that the targets of several images can be labelled together: ope
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,11 +17,12 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, OutputError, PointLabelError
 from ..io.decode import decode_image
-from ..io.files import read_bytes, remove_file, write_whole
+from ..io.files import read_bytes, write_whole
 from ..io.manifest import encode_record
 from ..io.masks.png import encode_instances, encode_mask, encode_picture, encode_soft
 from ..io.notes import Note
-from ..io.points.base import PointEntry
+from ..io.outdir import OutputGate
+from ..io.points.base import PointEntry, PointSet
 from ..io.points.fit import FittedPoints, fit_points
 from ..labeling import annotate
 from ..types import ImageLabels
@@ -33,10 +33,10 @@ from .true_area import true_areas
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What all images of a run share: settings, output folder, folder of true masks, stamp of the manifest."""
+    """What all images of a run share: settings, the gate to the output folder, stamp of the manifest."""
 
     settings: RunSettings
-    out: str
+    gate: OutputGate
     stamp: dict[str, Any]
 
 
@@ -73,11 +73,6 @@ class Outcome:
 
     line: bytes | None
     done: ImageDone
-
-
-def output_path(out: str, kind: str, image_id: str) -> str:
-    """Where a run writes the file of one kind for one image."""
-    return os.path.join(out, kind, *f"{image_id}.png".split("/"))
 
 
 @dataclass(slots=True)
@@ -150,15 +145,8 @@ def open_job(job: Job, context: RunContext) -> OpenJob:
     hashes: dict[str, str | None] = {"image_sha256": None, "points_sha256": None}
     work = OpenJob(job, hashes, [] if job.note is None else [job.note])
     with _recorded(work):
-        if job.error is not None:
-            raise InputError(job.error)
-        data = read_bytes(job.path)
-        hashes["image_sha256"] = hashlib.sha256(data).hexdigest()
-        given = None if job.points is None else job.points.load()
-        hashes["points_sha256"] = None if given is None else given.sha256
-        if job.true_mask is not None:
-            hashes["true_mask_sha256"] = hashlib.sha256(read_bytes(job.true_mask)).hexdigest()
-        if job.done == tuple(hashes.values()) and _files_are_there(job, context):
+        data, given = _read_inputs(job, hashes)
+        if job.done == tuple(hashes.values()):
             work.is_done = True
             return work
         image, more = decode_image(data, job.path)
@@ -168,6 +156,29 @@ def open_job(job: Job, context: RunContext) -> OpenJob:
         work.notes += work.points.notes
         work.image = image
     return work
+
+
+def _read_inputs(job: Job, hashes: dict[str, str | None]) -> tuple[bytes, PointSet | None]:
+    """Bytes of the image and its points; their hashes go to `hashes` as they are known."""
+    if job.error is not None:
+        raise InputError(job.error)
+    data = read_bytes(job.path)
+    hashes["image_sha256"] = hashlib.sha256(data).hexdigest()
+    given = None if job.points is None else job.points.load()
+    hashes["points_sha256"] = None if given is None else given.sha256
+    if job.true_mask is not None:
+        hashes["true_mask_sha256"] = hashlib.sha256(read_bytes(job.true_mask)).hexdigest()
+    return data, given
+
+
+def is_as_done(job: Job) -> bool:
+    """Whether image, points and true mask are those of the earlier run."""
+    hashes: dict[str, str | None] = {"image_sha256": None, "points_sha256": None}
+    try:
+        _read_inputs(job, hashes)
+    except PointLabelError:
+        return False
+    return job.done == tuple(hashes.values())
 
 
 def label_job(work: OpenJob, context: RunContext) -> None:
@@ -196,14 +207,14 @@ def close_job(work: OpenJob, context: RunContext) -> Outcome:
             assert work.image is not None
             assert work.points is not None
             assert work.labels is not None
-            _write_files(job, context, work.image, work.labels)
+            record["outputs_sha256"] = _write_files(job, context, work.image, work.labels)
             record["height"], record["width"] = work.labels.shape
             targets = _target_records(work.labels, work.points)
     if work.error is not None:
         record["status"], record["error"] = "error", work.error
         targets = []
-        if job.done is not None:
-            remove_outputs(context.out, job.image_id, context.settings.outputs)
+        for kind in context.settings.outputs:  # of an earlier run, or of this one before it failed
+            context.gate.remove(kind, job.image_id)
     record |= {"warnings": [note.text for note in work.notes], "image": job.shown, **work.hashes, **context.stamp}
     record["targets"] = targets
     record["ms"] = round(work.seconds * 1000, 3)
@@ -220,21 +231,10 @@ def label_again(job: Job, context: RunContext) -> tuple[NDArray, ImageLabels]:
     return image, _label(job, context.settings, image, points, [])
 
 
-def remove_outputs(out: str, image_id: str, kinds: tuple[str, ...] | list[str]) -> None:
-    """Remove the files of one image."""
-    for kind in kinds:
-        remove_file(output_path(out, kind, image_id))
-
-
 def image_generator(seed: int, image_id: str) -> np.random.Generator:
     """Random numbers of one image, whatever the order of the images and the number of workers."""
     words = np.frombuffer(hashlib.sha256(image_id.encode("utf-8", "surrogateescape")).digest()[:16], np.dtype("<u4"))
     return np.random.default_rng(np.random.SeedSequence([seed, *words.tolist()]))
-
-
-def _files_are_there(job: Job, context: RunContext) -> bool:
-    kinds = context.settings.outputs
-    return all(os.path.exists(output_path(context.out, kind, job.image_id)) for kind in kinds)
 
 
 def _label(job: Job, settings: RunSettings, image: NDArray, fitted: FittedPoints, notes: list[Note]) -> ImageLabels:
@@ -265,7 +265,9 @@ def tightness_of(settings: RunSettings, points: FittedPoints) -> float | list[fl
     return [settings.tightness if row.tightness is None else row.tightness for row in points.rows]
 
 
-def _write_files(job: Job, context: RunContext, image: NDArray, labels: ImageLabels) -> None:
+def _write_files(job: Job, context: RunContext, image: NDArray, labels: ImageLabels) -> dict[str, str]:
+    """Write the files of one image; return their hashes by kind."""
+    hashes = {}
     for kind in context.settings.outputs:
         if kind == "masks":
             data = encode_mask(labels.mask())
@@ -277,7 +279,9 @@ def _write_files(job: Job, context: RunContext, image: NDArray, labels: ImageLab
             from ..io.overlay import draw_overlay
 
             data = encode_picture(draw_overlay(image, labels))
-        write_whole(output_path(context.out, kind, job.image_id), data)
+        write_whole(context.gate.path(kind, job.image_id), data)
+        hashes[kind] = hashlib.sha256(data).hexdigest()
+    return hashes
 
 
 def _target_records(labels: ImageLabels, fitted: FittedPoints) -> list[dict[str, Any]]:

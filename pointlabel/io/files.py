@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import stat
+import time
 from collections.abc import Collection
 
 from ..errors import InputError, OutputError
+from .lock import lock_file
 
-_PREFIX, _SUFFIX = ".pointlabel-", ".tmp"
 #: Most bytes of a file that is read as a whole, where a reader names no other limit.
 MAX_FILE_BYTES = 512 << 20
 
@@ -20,6 +22,8 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
+_TEMPORARY = re.compile(r"\.pointlabel-\d+-\d+\.tmp")
+_OLD_S = 3600.0  # where a file cannot be locked, its age tells whether it was left behind
 _numbers = itertools.count()
 _known_folders: set[str] = set()
 
@@ -66,7 +70,8 @@ def write_whole(path: str, data: bytes, *, durable: bool = False) -> None:
 
     Whoever reads `path` sees the old bytes or all of the new ones. Where the write fails, is interrupted or
     the disk is full, `path` is as before, and the temporary file is removed. With `durable` that holds for a loss of
-    power too: the bytes are on the disk before the rename.
+    power too: the bytes are on the disk before the rename. What killed processes left under temporary names in the
+    folder goes when a process first writes there.
 
     Raises
     ------
@@ -74,17 +79,17 @@ def write_whole(path: str, data: bytes, *, durable: bool = False) -> None:
         Where the bytes could not be written.
     """
     folder = os.path.dirname(path) or "."
-    temporary = os.path.join(folder, f"{_PREFIX}{os.getpid()}-{next(_numbers)}{_SUFFIX}")
+    temporary = _temporary_name(folder)
     try:
         if folder not in _known_folders:
             make_folder(folder)
+            remove_temporaries(folder)
             _known_folders.add(folder)
         try:
-            _write_all(temporary, data, durable)
-        except FileNotFoundError:  # somebody removed the folder since it was made
+            _write_all(temporary, data, durable, path)
+        except FileNotFoundError:  # somebody removed the folder, or the file, since it was made
             make_folder(folder)
-            _write_all(temporary, data, durable)
-        os.replace(temporary, path)
+            _write_all(temporary, data, durable, path)
     except BaseException as error:
         remove_file(temporary)
         if isinstance(error, OSError) and not isinstance(error, OutputError):
@@ -104,7 +109,7 @@ def check_writable(path: str) -> None:
         raise OutputError(f"cannot write {path} (it is a folder)")
     folder = os.path.dirname(path) or "."
     make_folder(folder)
-    temporary = os.path.join(folder, f"{_PREFIX}{os.getpid()}-{next(_numbers)}{_SUFFIX}")
+    temporary = _temporary_name(folder)
     try:
         _write_all(temporary, b"")
     except OSError as error:
@@ -113,13 +118,21 @@ def check_writable(path: str) -> None:
         remove_file(temporary)
 
 
-def _write_all(path: str, data: bytes, durable: bool = False) -> None:
-    with open(path, "xb", buffering=0) as file:
+def _temporary_name(folder: str) -> str:
+    return os.path.join(folder, f".pointlabel-{os.getpid()}-{next(_numbers)}.tmp")
+
+
+def _write_all(temporary: str, data: bytes, durable: bool = False, path: str | None = None) -> None:
+    """Write to a new file, locked while it is written so that nobody takes it for a leftover; rename it to `path`."""
+    with open(temporary, "xb", buffering=0) as file:
+        lock_file(file.fileno())
         view = memoryview(data)
         while view:
             view = view[file.write(view) :]
         if durable:
             os.fsync(file.fileno())
+        if path is not None:
+            os.replace(temporary, path)
 
 
 def remove_file(path: str) -> None:
@@ -131,15 +144,37 @@ def remove_file(path: str) -> None:
 
 
 def remove_temporaries(folder: str, trees: Collection[str] = ()) -> int:
-    """Remove what killed runs left under temporary names in `folder` and anywhere below `trees`; return how many."""
+    """Remove what killed processes left under temporary names in `folder` and below `trees`; return how many.
+
+    Files that a process still writes stay, and no link is followed.
+    """
+    places = [folder, *(parent for tree in trees if not os.path.islink(tree) for parent, _, _ in os.walk(tree))]
+    return sum(_remove_abandoned(place) for place in places)
+
+
+def _remove_abandoned(folder: str) -> int:
+    try:
+        with os.scandir(folder) as entries:
+            found = [entry for entry in entries if _TEMPORARY.fullmatch(entry.name)]
+    except OSError:
+        return 0
     count = 0
-    places = [(folder, os.listdir(folder))] if os.path.isdir(folder) else []
-    places += [(parent, names) for tree in trees for parent, _, names in os.walk(tree)]
-    for parent, names in places:
-        for name in names:
-            if name.startswith(_PREFIX) and name.endswith(_SUFFIX):
-                remove_file(os.path.join(parent, name))
+    for entry in found:
+        try:
+            if not entry.is_file(follow_symlinks=False):
+                continue
+            place = os.open(entry.path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+        except OSError:
+            continue
+        try:
+            is_free = lock_file(place)
+            if is_free is None:
+                is_free = time.time() - os.fstat(place).st_mtime > _OLD_S
+            if is_free:
+                remove_file(entry.path)
                 count += 1
+        finally:
+            os.close(place)
     return count
 
 

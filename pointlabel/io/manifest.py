@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,22 @@ from ..errors import OutputError
 from .files import make_folder, write_whole
 
 MANIFEST_NAME = "manifest.jsonl"
+#: Keys of the hashes of what an image was made from.
+HASH_KEYS = ("image_sha256", "points_sha256", "true_mask_sha256")
+# What the values of a record must be where it has them.
+_TYPES: dict[str, Any] = {
+    "outputs": [],
+    "outputs_sha256": {},
+    "warnings": [],
+    "targets": [],
+    "method": "",
+    "params": {},
+    "polarity": "",
+    "seed": 0,
+    "version": "",
+    "image": "",
+}
+_LONGEST_LINE = 1 << 26
 
 
 def encode_record(record: dict[str, Any]) -> bytes:
@@ -19,14 +36,40 @@ def encode_record(record: dict[str, Any]) -> bytes:
 
 
 def decode_record(line: bytes) -> dict[str, Any] | None:
-    """The record of a line, None where the line is torn or no record."""
+    """The record of a line, None where the line is torn, damaged or no record, whatever its shape."""
     if not line.endswith(b"\n"):
         return None
     try:
-        record = json.loads(line)
-    except ValueError:
+        record = json.loads(line, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
         return None
-    return record if isinstance(record, dict) and isinstance(record.get("id"), str) and "status" in record else None
+    return record if isinstance(record, dict) and _is_record(record) else None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _is_record(record: dict[str, Any]) -> bool:
+    hashes = record.get("outputs_sha256", {})
+    return (
+        record.get("status") in ("ok", "error")
+        and isinstance(record.get("id"), str)
+        and all(isinstance(record.get(key, empty), type(empty)) for key, empty in _TYPES.items())
+        and isinstance(record.get("tightness", 0), int | float)
+        and all(isinstance(value, str) for value in (*record.get("outputs", ()), *record.get("warnings", ())))
+        and all(isinstance(record.get(key), str | None) for key in HASH_KEYS)
+        and all(isinstance(value, str) for value in hashes.values())
+        and all(map(_is_target, record.get("targets", ())))
+    )
+
+
+def _is_target(target: object) -> bool:
+    if not isinstance(target, dict) or not isinstance(target.get("flags"), list):
+        return False
+    quality = target.get("quality", 0)
+    is_number = isinstance(quality, int | float) and math.isfinite(quality)
+    return is_number and all(isinstance(flag, str) for flag in target["flags"])
 
 
 def read_manifest(path: str) -> Iterator[dict[str, Any]]:
@@ -43,26 +86,46 @@ def read_manifest(path: str) -> Iterator[dict[str, Any]]:
 
 
 def _records(path: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in enumerate(_lines(path)):
+        record = decode_record(line)
+        if record is not None:
+            yield number, record
+
+
+def count_damaged(path: str) -> tuple[int, int]:
+    """Lines of the manifest that can be read, and those that are torn or damaged."""
+    good = bad = 0
+    for line in _lines(path):
+        if decode_record(line) is None:
+            bad += 1
+        else:
+            good += 1
+    return good, bad
+
+
+def _lines(path: str) -> Iterator[bytes]:
+    """Lines with their ends; one that is longer than any record comes in pieces, of which none is a record."""
     with open(path, "rb") as file:
-        for number, line in enumerate(file):
-            record = decode_record(line)
-            if record is not None:
-                yield number, record
+        while line := file.readline(_LONGEST_LINE):
+            yield line
 
 
 def tidy_manifest(path: str) -> None:
     """Rewrite the manifest with one line for each image where it has more, or lines that cannot be read."""
     seen: set[str] = set()
     clean = True
-    with open(path, "rb") as file:
-        for line in file:
-            record = decode_record(line)
-            if record is None or record["id"] in seen:
-                clean = False
-                break
-            seen.add(record["id"])
+    for line in _lines(path):
+        record = decode_record(line)
+        if record is None or record["id"] in seen:
+            clean = False
+            break
+        seen.add(record["id"])
     if not clean:
         write_whole(path, b"".join(encode_record(record) for record in read_manifest(path)))
+
+
+def _open_no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 class ManifestWriter:
@@ -72,7 +135,7 @@ class ManifestWriter:
         make_folder(os.path.dirname(path) or ".")
         self._path = path
         try:
-            self._file = open(path, "ab", buffering=0)  # noqa: SIM115 (closed by close)
+            self._file = open(path, "ab", buffering=0, opener=_open_no_link)  # noqa: SIM115 (closed by close)
         except OSError as error:
             raise OutputError(f"cannot write {path} ({error.strerror or error})") from error
 

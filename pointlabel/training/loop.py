@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -16,6 +16,7 @@ from ..detectors.weights import weights_to_bytes
 from ..errors import InputError, PointLabelError, TrainingError, shown
 from ..evaluation.circumstances import circumstances
 from ..io.files import write_whole
+from ..io.lock import hold_folder
 from ..io.masks.png import encode_grey
 from ..losses import build_loss
 from . import run as files
@@ -98,7 +99,8 @@ def train(
     place = as_path(out, "out")
     with together() as processes:
         say = report if report is not None and processes.is_first else lambda event: None
-        return _train(config, folders, place, mode, say, processes)
+        with hold_folder(place, "train", f"by {config.strategy}") if processes.is_first else nullcontext():
+            return _train(config, folders, place, mode, say, processes)
 
 
 def _train(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,19 +15,17 @@ from .._checks import as_number, as_path
 from ..errors import InputError, TrainingError
 from ..evaluation.components import find_components
 from ..io.decode import read_levels
-from ..io.files import make_folder, write_whole
 from ..io.images import ImageFile, list_images
-from ..io.masks.png import encode_mask, encode_soft, is_ours
-from ..io.text import encode_text, harmless
+from ..io.lock import hold_folder
+from ..io.masks.png import encode_mask, encode_soft
 from .config import check_device
 from .data import fit_range
 from .evaluate import predict_maps
 from .events import Note, Report, Working
+from .predicted import MASKS, SOFT, PredictionFolder
 from .run import load_run
 from .trainer import is_out_of_memory, pick_device
 
-MASKS, SOFT, TABLE = "masks", "soft", "detections.csv"
-COLUMNS = ("image", "x", "y", "left", "top", "width", "height", "area", "peak", "mean_score")
 #: Pixels of a batch; an image that has more is a batch of its own.
 BATCH_PX = 1 << 20
 #: Images that are read ahead to find some of one size.
@@ -64,9 +60,9 @@ def predict_images(
     ----------
     run : folder of a run of `train`.
     images : a folder with its sub-folders, one file, or a glob.
-    out : gets ``masks/ID.png``, ``soft/ID.png`` in 16 bits, and ``detections.csv`` with a row for each component of a
-        mask: its centroid (x to the right, y down, centres of pixels at whole numbers), its box in pixels, its area,
-        the largest and the mean probability in it.
+    out : gets ``masks/ID.png``, ``soft/ID.png`` in 16 bits, ``predict.json`` that says which images they are of, and
+        ``detections.csv`` with a row for each component of a mask: its centroid (x to the right, y down, centres of
+        pixels at whole numbers), its box in pixels, its area, the largest and the mean probability in it.
     checkpoint : "best" or "last".
     threshold : probability above which a pixel belongs to a target; None takes the run's.
     min_area : smaller components are left out, in pixels.
@@ -78,7 +74,7 @@ def predict_images(
     Raises
     ------
     InputError
-        Where the folder holds no run, nothing is found, or a file is in the way.
+        Where the folder holds no run, nothing is found, a file is in the way, or another run works in `out`.
     """
     say: Report = report or (lambda event: None)
     loaded = load_run(run, checkpoint)
@@ -91,37 +87,35 @@ def predict_images(
     if rivals is not None:
         raise InputError(f"{', '.join((rivals.shown, *rivals.rivals))}: images with the same id; rename one")
     kinds = (MASKS, SOFT) if soft else (MASKS,)
-    _check_free(place, kinds, found.files, overwrite)
-    make_folder(place)
     target = pick_device(device)
     net = loaded.net.to(target).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    rows: dict[str, list[dict[str, Any]]] = {}
     errors: list[str] = []
-    n_done = 0
-    for group in _groups(found.files, errors):
-        inputs = [loaded.scaling.apply(image) for _, image in group]
-        try:
-            for index, probability in predict_maps(net, inputs, device=target, batch_px=BATCH_PX):
-                name = group[index][0].id
-                mask, rows[name] = _detect(name, probability, cut, min_area)
-                write_whole(os.path.join(place, MASKS, f"{name}.png"), encode_mask(mask))
-                if soft:
-                    write_whole(os.path.join(place, SOFT, f"{name}.png"), encode_soft(probability))
-                n_done += 1
-                say(Working("predicting", n_done, len(found.files)))
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            shape = inputs[0].shape
-            raise TrainingError(
-                f"out of memory on images of {shape[1]} x {shape[0]}, the first {group[0][0].shown}; "
-                "what was predicted stays"
-            ) from error
-    for sentence in errors:
-        say(Note("unreadable", sentence))
-    ordered = [row for file in found.files for row in rows.get(file.id, [])]
-    write_whole(os.path.join(place, TABLE), _encode_table(ordered))
-    return PredictSummary(n_done, len(ordered), tuple(errors))
+    rows: dict[str, list[dict[str, Any]]] = {}
+    with hold_folder(place, "predict", f"of {run}"):
+        folder = PredictionFolder(place, [file.id for file in found.files], kinds, overwrite)
+        for group in _groups(found.files, errors):
+            inputs = [loaded.scaling.apply(image) for _, image in group]
+            try:
+                for index, probability in predict_maps(net, inputs, device=target, batch_px=BATCH_PX):
+                    name = group[index][0].id
+                    mask, rows[name] = _detect(name, probability, cut, min_area)
+                    folder.write(MASKS, name, encode_mask(mask))
+                    if soft:
+                        folder.write(SOFT, name, encode_soft(probability))
+                    say(Working("predicting", len(rows), len(found.files)))
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                shape = inputs[0].shape
+                raise TrainingError(
+                    f"out of memory on images of {shape[1]} x {shape[0]}, the first {group[0][0].shown}; "
+                    "what was predicted stays"
+                ) from error
+        for sentence in errors:
+            say(Note("unreadable", sentence))
+        ordered = [row for file in found.files for row in rows.get(file.id, [])]
+        folder.end(ordered)
+    return PredictSummary(len(rows), len(ordered), tuple(errors))
 
 
 def _groups(files: tuple[ImageFile, ...], errors: list[str]) -> Iterator[list[tuple[ImageFile, NDArray]]]:
@@ -150,16 +144,16 @@ def _detect(
     found = find_components(probability > threshold)
     mask = np.zeros(probability.shape, bool)
     rows = []
-    for number, (row, column) in enumerate(found.centroids):
+    for number, (pixels, (row, column)) in enumerate(zip(found.pixels(), found.centroids, strict=True)):
         if found.areas[number] < min_area:
             continue
-        inside = np.nonzero(found.labels == number + 1)
+        inside = tuple(pixels.T)
         mask[inside] = True
         scores = probability[inside]
         top, left = (int(axis.min()) for axis in inside)
         rows.append(
             {
-                "image": harmless(name),
+                "image": name,
                 "x": f"{column:.3f}",
                 "y": f"{row:.3f}",
                 "left": left,
@@ -172,29 +166,3 @@ def _detect(
             }
         )
     return mask, rows
-
-
-def _encode_table(rows: list[dict[str, Any]]) -> bytes:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return encode_text(text.getvalue())
-
-
-def _check_free(out: str, kinds: tuple[str, ...], files: tuple[ImageFile, ...], overwrite: bool) -> None:
-    """Refuse to replace what an earlier prediction wrote unless asked to, and what this program did not write ever."""
-    table = os.path.join(out, TABLE)
-    if os.path.exists(table):
-        if not overwrite:
-            raise InputError(f"{out} holds predictions already; --overwrite replaces them")
-        with open(table, encoding="utf-8", errors="replace") as file:
-            if file.readline().rstrip("\n") != ",".join(COLUMNS):
-                raise InputError(f"{table}: not written by this program, and would be replaced; choose another folder")
-    for kind in kinds:
-        if not os.path.isdir(os.path.join(out, kind)):
-            continue
-        for image in files:
-            path = os.path.join(out, kind, f"{image.id}.png")
-            if os.path.exists(path) and not is_ours(path):
-                raise InputError(f"{path}: not written by this program, and would be replaced; choose another folder")

@@ -60,7 +60,7 @@ def files_of() -> Callable[[Path], dict[str, bytes]]:
     return read_files
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_folder() -> Callable[..., Path]:
     """`write_folder`."""
     return write_folder

@@ -17,7 +17,8 @@ from pointlabel.errors import OutputError
 from pointlabel.io import files
 from pointlabel.io.files import remove_temporaries, write_whole
 from pointlabel.io.manifest import ManifestWriter, decode_record, encode_record, read_manifest, tidy_manifest
-from pointlabel.io.masks.png import encode_instances, encode_mask, encode_soft, is_ours
+from pointlabel.io.masks.png import encode_instances, encode_mask, encode_soft
+from pointlabel.io.seal import state_of
 
 
 def test_writing_makes_folders_and_replaces(tmp_path):
@@ -48,7 +49,7 @@ def test_a_failed_write_leaves_the_old_bytes_and_nothing_else(tmp_path, monkeypa
     path = tmp_path / "a.png"
     path.write_bytes(b"old")
 
-    def fail(where, data, durable):
+    def fail(where, data, durable, path):
         with open(where, "xb") as file:
             file.write(data[:2])
         raise error
@@ -111,9 +112,9 @@ def test_our_files_are_told_from_others(tmp_path):
     mask = np.zeros((40, 50), bool)
     (tmp_path / "ours.png").write_bytes(encode_mask(mask))
     Image.fromarray(mask).save(tmp_path / "theirs.png")
-    assert is_ours(str(tmp_path / "ours.png"))
-    assert not is_ours(str(tmp_path / "theirs.png"))
-    assert not is_ours(str(tmp_path / "missing.png"))
+    assert state_of(str(tmp_path / "ours.png")) == "ours"
+    assert state_of(str(tmp_path / "theirs.png")) == "foreign"
+    assert state_of(str(tmp_path / "missing.png")) == "free"
 
 
 # Manifest

@@ -1,4 +1,4 @@
-"""Masks as PNG: binary, soft and instance numbers. Every file carries the program's name in its metadata."""
+"""Masks as PNG: binary, soft and instance numbers. Every file carries the program's name and a seal."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-SOFTWARE = "pointlabel"
-_START = 256  # bytes of a file in which its tag must lie
+from ..seal import SOFTWARE, seal
 
 
 @lru_cache(maxsize=1)
@@ -23,7 +22,7 @@ def _tag() -> PngInfo:
 
 
 def encode_picture(picture: Image.Image) -> bytes:
-    """Encode a picture as PNG, tagged as ours."""
+    """Encode a picture as PNG, tagged and sealed as ours."""
     return _encode(picture, zlib.Z_DEFAULT_STRATEGY)
 
 
@@ -32,7 +31,7 @@ def _encode(image: Image.Image, strategy: int = zlib.Z_RLE) -> bytes:
     # default does, in half the time.
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=1, compress_type=strategy, pnginfo=_tag())
-    return buffer.getvalue()
+    return seal(buffer.getvalue())
 
 
 def encode_mask(mask: NDArray[np.bool_]) -> bytes:
@@ -60,13 +59,3 @@ def encode_soft(soft: NDArray[np.float32]) -> bytes:
 def encode_instances(instances: NDArray[np.uint16]) -> bytes:
     """(H, W) uint16, 0 for background and k for the k-th point -> 16-bit grey PNG."""
     return _encode(Image.fromarray(instances))
-
-
-def is_ours(path: str) -> bool:
-    """Whether the file at `path` is a PNG that this module wrote."""
-    try:
-        with open(path, "rb") as file:
-            start = file.read(_START)
-    except OSError:
-        return False
-    return start.startswith(b"\x89PNG") and b"tEXtSoftware\0" + SOFTWARE.encode() in start

@@ -1,0 +1,98 @@
+"""The seal of a PNG that this program wrote: by it a file that a person has changed since is told from one of ours.
+
+A sealed file carries, right after its header, a text with the hash of all its other bytes. Whatever writes the picture
+anew drops the text, or keeps one that no longer fits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import struct
+import zlib
+from typing import Literal
+
+SOFTWARE = "pointlabel"
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_HEAD = 33  # bytes of the signature and the header chunk
+_TAG = b"tEXtSoftware\0" + SOFTWARE.encode()
+_TAG_WITHIN = 256  # bytes of a file in which its tag must lie
+_KEYWORD = b"pointlabel-seal\0"
+_DIGEST = 16  # bytes
+
+#: What a path may hold.
+#: "free": nothing, or nothing that could be lost. "ours": a whole file of this program, untouched. "stale": the same,
+#: where other bytes are recorded. "damaged": a file of this program that was cut short or holds wrong bytes.
+#: "changed": one that was written anew by somebody else. "foreign": anything else, links and folders too.
+State = Literal["free", "ours", "stale", "damaged", "changed", "foreign"]
+
+
+def seal(png: bytes) -> bytes:
+    """The PNG with its seal."""
+    return png[:_HEAD] + _seal_of(png) + png[_HEAD:]
+
+
+def state_of(path: str, recorded: str | None = None) -> State:
+    """What is at `path`; `recorded` is the SHA-256 that a manifest has of the file, where it has one.
+
+    A link is foreign whatever it leads to. Files of versions that wrote no seal are known by their tag alone, and by
+    what is recorded of them.
+    """
+    try:
+        about = os.lstat(path)
+    except OSError:
+        return "free"
+    if not stat.S_ISREG(about.st_mode):
+        return "foreign"
+    try:
+        with open(path, "rb", buffering=0) as file:
+            data = file.read()
+    except OSError:
+        return "foreign"
+    return state_of_bytes(data, recorded)
+
+
+def state_of_bytes(data: bytes, recorded: str | None = None) -> State:
+    """As `state_of`, of the bytes of a file."""
+    if not data.strip(b"\0") or _is_bare_start(data):
+        return "free"
+    mark = data[_HEAD : _HEAD + len(_seal_of(b""))]
+    is_marked = mark[4 : 8 + len(_KEYWORD)] == b"tEXt" + _KEYWORD
+    if not is_marked and _TAG not in data[:_TAG_WITHIN]:
+        return "foreign"
+    if recorded is not None and hashlib.sha256(data).hexdigest() == recorded:
+        return "ours"
+    is_sealed = is_marked and mark == _seal_of(data[:_HEAD] + data[_HEAD + len(mark) :])
+    if is_sealed or (not is_marked and recorded is None and _is_whole(data)):
+        return "ours" if recorded is None else "stale"
+    return "changed" if _is_whole(data) else "damaged"
+
+
+def _seal_of(rest: bytes) -> bytes:
+    """The chunk that seals a file whose other bytes are `rest`."""
+    content = _KEYWORD + hashlib.blake2b(rest, digest_size=_DIGEST).hexdigest().encode()
+    body = b"tEXt" + content
+    return struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
+
+
+def _is_bare_start(data: bytes) -> bool:
+    """Whether a file was cut so early that it holds no tag and no pixel yet, and what is there begins like a PNG."""
+    return len(data) < _TAG_WITHIN and SIGNATURE.startswith(data[: len(SIGNATURE)]) and b"IDAT" not in data
+
+
+def _is_whole(data: bytes) -> bool:
+    """Whether every chunk fits its checksum up to the last one, as in whatever a program for pictures has written."""
+    at = len(SIGNATURE) if data.startswith(SIGNATURE) else len(data)
+    while at + 12 <= len(data):
+        (length,) = struct.unpack_from(">I", data, at)
+        end = at + 12 + length
+        if end > len(data):
+            return False
+        kind = data[at + 4 : at + 8]
+        if zlib.crc32(data[at + 4 : end - 4]) != struct.unpack_from(">I", data, end - 4)[0]:
+            return False
+        if kind == b"IEND":
+            return True
+        at = end
+    return False

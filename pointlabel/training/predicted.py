@@ -1,0 +1,124 @@
+"""The folder of a prediction: what an earlier one left there, and what may be done with it."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from .. import __version__
+from ..errors import InputError, OutputError
+from ..io.files import read_bytes, remove_file, remove_temporaries, write_whole
+from ..io.manifest import MANIFEST_NAME
+from ..io.outdir import PREDICTION_NAME, OutputGate, name_error
+from ..io.text import encode_text, harmless
+
+MASKS, SOFT, TABLE = "masks", "soft", "detections.csv"
+COLUMNS = ("image", "x", "y", "left", "top", "width", "height", "area", "peak", "mean_score")
+
+
+class PredictionFolder:
+    """A folder that is ready for a prediction, held by this run.
+
+    ``predict.json`` says which images and files the prediction is of, and has the hash of the table when that is
+    written: without it the prediction did not end, and the next one goes over it.
+
+    Parameters
+    ----------
+    place : the folder.
+    ids : images to predict.
+    kinds : folders to write, out of `MASKS` and `SOFT`.
+    overwrite : whether a prediction that ended may be replaced.
+
+    Raises
+    ------
+    InputError
+        Where the folder holds a run of annotate, a prediction that ended and is not to be replaced, or a file that
+        this program did not write, or that somebody changed since, and this run would replace.
+    OutputError
+        Where it cannot be written.
+    """
+
+    def __init__(self, place: str, ids: Iterable[str], kinds: tuple[str, ...], overwrite: bool) -> None:
+        self.gate = OutputGate(place)
+        self._table, self._record = self.gate.file(TABLE), self.gate.file(PREDICTION_NAME)
+        images = sorted(ids)
+        self._about: dict[str, Any] = {
+            "version": __version__,
+            "kinds": list(kinds),
+            "images": images,
+            "table_sha256": None,
+        }
+        manifest = self.gate.file(MANIFEST_NAME)
+        if os.path.isfile(manifest) and os.path.getsize(manifest) > 0:
+            raise InputError(f"{place} holds a run of annotate; choose another folder")
+        earlier = self._read_record()
+        is_done = os.path.exists(self._table) and (earlier is None or earlier["table_sha256"] is not None)
+        if is_done and not overwrite:
+            raise InputError(f"{place} holds predictions already; --overwrite replaces them")
+        self._refuse_foreign_table(earlier)
+        places = dict.fromkeys((kind, name, None) for kind in kinds for name in images)
+        if earlier is not None:
+            places |= dict.fromkeys((kind, name, None) for kind in earlier["kinds"] for name in earlier["images"])
+        self.gate.refuse_foreign(places)
+        remove_temporaries(place, [os.path.join(place, kind) for kind in (MASKS, SOFT)])
+        # The table first: it must not stand beside masks of another prediction.
+        remove_file(self._table)
+        if os.path.lexists(self._table):
+            raise OutputError(f"cannot remove {self._table}")
+        both = {"kinds": sorted({kind for kind, _, _ in places}), "images": sorted({name for _, name, _ in places})}
+        self._write_record({**self._about, **both})
+        for kind, name, _ in places:
+            self.gate.remove(kind, name)
+        self._write_record(self._about)
+
+    def write(self, kind: str, name: str, data: bytes) -> None:
+        """Write the file of one image."""
+        write_whole(self.gate.path(kind, name), data)
+
+    def end(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Write the table; the prediction has ended then."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({**row, "image": harmless(row["image"])} for row in rows)
+        data = encode_text(text.getvalue())
+        write_whole(self._table, data)
+        self._write_record({**self._about, "table_sha256": hashlib.sha256(data).hexdigest()})
+
+    def _write_record(self, about: dict[str, Any]) -> None:
+        write_whole(self._record, (json.dumps(about, indent=1) + "\n").encode())
+
+    def _read_record(self) -> dict[str, Any] | None:
+        """What an earlier prediction says of itself; None where there is none, or it is damaged."""
+        if not os.path.exists(self._record):
+            return None
+        try:
+            about = json.loads(read_bytes(self._record))
+        except (InputError, ValueError, RecursionError):
+            return None
+        if not isinstance(about, dict) or not isinstance(about.get("table_sha256"), str | None):
+            return None
+        kinds, images = about.get("kinds"), about.get("images")
+        if not isinstance(kinds, list) or not isinstance(images, list):
+            return None
+        about["kinds"] = [kind for kind in (MASKS, SOFT) if kind in kinds]
+        about["images"] = [name for name in images if isinstance(name, str) and not name_error(name)]
+        return about
+
+    def _refuse_foreign_table(self, earlier: dict[str, Any] | None) -> None:
+        if not os.path.exists(self._table) or not os.path.getsize(self._table):
+            return
+        data = read_bytes(self._table)
+        known = None if earlier is None else earlier["table_sha256"]
+        if known is not None and hashlib.sha256(data).hexdigest() != known:
+            what = "changed since this program wrote it"
+        elif data.splitlines()[0].decode("utf-8", "replace") != ",".join(COLUMNS):
+            what = "not written by this program"
+        else:
+            return
+        raise InputError(f"{self._table}: {what}, and would be replaced; move it away, or choose another folder")
