@@ -67,12 +67,17 @@ def _as_array(values: ArrayLike, name: str) -> NDArray:
         raise InputError(f"{name} must be real numbers in rows of equal length: {error}") from None
 
 
-def as_floats(values: ArrayLike, name: str) -> NDArray[np.float64]:
-    """Return real numbers of any shape as float64; text, None and complex numbers are none."""
+def as_reals(values: ArrayLike, name: str) -> NDArray:
+    """Return real numbers of any shape in the type they have; text, None and complex numbers are none."""
     array = _as_array(values, name)
     if array.dtype.kind not in "uifb":
         raise InputError(f"{name} must be real numbers, got {shown(values)}")
-    return array.astype(np.float64, copy=False)  # keeps what is float64 already
+    return array
+
+
+def as_floats(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    """Return real numbers of any shape as float64, without a copy where they are."""
+    return as_reals(values, name).astype(np.float64, copy=False)
 
 
 def pixel_of(points: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.int64]:

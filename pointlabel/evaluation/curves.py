@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._checks import as_floats, as_mask, as_number
+from .._checks import as_floats, as_mask, as_number, as_reals
 from ..errors import InputError, shown
 from .metrics import Totals, check_profile, score_image
 
@@ -38,7 +38,7 @@ class SoftSweep:
 
     def add(self, soft: NDArray, true: NDArray[np.bool_]) -> None:
         """Add one image: `soft` (H, W) in [0, 1], `true` (H, W) bool."""
-        soft = as_floats(soft, "soft")
+        soft = as_reals(soft, "soft")  # in its own type: thresholds cut float32 as float32
         as_mask(true, "true")
         if soft.shape != true.shape:
             raise InputError(f"soft must have the shape of the true mask, {true.shape}, got {soft.shape}")
