@@ -10,11 +10,12 @@ from typing import Any
 
 from ..errors import InputError
 from ..io.files import write_whole
-from ..io.images import ImageFile, ImageList, list_images, walk_images
+from ..io.images import ImageFile, ImageList, list_images
 from ..io.manifest import ManifestWriter, tidy_manifest
+from ..io.masks.pairs import list_masks
 from ..io.notes import Note
 from ..io.points.base import Bound, PointSource
-from ..io.points.readers import open_points
+from ..io.points.match import match_points
 from ..methods import get_method
 from .events import Report, RunNote, RunStarted, RunSummary
 from .output import SHEET_NAME, OutputFolder, open_output
@@ -101,14 +102,13 @@ def annotate_folder(
         raise InputError(
             f"{images}: an image called {SHEET_NAME} cannot have an overlay, whose name is taken; rename it"
         )
-    source = open_points(points, origin)
-    bound = source.bind(found.ids)
-    masks = _true_mask_paths(os.fspath(true_masks)) if settings.needs_true_area and true_masks is not None else None
+    source, bound = match_points(found, points, origin)
+    masks = _true_mask_paths(os.fspath(true_masks), found) if settings.needs_true_area and true_masks else None
     context = RunContext(settings, os.fspath(out), settings.stamp())
     folder = open_output(context.out, mode, context.stamp, found.ids)
     work = _plan(found, bound, source, masks, folder)
     say(RunStarted(len(work)))
-    notes = _run_notes(found, bound, source, settings, folder)
+    notes = _run_notes(found, points, bound, source, settings, folder)
     for note in notes:
         say(RunNote(note))
     summary = _run(work, context, folder, jobs or os.cpu_count() or 1, on_error, say)
@@ -178,11 +178,15 @@ def _rival_error(file: ImageFile) -> str | None:
 
 
 def _run_notes(
-    found: ImageList, bound: Bound, source: PointSource, settings: RunSettings, folder: OutputFolder
+    found: ImageList, points: Path, bound: Bound, source: PointSource, settings: RunSettings, folder: OutputFolder
 ) -> list[Note]:
-    notes = []
+    notes: list[Note] = []
     if found.whole and not source.names_images:
         notes += [Note("unused_points", sentence) for _, sentence in bound.unknown]
+    notes += source.notes
+    if found.whole and source.names_images and bound.unknown:
+        text = f"{points}: {len(bound.unknown)} of its images are not in {found.root}; each is an error of its own"
+        notes.append(Note("unknown_images", text))
     if source.has_tightness and not settings.has_tightness:
         text = f"method {settings.method} does not follow tightness; the values of the points are left unused"
         notes.append(Note("tightness", text))
@@ -192,12 +196,15 @@ def _run_notes(
     return notes
 
 
-def _true_mask_paths(folder: str) -> Callable[[str], str | None]:
+def _true_mask_paths(folder: str, found: ImageList) -> Callable[[str], str | None]:
     if not os.path.isdir(folder):
         raise InputError(f"{folder}: true masks must be a folder")
-    paths = {}
-    for path in sorted(walk_images(folder)):
-        paths[os.path.splitext(os.path.relpath(path, folder))[0].replace(os.sep, "/")] = path
+    paths = list_masks(folder)
+    if not found.ids & paths.keys():
+        raise InputError(
+            f"{folder} has no mask for any image of {found.root}: the first holds {next(iter(paths))}, the second "
+            f"{found.files[0].id}"
+        )
     return paths.get
 
 
