@@ -39,7 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     | {"pointlabel.baselines", "pointlabel.methods", "pointlabel.labeling"},
     "pointlabel.report": {"numpy", *COMMON, "pointlabel.evaluation", "pointlabel.io"},
     "pointlabel.io": {"numpy", "PIL", "tifffile", *COMMON},
-    "pointlabel.batch": {"numpy", *COMMON, "lazy:ray"}
+    "pointlabel.batch": {"numpy", *COMMON, "lazy:ray", "pointlabel._checks"}
     | {"pointlabel.io", "pointlabel.methods", "pointlabel.labeling", "pointlabel.evaluation"},
     "pointlabel.differentiable": TORCH | COMMON | {"pointlabel.engine"},
     "pointlabel.backend": TORCH
@@ -48,7 +48,7 @@ ALLOWED: dict[str, set[str]] = {
     "pointlabel.calibration": TORCH
     | COMMON
     | {"pointlabel._checks", "pointlabel.engine", "pointlabel.differentiable"}
-    | {"pointlabel.evaluation", "pointlabel.io"},
+    | {"pointlabel.evaluation", "pointlabel.io", "pointlabel.batch.point_checks"},
     "pointlabel.losses": TORCH | COMMON | {"pointlabel.engine.params"},
     "pointlabel.convolutions": TORCH | COMMON,
     "pointlabel.detectors": TORCH
@@ -59,7 +59,8 @@ ALLOWED: dict[str, set[str]] = {
     | {"safetensors", "pointlabel.differentiable", "pointlabel.losses", "pointlabel.detectors"}
     | {"pointlabel.convolutions"}
     | {"pointlabel.evaluation", "pointlabel.io", "pointlabel.labeling", "pointlabel.methods"}
-    | {"pointlabel.batch.settings", "pointlabel.batch.work", "pointlabel.baselines.edges"},
+    | {"pointlabel.batch.settings", "pointlabel.batch.work", "pointlabel.batch.point_checks"}
+    | {"pointlabel.baselines.edges"},
     "pointlabel.cli": {"click", "rich", "numpy", "pointlabel", "lazy:torch", "lazy:matplotlib"},
 }
 KERNELS = {"numpy", "numba"}

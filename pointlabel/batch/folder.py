@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import closing
 from time import perf_counter
 from typing import Any
@@ -15,15 +15,19 @@ from ..io.manifest import ManifestWriter, tidy_manifest
 from ..io.masks.pairs import list_masks
 from ..io.notes import Note
 from ..io.points.base import Bound, PointSource
+from ..io.points.look import look_at_some
 from ..io.points.match import match_points
 from ..methods import get_method
 from .events import Report, RunNote, RunStarted, RunSummary
 from .output import SHEET_NAME, OutputFolder, open_output
+from .point_checks import check_points, told_or_refused
 from .pool import run_jobs
 from .settings import OUTPUTS, RunSettings
 from .work import Job, RunContext, label_again, output_path
 
 SHEET_TARGETS = 60
+#: A warning closes the run where more than this share of its targets, and so many at least, are flagged empty.
+EMPTY_SHARE, FEWEST_EMPTY = 0.3, 3
 
 Path = str | os.PathLike[str]
 
@@ -105,14 +109,21 @@ def annotate_folder(
     source, bound = match_points(found, points, origin)
     masks = _true_mask_paths(os.fspath(true_masks), found) if settings.needs_true_area and true_masks else None
     context = RunContext(settings, os.fspath(out), settings.stamp())
+    place = os.fspath(points)
+    looked = [] if mode == "resume" else _look_ahead(found, bound, place, polarity)
     folder = open_output(context.out, mode, context.stamp, found.ids)
     work = _plan(found, bound, source, masks, folder)
+    if mode == "resume":
+        looked = _look_ahead(found, bound, place, polarity, folder.earlier)
     say(RunStarted(len(work)))
-    notes = _run_notes(found, points, bound, source, settings, folder)
-    for note in notes:
+    notes = _run_notes(found, place, bound, source, settings, folder)
+    for note in looked + notes:
         say(RunNote(note))
     summary = _run(work, context, folder, jobs or os.cpu_count() or 1, on_error, say)
-    summary.n_warnings += len(notes)
+    last = _closing_notes(summary, place, polarity)
+    for note in last:
+        say(RunNote(note))
+    summary.n_warnings += len(looked + notes + last)
     if overlay and not summary.stopped:
         _draw_sheet(work, context, summary)
     summary.seconds = perf_counter() - start
@@ -147,6 +158,14 @@ def _find_images(images: str, points: str, out: str) -> ImageList:
     return list_images(images, skip=[out, points])
 
 
+def _look_ahead(found: ImageList, bound: Bound, points: str, polarity: str, done: Collection[str] = ()) -> list[Note]:
+    """Look at the points of a few images that are not done; refuse what is surely wrong, and tell what looks wrong."""
+    work = [
+        (file.path, bound.entries[file.id]) for file in found.files if file.id in bound.entries and file.id not in done
+    ]
+    return told_or_refused(check_points(look_at_some(work), points, polarity))
+
+
 def _plan(
     found: ImageList, bound: Bound, source: PointSource, masks: Callable[[str], str | None] | None, folder: OutputFolder
 ) -> list[Job]:
@@ -178,7 +197,7 @@ def _rival_error(file: ImageFile) -> str | None:
 
 
 def _run_notes(
-    found: ImageList, points: Path, bound: Bound, source: PointSource, settings: RunSettings, folder: OutputFolder
+    found: ImageList, points: str, bound: Bound, source: PointSource, settings: RunSettings, folder: OutputFolder
 ) -> list[Note]:
     notes: list[Note] = []
     if found.whole and not source.names_images:
@@ -194,6 +213,18 @@ def _run_notes(
         text = f"{folder.manifest}: {folder.n_torn} torn or damaged lines are dropped; their images are done again"
         notes.append(Note("manifest", text))
     return notes
+
+
+def _closing_notes(summary: RunSummary, points: str, polarity: str) -> list[Note]:
+    """What the targets say about the points when all is done."""
+    n_empty, n = summary.flags["empty"], summary.n_targets
+    if n_empty >= FEWEST_EMPTY and n_empty > EMPTY_SHARE * n:
+        other = "" if polarity == "auto" else f", or --polarity {'dark' if polarity == 'bright' else 'bright'}"
+        text = f"{points}: at {n_empty} of {n} points no target was found (flag empty); other points{other} may mend it"
+        return [Note("mostly_empty", text)]
+    if not n and summary.n_ok >= FEWEST_EMPTY:
+        return [Note("no_targets", f"{points}: no image has a point; all {summary.n_ok} masks are empty")]
+    return []
 
 
 def _true_mask_paths(folder: str, found: ImageList) -> Callable[[str], str | None]:

@@ -17,6 +17,8 @@ NOTE_KINDS = {
     "unknown_images": "a table names images that are not there",
     "columns": "columns of a table were left unused",
     "polarity": "most points lie on spots of the other polarity",
+    "swapped": "x and y look swapped",
+    "outside": "most points lie outside their images",
     "off_peak": "most points lie on no spot",
     "shifted": "most points lie beside their spots, on the same side",
     "mostly_empty": "at many points no target was found",
