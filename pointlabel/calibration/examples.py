@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .._checks import as_image
+from ..batch.point_checks import check_points, told_or_refused
 from ..engine.polarity import POLARITIES, choose_polarity, invert
 from ..errors import InputError
 from ..io.datasets import Entry, open_images, read_sample
 from ..io.masks.pairs import list_masks
 from ..io.masks.read import MASK_THRESHOLD
 from ..io.notes import Note
+from ..io.points.look import look_at_some
 from .cases import Case, cases_of
 
 LEAST, MOST = 3, 50  # images with targets
@@ -87,9 +89,11 @@ def read_examples(
             f"the first holds {next(iter(paths))}, the second {found[0].id}"
         )
     ready = [entry for entry in masked if entry.points is not None]
+    looked = look_at_some([(entry.image, entry.points) for entry in ready if entry.points is not None])
+    told = told_or_refused(check_points(looked, os.fspath(points), polarity))
     order = np.random.default_rng(seed).permutation(len(ready)) if len(ready) > MOST else np.arange(len(ready))
     cases: list[Case] = []
-    notes: list[Note] = []
+    notes: list[Note] = [*told]
     n_used = n_read = n_alone = 0
     for index in order:
         if n_used == MOST:

@@ -57,7 +57,7 @@ class Labeller:
         Parameters
         ----------
         samples, index : which one.
-        image : (H, W) to label in place of the sample's own, such as a detector's prediction.
+        image : (H, W) to label in place of the sample's own, such as a detector's prediction: bright where targets are.
         method : in place of the config's, with its default parameters.
         params : of the method, in place of the config's or the defaults.
         """
@@ -68,6 +68,7 @@ class Labeller:
             samples.points[index],
             method=name,
             params=self.params(name) if params is None else params,
+            polarity=self.config.polarity if image is None else "bright",
             tightness=self.config.tightness if chosen.has_tightness else 0.5,
             rng=image_generator(self.config.seed, samples.ids[index].partition("/")[2]),
         )

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..batch.point_checks import check_points, told_or_refused
 from ..errors import InputError
 from ..io.datasets import POINT_FOLDERS, SPLIT_FOLDER, Dataset, open_dataset, open_images, read_split, with_masks
-from ..io.files import read_bytes, write_whole
-from ..io.images import list_images
+from ..io.files import write_whole
+from ..io.images import list_images, normal_id
+from ..io.points.look import look_at_some
+from ..io.text import read_text
 from .config import PAPER_RATIO, TrainConfig
+from .registry import get_strategy
 
 #: Parts in the order of a ratio, and the name of the list of each.
 PARTS = ("train", "val", "test")
+#: What a split may keep together.
+GROUPS = ("none", "folder", "top")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +63,28 @@ def parse_ratio(text: str) -> tuple[float, ...]:
     return tuple(number / sum(numbers) for number in numbers)
 
 
-def draw_split(ids: Sequence[str], shares: Sequence[float], seed: int) -> dict[str, tuple[str, ...]]:
+def draw_split(
+    ids: Sequence[str], shares: Sequence[float], seed: int, group: str = "none"
+) -> dict[str, tuple[str, ...]]:
     """Draw parts of the given shares; each keeps the order of the ids. No part is empty.
+
+    Parameters
+    ----------
+    ids : to share out.
+    shares : of the parts, two or three that add up to 1.
+    seed : of the draw.
+    group : out of `GROUPS`: what of the ids stays together.
 
     Raises
     ------
     InputError
-        Where there are fewer ids than parts.
+        Where there are fewer ids, or groups of them, than parts.
     """
     names = PARTS if len(shares) == 3 else ("train", "test")
+    if group not in GROUPS:
+        raise InputError(f"group must be one of {', '.join(GROUPS)}, got {group!r}")
+    if group != "none":
+        return _draw_groups(ids, dict(zip(names, shares, strict=True)), seed, group)
     if len(ids) < len(names):
         raise InputError(f"a split into {len(names)} parts needs as many images, got {len(ids)}")
     order = np.random.default_rng(seed).permutation(len(ids))
@@ -76,8 +95,48 @@ def draw_split(ids: Sequence[str], shares: Sequence[float], seed: int) -> dict[s
     return {name: tuple(ids[k] for k in sorted(order[low:high])) for name, low, high in ranges}
 
 
+def _draw_groups(ids: Sequence[str], shares: dict[str, float], seed: int, group: str) -> dict[str, tuple[str, ...]]:
+    """Parts of whole groups: the largest first, each to the part that lacks most; equal ones in an order drawn."""
+    members: dict[str, list[int]] = {}
+    for index, each in enumerate(ids):
+        members.setdefault(group_of(each, group), []).append(index)
+    if len(members) < len(shares):
+        raise InputError(
+            f"a split into {len(shares)} parts needs as many groups ({group}) of images, got {len(members)}"
+        )
+    keys = list(members)
+    drawn = [keys[k] for k in np.random.default_rng(seed).permutation(len(keys))]
+    parts: dict[str, list[int]] = {name: [] for name in shares}
+    for n_left, key in zip(range(len(drawn), 0, -1), sorted(drawn, key=lambda key: -len(members[key])), strict=True):
+        bare = [name for name in parts if not parts[name]]
+        choices = bare if n_left <= len(bare) else list(parts)
+        lacking = {name: shares[name] * len(ids) - len(parts[name]) for name in choices}
+        parts[max(choices, key=lambda name: lacking[name])] += members[key]
+    return {name: tuple(ids[k] for k in sorted(chosen)) for name, chosen in parts.items()}
+
+
+def group_of(image_id: str, group: str) -> str:
+    """What an id stays together with: its folder, or the first folder of its path; alone where it lies in none."""
+    folder = image_id.rpartition("/")[0]
+    return (folder if group == "folder" else folder.partition("/")[0]) or f"/{image_id}"
+
+
+def torn_folders(parts: Mapping[str, Sequence[str]]) -> list[str]:
+    """Folders, below that of the images, whose images are in more than one part; sorted."""
+    homes: dict[str, set[str]] = {}
+    for name, ids in parts.items():
+        for each in ids:
+            homes.setdefault(each.rpartition("/")[0], set()).add(name)
+    return sorted(folder for folder, names in homes.items() if folder and len(names) > 1)
+
+
 def make_split(
-    folder: str | os.PathLike[str], *, ratio: str = "6:2:2", seed: int = 0, overwrite: bool = False
+    folder: str | os.PathLike[str],
+    *,
+    ratio: str = "6:2:2",
+    seed: int = 0,
+    group: str = "none",
+    overwrite: bool = False,
 ) -> dict[str, tuple[str, ...]]:
     """Draw a split of a data set's images and write it to ``img_idx/``.
 
@@ -86,6 +145,8 @@ def make_split(
     folder : a data set with ``images/``.
     ratio : training, validation and test, or training and test.
     seed : of the draw.
+    group : "folder" keeps the images of a folder in one part, "top" those of each folder right below ``images/``;
+        "none" draws single images.
     overwrite : whether lists that are there may be replaced.
 
     Returns
@@ -102,15 +163,19 @@ def make_split(
     images = os.path.join(root, "images")
     if not os.path.isdir(images):
         raise InputError(f"{root}: a data set needs the folder images/")
-    parts = draw_split([file.id for file in list_images(images).files], shares, seed)
+    parts = draw_split([file.id for file in list_images(images).files], shares, seed, group)
     if list_names(root) and not overwrite:
         raise InputError(
             f"{os.path.join(root, SPLIT_FOLDER)} holds lists already ({', '.join(list_names(root))}); "
             "--overwrite replaces them"
         )
     for name, ids in parts.items():
-        write_whole(os.path.join(root, SPLIT_FOLDER, f"{name}.txt"), "".join(f"{each}\n" for each in ids).encode())
+        write_whole(os.path.join(root, SPLIT_FOLDER, f"{name}.txt"), _lines(ids))
     return parts
+
+
+def _lines(ids: Sequence[str]) -> bytes:
+    return "".join(f"{each}\n" for each in ids).encode("utf-8", "surrogateescape")
 
 
 def list_names(folder: str) -> list[str]:
@@ -156,6 +221,13 @@ def plan_split(folder: str, ids: Sequence[str], config: TrainConfig) -> Split:
             raise InputError(f"{folder}: the training part must hold at least two images, got {len(train)}")
         drawn = draw_split(train, (1 - config.val_share, config.val_share), config.seed)
         train, val = drawn["train"], drawn["test"]
+    torn = torn_folders({"train": train, "val": val, "test": test or ()})
+    if torn:
+        more = f" and {len(torn) - 1} more" if len(torn) > 1 else ""
+        notes.append(
+            f"{folder}: images of one folder are in several parts, which frames of a sequence should not be: "
+            f"{torn[0]}{more}"
+        )
     return Split(train, val, test or (), tuple(notes))
 
 
@@ -180,7 +252,7 @@ def open_sources(folders: Sequence[str], config: TrainConfig, *, train_masks: bo
     for k, place in enumerate(places):
         if place in places[:k]:
             raise InputError(f"{folders[k]}: this data set is given twice")
-    names = [os.path.basename(os.path.abspath(folder)) for folder in folders]
+    names = [normal_id(os.path.basename(os.path.abspath(folder))) for folder in folders]
     if len(set(names)) < len(names):
         names = [f"{name}-{k}" for k, name in enumerate(names, start=1)]
     sources = [_open_source(folder, name, config, train_masks) for folder, name in zip(folders, names, strict=True)]
@@ -200,7 +272,8 @@ def keep_to(sources: Sequence[Source], path: str) -> list[Source]:
     InputError
         Where the file is no such list, names what is no training image, or leaves a data set without one.
     """
-    words = [line.strip() for line in read_bytes(path).decode("utf-8-sig", "surrogateescape").splitlines()]
+    lines = read_text(path, "a list of ids", "surrogateescape").splitlines()
+    words = [normal_id(line.strip()) for line in lines]
     homes: dict[str, list[int]] = {}
     for place, source in enumerate(sources):
         for each in source.split.train:
@@ -237,7 +310,7 @@ def split_hash(sources: Sequence[Source]) -> str:
 
 
 def _open_source(folder: str, name: str, config: TrainConfig, train_masks: bool) -> Source:
-    whole = _open_points(folder, config.points)
+    whole = _open_points(folder, config)
     split = plan_split(folder, [entry.id for entry in whole.entries], config)
     train, val = _part(whole, split.train, folder, "train"), _part(whole, split.val, folder, "val")
     notes = [*split.notes]
@@ -246,6 +319,7 @@ def _open_source(folder: str, name: str, config: TrainConfig, train_masks: bool)
         if bare:
             what = "training" if part is train else "validation"
             notes.append(f"{folder}: {len(bare)} {what} images without points count as empty; the first: {bare[0]}")
+    notes += _look(train, folder, config)
     if train_masks:
         train, val = (with_masks(part, what="training on true masks") for part in (train, val))
     test = None
@@ -255,12 +329,22 @@ def _open_source(folder: str, name: str, config: TrainConfig, train_masks: bool)
     return Source(name, train, val, test, replace(split, notes=tuple(notes)))
 
 
-def _open_points(folder: str, points: str) -> Dataset:
+def _look(train: Dataset, folder: str, config: TrainConfig) -> list[str]:
+    """What looks wrong with the points of the training images as a whole; where it is sure, it is refused."""
+    name = os.path.join(folder, POINT_FOLDERS[config.points]) if config.points in POINT_FOLDERS else config.points
+    looked = look_at_some([(entry.image, entry.points) for entry in train.entries if entry.points is not None])
+    # Where no method makes labels of the points, it does not matter whether targets are bright.
+    polarity = "auto" if get_strategy(config.strategy).has_own_labels else config.polarity
+    return [note.text for note in told_or_refused(check_points(looked, name, polarity))]
+
+
+def _open_points(folder: str, config: TrainConfig) -> Dataset:
     """The images with their points, without masks."""
+    points = config.points
     if points in POINT_FOLDERS:
         return open_dataset(folder, points=points, masks=False)
     images = os.path.join(folder, "images")
-    found = open_images(images if os.path.isdir(images) else folder, points)
+    found = open_images(images if os.path.isdir(images) else folder, points, origin=config.origin)
     return replace(found, name=os.path.basename(os.path.abspath(folder)), folder=folder)
 
 
