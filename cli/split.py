@@ -37,7 +37,7 @@ def split(ctx: click.Context, dataset: str, ratio: str, group: str, seed: int, o
         pointlabel split data --group folder
     """
     from pointlabel.training import make_split
-    from pointlabel.training.splits import torn_folders
+    from pointlabel.training.draw import torn_folders
 
     parts = make_split(dataset, ratio=ratio, seed=seed, group=group, overwrite=overwrite)
     if not ctx.find_root().params.get("quiet"):

@@ -11,7 +11,8 @@ from PIL import Image
 
 from pointlabel import InputError
 from pointlabel.io.datasets import read_sample
-from pointlabel.training.splits import PARTS, draw_split, make_split, open_sources, parse_ratio, plan_split, split_hash
+from pointlabel.training.draw import PARTS, draw_split, parse_ratio
+from pointlabel.training.splits import make_split, open_sources, plan_split, split_hash
 
 IDS = [f"i{k:03d}" for k in range(100)]
 

@@ -7,6 +7,7 @@ import hashlib
 import io
 import math
 import re
+import sys
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
@@ -133,8 +134,9 @@ class PointTable:
                 line = reader.line_num + skipped
                 if len(cells) > width and any(cell.strip() for cell in cells[width:]):
                     raise InputError(f"{path}, line {line}: {len(cells)} values, but the header names {width}")
-                values = {name: cells[at].strip() if at < len(cells) else "" for name, at in columns.items()}
-                yield line, *_row(f"{path}, line {line}", line, values, offset, delimiter)
+                if len(cells) < width:
+                    cells += [""] * (width - len(cells))
+                yield line, *_row(path, line, cells, columns, offset, delimiter)
         except csv.Error as error:
             raise InputError(f"{path}, line {reader.line_num + skipped}: not a row of a table ({error})") from error
         if columns is None:
@@ -158,35 +160,40 @@ def _header(path: str, cells: list[str]) -> dict[str, int]:
     return {name: names.index(name) for name in REQUIRED + OPTIONAL if name in names}
 
 
-def _row(where: str, line: int, values: dict[str, str], offset: float, delimiter: str) -> tuple[str, PointRow | None]:
-    name = values["image"].replace("\\", "/")
+def _row(
+    path: str, line: int, cells: list[str], columns: dict[str, int], offset: float, delimiter: str
+) -> tuple[str, PointRow | None]:
+    def cell(name: str) -> str:
+        return cells[columns[name]].strip() if name in columns else ""
+
+    name = cell("image").replace("\\", "/")
     while name.startswith("./"):
         name = name[2:].lstrip("/")
     if not name.strip("/"):
-        raise InputError(f"{where}: the column image is empty")
-    x_text, y_text = values["x"], values["y"]
+        raise InputError(f"{path}, line {line}: the column image is empty")
+    x_text, y_text, tightness_text = cell("x"), cell("y"), cell("tightness")
     if not x_text and not y_text:
         return name, None
-    x, y = _number(where, "x", x_text, delimiter), _number(where, "y", y_text, delimiter)
+    x, y = _number(path, line, "x", x_text, delimiter), _number(path, line, "y", y_text, delimiter)
     tightness = None
-    if values.get("tightness"):
-        tightness = _number(where, "tightness", values["tightness"], delimiter)
+    if tightness_text:
+        tightness = _number(path, line, "tightness", tightness_text, delimiter)
         if not 0 <= tightness <= 1:
-            raise InputError(f"{where}: tightness must lie in [0, 1], got {values['tightness']}")
+            raise InputError(f"{path}, line {line}: tightness must lie in [0, 1], got {tightness_text}")
     given = f"(x, y) = ({x_text}, {y_text})"
-    label, point_id = values.get("label", ""), values.get("id", "")
+    label, point_id = sys.intern(cell("label")), cell("id")
     return name, PointRow(y - offset, x - offset, f"line {line}", given, tightness, label, point_id)
 
 
-def _number(where: str, column: str, text: str, delimiter: str) -> float:
+def _number(path: str, line: int, column: str, text: str, delimiter: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        if _DECIMAL_COMMA.fullmatch(text):
-            if delimiter != ",":
-                return float(text.replace(",", "."))
-            raise InputError(f"{where}: {column} must have a decimal point, got {text!r}") from None
-        raise InputError(f"{where}: {column} must be a number, got {text[:50]!r}") from None
-    if "_" in text or (column == "tightness" and math.isnan(value)):
-        raise InputError(f"{where}: {column} must be a number, got {text[:50]!r}")
-    return value
+        value = math.nan
+    if (value == value and "_" not in text) or (text.lower().lstrip("+-") == "nan" and column != "tightness"):
+        return value
+    if not _DECIMAL_COMMA.fullmatch(text):
+        raise InputError(f"{path}, line {line}: {column} must be a number, got {text[:50]!r}")
+    if delimiter == ",":
+        raise InputError(f"{path}, line {line}: {column} must have a decimal point, got {text[:50]!r}")
+    return float(text.replace(",", "."))
