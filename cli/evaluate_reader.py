@@ -18,11 +18,10 @@ class PairReader:
 
     def __init__(self, mask_threshold: float, soft_threshold: float, images: str | None) -> None:
         from pointlabel.io.images import list_images
-        from pointlabel.io.masks.pairs import mask_id
         from pointlabel.io.masks.survey import MaskTally
 
         self.mask_threshold, self.soft_threshold = mask_threshold, soft_threshold
-        self.images = None if images is None else {mask_id(file.id): file.path for file in list_images(images).files}
+        self.images = None if images is None else {file.id: file.path for file in list_images(images).files}
         self.no_image: list[str] = []
         self.tallies = {"true masks": MaskTally(), "predictions": MaskTally()}
         self.said: list[str] = []

@@ -48,7 +48,7 @@ ALLOWED: dict[str, set[str]] = {
     "pointlabel.calibration": TORCH
     | COMMON
     | {"pointlabel._checks", "pointlabel.engine", "pointlabel.differentiable"}
-    | {"pointlabel.evaluation", "pointlabel.io"},
+    | {"pointlabel.evaluation", "pointlabel.io", "pointlabel.batch.point_checks"},
     "pointlabel.losses": TORCH | COMMON | {"pointlabel._checks", "pointlabel.engine.params"},
     "pointlabel.convolutions": TORCH | COMMON,
     "pointlabel.detectors": TORCH
@@ -60,7 +60,8 @@ ALLOWED: dict[str, set[str]] = {
     | {"pointlabel._checks"}
     | {"pointlabel.convolutions"}
     | {"pointlabel.evaluation", "pointlabel.io", "pointlabel.labeling", "pointlabel.methods"}
-    | {"pointlabel.batch.parent", "pointlabel.batch.settings", "pointlabel.batch.work", "pointlabel.baselines.edges"},
+    | {"pointlabel.batch.parent", "pointlabel.batch.settings", "pointlabel.batch.work"}
+    | {"pointlabel.batch.point_checks", "pointlabel.baselines.edges"},
     "pointlabel.io.masks": {"numpy", "PIL", *COMMON, "pointlabel._checks", "pointlabel.io"}
     | {"lazy:tifffile", "lazy:imagecodecs", "lazy:scipy"},
     "pointlabel.cli": {"click", "rich", "numpy", "pointlabel", "lazy:torch", "lazy:matplotlib"},

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage import feature
 
+from ..engine.polarity import choose_polarity, invert
+
 REACH_PX = 10  # half-side of the window around a point
 LOW, HIGH = 20.0, 40.0  # thresholds of the edges, on grey levels of 0 .. 255
 SIGMA_PX = 0.8  # of the Gaussian whose rest is searched for edges: that of a 3 x 3 window
@@ -14,7 +16,9 @@ LARGEST_PX = 50.0  # area that an edge may enclose
 _EIGHT = np.ones((3, 3), bool)
 
 
-def enclose_points(image: NDArray, points: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def enclose_points(
+    image: NDArray, points: NDArray[np.float64], polarity: str = "bright"
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Fill the closed edges that hold the points.
 
     In a window of 10 px to each side, edges (Canny) of what a small Gaussian takes off the grey levels are closed by
@@ -25,6 +29,8 @@ def enclose_points(image: NDArray, points: NDArray[np.float64]) -> tuple[NDArray
     ----------
     image : (H, W) real; 8-bit grey levels are taken as they are, others are brought to 0 .. 255 by their range.
     points : (N, 2) float64, (row, column), inside the image.
+    polarity : "bright", "dark", or "auto", which decides for each point; edges around dark targets are those of the
+        image turned.
 
     Returns
     -------
@@ -36,14 +42,15 @@ def enclose_points(image: NDArray, points: NDArray[np.float64]) -> tuple[NDArray
     C. Yu et al.: From Easy to Hard: Progressive Active Learning Framework for Infrared Small Target Detection with
     Single Point Supervision, ICCV 2025: its easy samples are those where this finds four fifths of the points.
     """
-    levels = _grey_levels(image)
+    dark = choose_polarity(image, points, polarity)
+    levels = {sign: _grey_levels(invert(image) if sign else image) for sign in set(dark.tolist())}
     mask, found = np.zeros(image.shape, bool), np.zeros(len(points), bool)
     corner = np.array(image.shape) - 1
     for index, point in enumerate(points):
         row, column = (int(value) for value in np.clip(np.floor(point + 0.5), 0, corner))
         top, left = max(row - REACH_PX, 0), max(column - REACH_PX, 0)
         window = (slice(top, row + REACH_PX), slice(left, column + REACH_PX))
-        inside = _enclosed(levels[window], row - top, column - left)
+        inside = _enclosed(levels[bool(dark[index])][window], row - top, column - left)
         if inside is not None:
             mask[window] |= inside
             found[index] = True

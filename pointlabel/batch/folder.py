@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from contextlib import closing
 from time import perf_counter
 from typing import Any
@@ -16,16 +17,20 @@ from ..io.manifest import ManifestWriter, tidy_manifest
 from ..io.masks.read import MASK_THRESHOLD
 from ..io.notes import Note
 from ..io.points.base import Bound, PointSource
-from ..io.points.readers import open_points
+from ..io.points.look import look_at_some
+from ..io.points.match import match_points
 from ..methods import get_method
 from .events import Report, RunNote, RunStarted, RunSummary
 from .output import MODES, SHEET_NAME, OutputFolder, open_output
+from .point_checks import check_points, told_or_refused
 from .pool import run_jobs
 from .settings import OUTPUTS, RunSettings
 from .true_area import find_true_masks
 from .work import Job, RunContext, is_as_done, label_again
 
 SHEET_TARGETS = 60
+#: A warning closes the run where more than this share of its targets, and so many at least, are flagged empty.
+EMPTY_SHARE, FEWEST_EMPTY = 0.3, 3
 
 Path = str | os.PathLike[str]
 
@@ -106,8 +111,8 @@ def annotate_folder(
         raise InputError(
             f"{images}: an image called {SHEET_NAME} cannot have an overlay, whose name is taken; rename it"
         )
-    source = open_points(points, origin)
-    bound = source.bind(found.ids)
+    source, bound = match_points(found, points, origin)
+    place = os.fspath(points)
     masks: dict[str, str] | None = None
     mask_notes: tuple[Note, ...] = ()
     if settings.needs_true_area and true_masks is not None:
@@ -118,13 +123,20 @@ def annotate_folder(
         context = RunContext(settings, folder.gate, stamp)
         work = _plan(found, bound, source, masks, folder)
         _refuse_changed(work, folder)
+        notes = [
+            *_look_ahead(found, bound, place, polarity, folder.earlier),
+            *_run_notes(found, place, bound, source, settings, folder),
+            *mask_notes,
+        ]
         folder.begin()
         say(RunStarted(len(work)))
-        notes = [*_run_notes(found, bound, source, settings, folder), *mask_notes]
         for note in notes:
             say(RunNote(note))
         summary = _run(work, context, folder, jobs or os.cpu_count() or 1, on_error, say)
-        summary.n_warnings += len(notes)
+        last = _closing_notes(summary, place, polarity)
+        for note in last:
+            say(RunNote(note))
+        summary.n_warnings += len(notes + last)
         if overlay and not summary.stopped:
             _draw_sheet(work, context, summary)
     summary.seconds = perf_counter() - start
@@ -157,6 +169,14 @@ def _find_images(images: str, points: str, out: str) -> ImageList:
     if os.path.isdir(images) and os.path.realpath(images) == os.path.realpath(out):
         raise InputError(f"{out}: the output folder must not be the folder of the images")
     return list_images(images, skip=[out, points])
+
+
+def _look_ahead(found: ImageList, bound: Bound, points: str, polarity: str, done: Collection[str] = ()) -> list[Note]:
+    """Look at the points of a few images that are not done; refuse what is surely wrong, and tell what looks wrong."""
+    work = [
+        (file.path, bound.entries[file.id]) for file in found.files if file.id in bound.entries and file.id not in done
+    ]
+    return told_or_refused(check_points(look_at_some(work), points, polarity))
 
 
 def _plan(
@@ -205,11 +225,15 @@ def _rival_error(file: ImageFile) -> str | None:
 
 
 def _run_notes(
-    found: ImageList, bound: Bound, source: PointSource, settings: RunSettings, folder: OutputFolder
+    found: ImageList, points: str, bound: Bound, source: PointSource, settings: RunSettings, folder: OutputFolder
 ) -> list[Note]:
-    notes = []
+    notes: list[Note] = []
     if found.whole and not source.names_images:
         notes += [Note("unused_points", sentence) for _, sentence in bound.unknown]
+    notes += source.notes
+    if found.whole and source.names_images and bound.unknown:
+        text = f"{points}: {len(bound.unknown)} of its images are not in {found.root}; each is an error of its own"
+        notes.append(Note("unknown_images", text))
     if source.has_tightness and not settings.has_tightness:
         text = f"method {settings.method} does not follow tightness; the values of the points are left unused"
         notes.append(Note("tightness", text))
@@ -223,6 +247,18 @@ def _run_notes(
         text = f"{kept[0]}: changed since this program wrote it; files that somebody changed are kept: {len(kept)}"
         notes.append(Note("changed", text))
     return notes
+
+
+def _closing_notes(summary: RunSummary, points: str, polarity: str) -> list[Note]:
+    """What the targets say about the points when all is done."""
+    n_empty, n = summary.flags["empty"], summary.n_targets
+    if n_empty >= FEWEST_EMPTY and n_empty > EMPTY_SHARE * n:
+        other = "" if polarity == "auto" else f", or --polarity {'dark' if polarity == 'bright' else 'bright'}"
+        text = f"{points}: at {n_empty} of {n} points no target was found (flag empty); other points{other} may mend it"
+        return [Note("mostly_empty", text)]
+    if not n and summary.n_ok >= FEWEST_EMPTY:
+        return [Note("no_targets", f"{points}: no image has a point; all {summary.n_ok} masks are empty")]
+    return []
 
 
 def _draw_sheet(work: list[Job], context: RunContext, summary: RunSummary) -> None:

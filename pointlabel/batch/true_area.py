@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..evaluation.targets import POINT_DISTANCE_PX, target_areas
-from ..io.masks.pairs import list_masks, mask_id
+from ..io.masks.pairs import list_masks
 from ..io.masks.read import MASK_THRESHOLD, read_true_mask
 from ..io.masks.survey import survey_masks
 from ..io.notes import Note
@@ -42,7 +42,7 @@ def find_true_masks(
         raise InputError(f"{folder}: true masks must be a folder")
     names = list(ids)
     masks = list_masks(folder)
-    paths = {name: masks[mask_id(name)] for name in names if mask_id(name) in masks}
+    paths = {name: masks[name] for name in names if name in masks}
     if not paths:
         raise InputError(f"{folder} has no mask for any image: it holds {next(iter(masks))}, the images are {names[0]}")
     return paths, survey_masks(list(paths.values()), folder, threshold, need_targets=True)

@@ -9,13 +9,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .._checks import as_image
+from ..batch.point_checks import check_points, told_or_refused
 from ..engine.polarity import POLARITIES, choose_polarity, invert
 from ..errors import InputError
 from ..io.datasets import Entry, open_images, read_sample
-from ..io.masks.pairs import list_masks, mask_id
+from ..io.masks.pairs import list_masks
 from ..io.masks.read import MASK_THRESHOLD
 from ..io.masks.survey import survey_masks
 from ..io.notes import Note
+from ..io.points.look import look_at_some
 from .cases import Case, cases_of
 
 LEAST, MOST = 3, 50  # images with targets
@@ -82,16 +84,18 @@ def read_examples(
         raise InputError(f"polarity must be one of {', '.join(POLARITIES)}, got {polarity!r}")
     found = open_images(images, points, origin=origin).entries
     paths = list_masks(masks)
-    masked = [replace(entry, mask=paths[mask_id(entry.id)]) for entry in found if mask_id(entry.id) in paths]
+    masked = [replace(entry, mask=paths[entry.id]) for entry in found if entry.id in paths]
     if not masked:
         raise InputError(
             f"{os.fspath(masks)} has no mask for any image of {os.fspath(images)}: "
             f"the first holds {next(iter(paths))}, the second {found[0].id}"
         )
     ready = [entry for entry in masked if entry.points is not None]
+    looked = look_at_some([(entry.image, entry.points) for entry in ready if entry.points is not None])
+    told = told_or_refused(check_points(looked, os.fspath(points), polarity))
     order = np.random.default_rng(seed).permutation(len(ready)) if len(ready) > MOST else np.arange(len(ready))
     cases: list[Case] = []
-    notes = [*survey_masks([entry.mask for entry in masked if entry.mask], os.fspath(masks), mask_threshold)]
+    notes = [*told, *survey_masks([entry.mask for entry in masked if entry.mask], os.fspath(masks), mask_threshold)]
     n_used = n_read = n_alone = 0
     for index in order:
         if n_used == MOST:

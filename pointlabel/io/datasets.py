@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from ..errors import InputError, name_hint
 from .decode import decode_levels
 from .files import read_bytes
-from .images import ImageFile, list_images, strip_suffix
-from .masks.pairs import list_masks, mask_id
+from .images import ImageFile, ImageList, list_images, normal_id, strip_suffix
+from .masks.pairs import list_masks
 from .masks.read import MASK_THRESHOLD, read_true_mask
 from .notes import Note
 from .points.base import PointEntry
 from .points.fit import fit_points
-from .points.readers import open_points
+from .points.match import match_points
+from .text import read_text
 
 #: Kinds of points, and the folder of one-pixel images that holds each.
 POINT_FOLDERS = {"centroid": "masks_centroid", "coarse": "masks_coarse"}
@@ -102,7 +103,7 @@ def open_dataset(
 ) -> Dataset:
     """List a folder that holds ``images/``, ``masks/`` and ``masks_centroid/`` or ``masks_coarse/``.
 
-    Files belong together by their path without suffix; masks may carry the ending ``_pixels0``.
+    Files belong together by their path without suffix, see `images.normal_id`.
 
     Parameters
     ----------
@@ -122,13 +123,17 @@ def open_dataset(
         raise InputError(f"points must be one of {', '.join(POINT_FOLDERS)}, got {points!r}")
     if not os.path.isdir(root):
         raise InputError(f"{root}: no such folder; a data set is a folder with images/, masks/ and masks_centroid/")
-    files = list_images(_part(root, "images")).files
+    found = list_images(_part(root, "images"))
+    files = found.files
     point_folder = None if points is None else _part(root, POINT_FOLDERS[points], f"points {points}")
     if split is not None:
         files = _chosen(files, read_split(root, split), root, split)
     _check_rivals(files)
-    found = {} if point_folder is None else open_points(point_folder).bind({file.id for file in files}).entries
-    entries = tuple(Entry(file.id, file.path, found.get(file.id), None) for file in files)
+    given: dict[str, PointEntry] = {}
+    if point_folder is not None:
+        chosen = ImageList(found.root, files, found.whole, frozenset(file.id for file in files))
+        given = match_points(chosen, point_folder)[1].entries
+    entries = tuple(Entry(file.id, file.path, given.get(file.id), None) for file in files)
     out = Dataset(os.path.basename(os.path.abspath(root)), root, entries)
     return with_masks(out) if masks else out
 
@@ -147,10 +152,10 @@ def with_masks(dataset: Dataset, *, what: str = "a data set") -> Dataset:
         Where the folder or the mask of an image is missing.
     """
     paths = list_masks(_part(dataset.folder, "masks", what))
-    missing = [entry.id for entry in dataset.entries if mask_id(entry.id) not in paths]
+    missing = [entry.id for entry in dataset.entries if entry.id not in paths]
     if missing:
         raise InputError(f"{dataset.folder}: no true mask in masks/ for {_few(missing)}")
-    return replace(dataset, entries=tuple(replace(entry, mask=paths[mask_id(entry.id)]) for entry in dataset.entries))
+    return replace(dataset, entries=tuple(replace(entry, mask=paths[entry.id]) for entry in dataset.entries))
 
 
 def open_images(images: str | os.PathLike[str], points: str | os.PathLike[str], *, origin: str = "center") -> Dataset:
@@ -169,9 +174,7 @@ def open_images(images: str | os.PathLike[str], points: str | os.PathLike[str], 
     """
     found = list_images(images, skip=[os.fspath(points)])
     _check_rivals(found.files)
-    bound = open_points(points, origin).bind(found.ids)
-    if not bound.entries:
-        raise InputError(f"{os.fspath(points)} has no points for any image of {os.fspath(images)}")
+    bound = match_points(found, points, origin)[1]
     entries = tuple(Entry(file.id, file.path, bound.entries.get(file.id), None) for file in found.files)
     return Dataset(os.path.basename(os.path.abspath(found.root)), found.root, entries)
 
@@ -187,11 +190,8 @@ def read_split(folder: str, name: str) -> list[str]:
         Where there is no such list, or it holds no id.
     """
     path = _split_path(folder, name.removesuffix(".txt"))
-    try:
-        text = read_bytes(path).decode("utf-8-sig", "surrogateescape")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: a list of ids must be UTF-8 text ({error})") from error
-    ids = [strip_suffix(line.strip().replace("\\", "/").lstrip("/")) for line in text.splitlines() if line.strip()]
+    lines = read_text(path, "a list of ids", "surrogateescape").splitlines()
+    ids = [normal_id(strip_suffix(line.strip().replace("\\", "/").lstrip("/"))) for line in lines if line.strip()]
     if not ids:
         raise InputError(f"{path}: the list holds no id")
     return list(dict.fromkeys(ids))

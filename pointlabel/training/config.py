@@ -62,6 +62,16 @@ class TrainConfig:
     loss_params: Mapping[str, Any] = _option({}, "Parameters of the loss by name.")
 
     points: str = _option("centroid", "centroid or coarse, or a folder of one-pixel images or a CSV table.")
+    origin: str = _option(
+        "center",
+        "Where a table's x = y = 0 lies: centre of the first pixel, or its corner.",
+        choices=("center", "corner"),
+    )
+    polarity: str = _option(
+        "bright",
+        "Targets brighter or darker than their surroundings; auto decides for each point.",
+        choices=("bright", "dark", "auto"),
+    )
     label_method: str = _option("default", "Method that makes pseudo-masks from points.")
     label_params: Mapping[str, Any] = _option({}, "Parameters of the label method by name.")
     tightness: float = _option(0.5, "Tightness of the pseudo-masks: 0 wide, 1 tight.", low=0, high=1)
@@ -133,6 +143,8 @@ class TrainConfig:
         get_loss(self.loss)
         if get_strategy(self.strategy).has_own_labels and self.labels:
             raise InputError(f"strategy {self.strategy} has labels of its own; leave labels out")
+        if self.origin != "center" and self.points in ("centroid", "coarse"):
+            raise InputError(f"origin belongs to a table of points, and points is {self.points}; leave origin out")
         if self.lr == 0:
             raise InputError("lr must be positive, got 0")
         check_device(self.device)

@@ -13,7 +13,7 @@ from ..batch.settings import build_params
 from ..batch.work import image_generator
 from ..errors import InputError
 from ..io.files import write_whole
-from ..io.masks.pairs import list_masks, mask_id
+from ..io.masks.pairs import list_masks
 from ..io.masks.png import encode_mask, encode_soft
 from ..io.masks.read import read_grey_mask
 from ..io.masks.survey import survey_masks
@@ -65,7 +65,7 @@ class Labeller:
         Parameters
         ----------
         samples, index : which one.
-        image : (H, W) to label in place of the sample's own, such as a detector's prediction.
+        image : (H, W) to label in place of the sample's own, such as a detector's prediction: bright where targets are.
         method : in place of the config's, with its default parameters.
         params : of the method, in place of the config's or the defaults.
         """
@@ -76,6 +76,7 @@ class Labeller:
             samples.points[index],
             method=name,
             params=self.params(name) if params is None else params,
+            polarity=self.config.polarity if image is None else "bright",
             tightness=self.config.tightness if chosen.has_tightness else 0.5,
             rng=image_generator(self.config.seed, samples.ids[index].partition("/")[2]),
         )
@@ -128,7 +129,7 @@ class Labeller:
         if not os.path.isdir(folder):
             raise InputError(f"{folder}: no such folder; labels names the folder of the masks to train on")
         paths = list_masks(folder)
-        out = {name: paths.get(mask_id(name)) or paths.get(mask_id(name.partition("/")[2])) for name in ids}
+        out = {name: paths.get(name) or paths.get(name.partition("/")[2]) for name in ids}
         missing = [name for name, path in out.items() if path is None]
         if missing:
             more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""

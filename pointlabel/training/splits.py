@@ -7,18 +7,17 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from .._checks import as_number, as_path
-from ..errors import InputError, shown
+from ..batch.point_checks import check_points, told_or_refused
+from ..errors import InputError
 from ..io.datasets import POINT_FOLDERS, SPLIT_FOLDER, Dataset, open_dataset, open_images, read_split, with_masks
-from ..io.files import read_bytes, write_whole
-from ..io.images import list_images
-from ..io.text import encode_text
+from ..io.files import write_whole
+from ..io.images import list_images, normal_id
+from ..io.points.look import look_at_some
+from ..io.text import encode_text, read_text
 from .config import PAPER_RATIO, TrainConfig
-
-#: Parts in the order of a ratio, and the name of the list of each.
-PARTS = ("train", "val", "test")
+from .draw import PARTS, draw_split, parse_ratio, torn_folders
+from .registry import get_strategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,44 +41,13 @@ class Source:
     split: Split
 
 
-def parse_ratio(text: str) -> tuple[float, ...]:
-    """``6:2:2`` (training, validation, test) or ``1:1`` (training, test) -> shares that add up to 1.
-
-    Raises
-    ------
-    InputError
-        Where it is neither, or a number is not positive.
-    """
-    try:
-        numbers = [float(word) for word in text.split(":")]
-    except (ValueError, TypeError, AttributeError):
-        numbers = []
-    if len(numbers) not in (2, 3) or not all(0 < number < float("inf") for number in numbers):
-        raise InputError(f"ratio must be two or three positive numbers such as 6:2:2, got {shown(text)}")
-    return tuple(number / sum(numbers) for number in numbers)
-
-
-def draw_split(ids: Sequence[str], shares: Sequence[float], seed: int) -> dict[str, tuple[str, ...]]:
-    """Draw parts of the given shares; each keeps the order of the ids. No part is empty.
-
-    Raises
-    ------
-    InputError
-        Where there are fewer ids than parts.
-    """
-    names = PARTS if len(shares) == 3 else ("train", "test")
-    if len(ids) < len(names):
-        raise InputError(f"a split into {len(names)} parts needs as many images, got {len(ids)}")
-    order = np.random.default_rng(seed).permutation(len(ids))
-    edges = np.rint(np.cumsum([0.0, *shares]) * len(ids)).astype(int)
-    for k in range(1, len(names)):  # at least one image in each part
-        edges[k] = min(max(edges[k], edges[k - 1] + 1), len(ids) - (len(names) - k))
-    ranges = zip(names, edges[:-1], edges[1:], strict=True)
-    return {name: tuple(ids[k] for k in sorted(order[low:high])) for name, low, high in ranges}
-
-
 def make_split(
-    folder: str | os.PathLike[str], *, ratio: str = "6:2:2", seed: int = 0, overwrite: bool = False
+    folder: str | os.PathLike[str],
+    *,
+    ratio: str = "6:2:2",
+    seed: int = 0,
+    group: str = "none",
+    overwrite: bool = False,
 ) -> dict[str, tuple[str, ...]]:
     """Draw a split of a data set's images and write it to ``img_idx/``.
 
@@ -88,6 +56,8 @@ def make_split(
     folder : a data set with ``images/``.
     ratio : training, validation and test, or training and test.
     seed : of the draw.
+    group : "folder" keeps the images of a folder in one part, "top" those of each folder right below ``images/``;
+        "none" draws single images.
     overwrite : whether lists that are there may be replaced.
 
     Returns
@@ -109,15 +79,19 @@ def make_split(
     odd = next((each for each in found if each.strip().splitlines() != [each]), None)
     if odd is not None:
         raise InputError(f"{images}: a list holds one id a line, and {odd!r} breaks lines; rename it")
-    parts = draw_split(found, shares, seed)
+    parts = draw_split(found, shares, seed, group)
     if list_names(root) and not overwrite:
         raise InputError(
             f"{os.path.join(root, SPLIT_FOLDER)} holds lists already ({', '.join(list_names(root))}); "
             "--overwrite replaces them"
         )
     for name, ids in parts.items():
-        write_whole(os.path.join(root, SPLIT_FOLDER, f"{name}.txt"), encode_text("".join(f"{each}\n" for each in ids)))
+        write_whole(os.path.join(root, SPLIT_FOLDER, f"{name}.txt"), _lines(ids))
     return parts
+
+
+def _lines(ids: Sequence[str]) -> bytes:
+    return encode_text("".join(f"{each}\n" for each in ids))
 
 
 def list_names(folder: str) -> list[str]:
@@ -163,6 +137,13 @@ def plan_split(folder: str, ids: Sequence[str], config: TrainConfig) -> Split:
             raise InputError(f"{folder}: the training part must hold at least two images, got {len(train)}")
         drawn = draw_split(train, (1 - config.val_share, config.val_share), config.seed)
         train, val = drawn["train"], drawn["test"]
+    torn = torn_folders({"train": train, "val": val, "test": test or ()})
+    if torn:
+        more = f" and {len(torn) - 1} more" if len(torn) > 1 else ""
+        notes.append(
+            f"{folder}: images of one folder are in several parts, which frames of a sequence should not be: "
+            f"{torn[0]}{more}"
+        )
     return Split(train, val, test or (), tuple(notes))
 
 
@@ -187,7 +168,7 @@ def open_sources(folders: Sequence[str], config: TrainConfig, *, train_masks: bo
     for k, place in enumerate(places):
         if place in places[:k]:
             raise InputError(f"{folders[k]}: this data set is given twice")
-    names = [os.path.basename(os.path.abspath(folder)) for folder in folders]
+    names = [normal_id(os.path.basename(os.path.abspath(folder))) for folder in folders]
     if len(set(names)) < len(names):
         names = [f"{name}-{k}" for k, name in enumerate(names, start=1)]
     sources = [_open_source(folder, name, config, train_masks) for folder, name in zip(folders, names, strict=True)]
@@ -207,7 +188,8 @@ def keep_to(sources: Sequence[Source], path: str) -> list[Source]:
     InputError
         Where the file is no such list, names what is no training image, or leaves a data set without one.
     """
-    words = [line.strip() for line in read_bytes(path).decode("utf-8-sig", "surrogateescape").splitlines()]
+    lines = read_text(path, "a list of ids", "surrogateescape").splitlines()
+    words = [normal_id(line.strip()) for line in lines]
     homes: dict[str, list[int]] = {}
     for place, source in enumerate(sources):
         for each in source.split.train:
@@ -244,7 +226,7 @@ def split_hash(sources: Sequence[Source]) -> str:
 
 
 def _open_source(folder: str, name: str, config: TrainConfig, train_masks: bool) -> Source:
-    whole = _open_points(folder, config.points)
+    whole = _open_points(folder, config)
     split = plan_split(folder, [entry.id for entry in whole.entries], config)
     train, val = _part(whole, split.train, folder, "train"), _part(whole, split.val, folder, "val")
     notes = [*split.notes]
@@ -253,6 +235,7 @@ def _open_source(folder: str, name: str, config: TrainConfig, train_masks: bool)
         if bare:
             what = "training" if part is train else "validation"
             notes.append(f"{folder}: {len(bare)} {what} images without points count as empty; the first: {bare[0]}")
+    notes += _look(train, folder, config)
     if train_masks:
         train, val = (with_masks(part, what="training on true masks") for part in (train, val))
     test = None
@@ -262,12 +245,22 @@ def _open_source(folder: str, name: str, config: TrainConfig, train_masks: bool)
     return Source(name, train, val, test, replace(split, notes=tuple(notes)))
 
 
-def _open_points(folder: str, points: str) -> Dataset:
+def _look(train: Dataset, folder: str, config: TrainConfig) -> list[str]:
+    """What looks wrong with the points of the training images as a whole; where it is sure, it is refused."""
+    name = os.path.join(folder, POINT_FOLDERS[config.points]) if config.points in POINT_FOLDERS else config.points
+    looked = look_at_some([(entry.image, entry.points) for entry in train.entries if entry.points is not None])
+    # Where no method makes labels of the points, it does not matter whether targets are bright.
+    polarity = "auto" if get_strategy(config.strategy).has_own_labels else config.polarity
+    return [note.text for note in told_or_refused(check_points(looked, name, polarity))]
+
+
+def _open_points(folder: str, config: TrainConfig) -> Dataset:
     """The images with their points, without masks."""
+    points = config.points
     if points in POINT_FOLDERS:
         return open_dataset(folder, points=points, masks=False)
     images = os.path.join(folder, "images")
-    found = open_images(images if os.path.isdir(images) else folder, points)
+    found = open_images(images if os.path.isdir(images) else folder, points, origin=config.origin)
     return replace(found, name=os.path.basename(os.path.abspath(folder)), folder=folder)
 
 

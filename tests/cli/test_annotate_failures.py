@@ -181,11 +181,11 @@ def test_a_point_image_without_points_gives_an_empty_mask(run, folder):
 
 
 def test_an_image_without_a_point_file_gives_an_empty_mask_and_is_said(run, folder):
-    (folder / "points/good.png").unlink()
+    (folder / "images/bare.png").write_bytes(png(noise()))
     result = run()
     assert result.exit_code == 0
-    assert not mask_of(folder, "good").any()
-    assert "warning: images/good.png: no points for this image; its mask is empty" in result.stderr
+    assert not mask_of(folder, "bare").any()
+    assert "warning: images/bare.png: no points for this image; its mask is empty" in result.stderr
 
 
 def test_a_bad_row_ends_the_command_before_it_starts(run, folder):

@@ -110,9 +110,9 @@ def remove(part):
         ),
         (lambda folder: write_split(folder, "a.txt", " \n"), {"split": "a"}, r"a\.txt: the list holds no id"),
         (
-            lambda folder: write_split(folder, "a.txt", b"\xff\xfe"),
+            lambda folder: write_split(folder, "a.txt", b"\xff\xfe0\x000\xd8"),
             {"split": "a"},
-            r"a\.txt: a list of ids must be UTF-8",
+            r"a\.txt: a list of ids must be UTF-8, or UTF-16",
         ),
         (
             lambda folder: write_split(folder, "a.txt", "0\n5\n6\n7\n8\n9"),

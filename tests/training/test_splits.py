@@ -7,11 +7,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from pointlabel import InputError
+from pointlabel.cli.main import main
 from pointlabel.io.datasets import read_sample
-from pointlabel.training.splits import PARTS, draw_split, make_split, open_sources, parse_ratio, plan_split, split_hash
+from pointlabel.training.data import read_data
+from pointlabel.training.draw import PARTS, draw_split, group_of, parse_ratio, torn_folders
+from pointlabel.training.labels import Labeller
+from pointlabel.training.registry import get_strategy
+from pointlabel.training.splits import make_split, open_sources, plan_split, split_hash
+from pointlabel.training.strategies.base import build_options
 
 IDS = [f"i{k:03d}" for k in range(100)]
 
@@ -188,3 +197,61 @@ def test_images_without_points_are_told(split_dataset, small_config):
     (folder / "img_idx/val.txt").write_text("5\n6\n")
     (source,) = open_sources([str(folder)], small_config(), train_masks=False)
     assert any("2 training images without points count as empty; the first: 0" in note for note in source.split.notes)
+
+
+@given(st.lists(st.integers(1, 9), min_size=3, max_size=12), st.sampled_from(["folder", "top"]), st.integers(0, 5))
+def test_grouped_parts_tear_no_folder(sizes, group, seed):
+    ids = [f"s{k // 2}/v{k}/{n}" for k, size in enumerate(sizes) for n in range(size)]
+    groups = {group_of(each, group) for each in ids}
+    if len(groups) < 3:
+        with pytest.raises(InputError, match=rf"as many groups \({group}\) of images, got {len(groups)}"):
+            draw_split(ids, (0.6, 0.2, 0.2), seed, group)
+        return
+    parts = draw_split(ids, (0.6, 0.2, 0.2), seed, group)
+    assert sorted(sum(parts.values(), ())) == sorted(ids)
+    assert all(parts.values())
+    assert torn_folders(parts) == []
+    homes = {group_of(each, group): name for name, part in parts.items() for each in part}
+    assert all(homes[group_of(each, group)] == name for name, part in parts.items() for each in part)
+
+
+def test_torn_sequences_are_told(tmp_path):
+    for sequence in range(4):
+        for frame in range(5):
+            path = tmp_path / f"images/s{sequence}/{frame}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.zeros((8, 8), np.uint8)).save(path)
+    torn = CliRunner().invoke(main, ["split", str(tmp_path)])
+    assert "images of 4 folders, the first s0, are in more than one part" in torn.stderr
+    kept = CliRunner().invoke(main, ["split", str(tmp_path), "--group", "folder", "--overwrite"])
+    assert (kept.stderr, kept.stdout) == ("", "train 10, val 5, test 5\n")
+
+
+@pytest.mark.parametrize("strategy", ["offline", "bilevel", "lesps", "pal", "point"])
+def test_dark_targets_get_the_labels_of_bright_ones(split_dataset, small_config, tmp_path, strategy):
+    folder = split_dataset(n_train=5, n_test=1)
+    write_clicks(folder, tmp_path / "clicks.csv")
+    corner = (tmp_path / "clicks.csv").read_text().splitlines()
+    moved = [
+        ",".join([name, str(int(x) + 0.5), str(int(y) + 0.5)]) for name, x, y in (r.split(",") for r in corner[1:])
+    ]
+    (tmp_path / "corner.csv").write_text("\n".join([corner[0], *moved]) + "\n")
+    made = []
+    for table, settings in (("clicks", {}), ("corner", {"polarity": "dark", "origin": "corner"})):
+        config = small_config(strategy=strategy, points=str(tmp_path / f"{table}.csv"), **settings)
+        sources = open_sources([str(folder)], config, train_masks=False)
+        assert not any("darker" in note or "brighter" in note for note in sources[0].split.notes)
+        data = read_data(sources, config)
+        build = get_strategy(strategy).strategy_class
+        build(config, build_options(strategy, build.options_class, {})).prepare(data, Labeller(config))
+        made.append([label.copy() for part in (data.train, data.valid) for label in part.labels])
+        for path in (folder / "images").iterdir():
+            Image.fromarray(255 - np.asarray(Image.open(path))).save(path)
+    assert sum(int(label.sum()) for label in made[0]) > 0
+    for bright, dark in zip(*made, strict=True):
+        np.testing.assert_array_equal(bright, dark)
+
+
+def test_an_origin_belongs_to_a_table(small_config):
+    with pytest.raises(InputError, match="origin belongs to a table of points, and points is centroid"):
+        small_config(origin="corner")

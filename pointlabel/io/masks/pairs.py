@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from dataclasses import dataclass
 
 from ...errors import InputError
-from ..images import list_images
-
-#: What SIRST-v1 adds to the name of an image to name its mask.
-_MASK_ENDING = "_pixels0"
+from ..images import list_images, normal_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +34,11 @@ class MaskPairs:
     unused: tuple[str, ...]
 
 
-def mask_id(image_id: str) -> str:
-    """Return the id of the image that a mask with the id `image_id` belongs to, composed (NFC) as Unicode has it.
-
-    Ids of images are looked up by it too, so that neither the ending ``_pixels0`` nor the form of a letter matters.
-    """
-    return unicodedata.normalize("NFC", image_id).removesuffix(_MASK_ENDING)
-
-
 def list_masks(where: str | os.PathLike[str]) -> dict[str, str]:
     """Find the masks of a folder with its sub-folders, as id -> path in the order of the ids.
 
     A folder written by ``annotate`` stands for its sub-folder ``masks``. The id is the path below the folder without
-    suffix, and without the ending ``_pixels0`` (`mask_id`).
+    suffix, and without the ending ``_pixels0`` (`images.normal_id`).
 
     Raises
     ------
@@ -62,12 +50,10 @@ def list_masks(where: str | os.PathLike[str]) -> dict[str, str]:
         text = os.path.join(text, "masks")
     out: dict[str, str] = {}
     for file in list_images(text).files:
-        name = mask_id(file.id)
-        rival = file.rivals[0] if file.rivals else os.path.relpath(out[name], text) if name in out else None
-        if rival is not None:
-            raise InputError(f"{text}: {file.shown} and {rival} are both masks of {name}; keep one of them")
-        out[name] = file.path
-    return dict(sorted(out.items()))
+        if file.rivals:
+            raise InputError(f"{text}: {file.shown} and {file.rivals[0]} are both masks of {file.id}; keep one of them")
+        out[file.id] = file.path
+    return out
 
 
 def pair_masks(predicted: str | os.PathLike[str], true: str | os.PathLike[str]) -> MaskPairs:
@@ -79,7 +65,7 @@ def pair_masks(predicted: str | os.PathLike[str], true: str | os.PathLike[str]) 
         Where one of them holds no image, or the two have no id in common.
     """
     if os.path.isfile(predicted) and os.path.isfile(true):
-        pair = MaskPair(mask_id(os.path.splitext(os.path.basename(true))[0]), os.fspath(predicted), os.fspath(true))
+        pair = MaskPair(normal_id(os.path.splitext(os.path.basename(true))[0]), os.fspath(predicted), os.fspath(true))
         return MaskPairs((pair,), (), ())
     ours, truth = list_masks(predicted), list_masks(true)
     if not ours.keys() & truth.keys():

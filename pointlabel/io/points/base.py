@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple, Protocol
 
+from ..notes import Note
+
 
 class PointRow(NamedTuple):
     """One point as its file gives it.
@@ -72,10 +74,14 @@ class PointSource(Protocol):
     has_tightness : whether points may carry their own tightness.
     names_images : True where points without an image are an error of the run (a table that names images),
         False where it is enough to say so (a folder that may cover more images).
+    what : what its entries are called, for messages ("point images", "names").
+    notes : what to tell about the file as a whole.
     """
 
     has_tightness: bool
     names_images: bool
+    what: str
+    notes: tuple[Note, ...]
 
-    def bind(self, ids: Collection[str]) -> Bound:
-        """Match the points with the image ids of a run."""
+    def bind(self, ids: Collection[str], root: str | None = None) -> Bound:
+        """Match the points with the image ids of a run, whose images lie below `root`."""

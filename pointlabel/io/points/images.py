@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -13,8 +12,14 @@ from PIL import Image
 from ...errors import InputError
 from ..decode import decode_channels
 from ..files import read_bytes
-from ..images import walk_images
+from ..images import file_id, name_contents, walk_images
+from ..notes import Note
 from .base import Bound, PointEntry, PointRow, PointSet
+from .fit import MAX_POINTS, mostly_touching
+
+#: Clicks are few. Even targets of 3 x 3 pixels side by side have one pixel in nine, so that a point image with more
+#: than this share of its pixels, and more than a few of them, is none.
+MOST_SHARE, FEW = 1 / 8, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +42,20 @@ class ImageFolder:
 
     has_tightness = False
     names_images = False
+    what = "point images"
+    notes: tuple[Note, ...] = ()
 
     def __init__(self, folder: str) -> None:
-        self._root = folder
         self._paths: dict[str, list[str]] = {}
         for path in sorted(walk_images(folder)):
-            name = os.path.splitext(os.path.relpath(path, folder))[0].replace(os.sep, "/")
-            self._paths.setdefault(name, []).append(path)
+            self._paths.setdefault(file_id(path, folder), []).append(path)
+        if not self._paths:
+            raise InputError(
+                f"{folder}: points must be a folder of one-pixel images or a CSV table; the folder "
+                f"{name_contents(folder)}"
+            )
 
-    def bind(self, ids: Collection[str]) -> Bound:
+    def bind(self, ids: Collection[str], root: str | None = None) -> Bound:
         """Match point images with the images of the same id."""
         entries: dict[str, PointEntry] = {}
         unknown = []
@@ -60,11 +70,20 @@ class ImageFolder:
 def _rows_of(data: bytes, name: str) -> tuple[tuple[PointRow, ...], tuple[int, int]]:
     pixels, _ = decode_channels(data, name)
     marked = pixels != 0
+    if marked.ndim == 3:
+        marked = marked.any(axis=-1)
+    n = int(np.count_nonzero(marked))
+    counted = f"{name}: {n} of {marked.size} pixels ({n / marked.size:.2%}) are not zero"
+    if n > FEW and (n > MOST_SHARE * marked.size or n > MAX_POINTS):
+        raise InputError(f"{counted}, too many to be points: one pixel per target is expected, on black")
     # A flat search of booleans is much faster than np.nonzero on the rows and columns of grey levels.
-    flat = np.flatnonzero(marked if marked.ndim == 2 else marked.any(axis=-1))
-    rows, columns = np.divmod(flat, pixels.shape[1])
-    points = tuple(PointRow(float(row), float(column)) for row, column in zip(rows, columns, strict=True))
-    return points, (pixels.shape[0], pixels.shape[1])
+    places = np.stack(np.divmod(np.flatnonzero(marked), marked.shape[1]), axis=1)
+    if mostly_touching(places):
+        raise InputError(
+            f"{counted}, and most of them touch each other: a mask, not points; pointlabel points makes points of masks"
+        )
+    points = tuple(PointRow(float(row), float(column)) for row, column in places.tolist())
+    return points, (marked.shape[0], marked.shape[1])
 
 
 def point_image(points: Collection[tuple[float, float]], shape: tuple[int, int]) -> Image.Image:

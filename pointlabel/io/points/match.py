@@ -1,0 +1,47 @@
+"""Images and their points, found and matched; what matches nothing is refused here, for every command."""
+
+from __future__ import annotations
+
+import difflib
+import os
+
+from ...errors import InputError
+from ..images import ImageList
+from .base import Bound, PointSource
+from .readers import open_points
+
+#: A near miss is searched for among this many images and names.
+_SEARCHED, _AMONG = 5, 2000
+
+
+def match_points(found: ImageList, points: str | os.PathLike[str], origin: str = "center") -> tuple[PointSource, Bound]:
+    """Open the points at `points` and match them with the images that were found.
+
+    Raises
+    ------
+    InputError
+        Where there are no points that can be read, they are the images themselves, or no image has any.
+    """
+    place = os.fspath(points)
+    if os.path.isdir(place) and os.path.realpath(place) == os.path.realpath(found.root):
+        raise InputError(f"{place}: images and points are the same folder; -p names a folder of its own, or a table")
+    source = open_points(place, origin)
+    bound = source.bind(found.ids, found.root)
+    if not bound.entries:
+        raise InputError(_nothing(found, place, source, bound))
+    return source, bound
+
+
+def _nothing(found: ImageList, place: str, source: PointSource, bound: Bound) -> str:
+    head = f"{place} has no points for any image of {found.root}"
+    names = [name for name, _ in bound.unknown]
+    if not names:
+        return f"{head}: it holds no {source.what}"
+    wanted = [file.id for file in found.files[:_SEARCHED]]
+    among = names[:_AMONG]
+    pairs = [(each, difflib.get_close_matches(each, among, 1, 0.0)[0]) for each in wanted]
+    each, near = max(pairs, key=lambda pair: difflib.SequenceMatcher(None, pair[0], pair[1]).ratio())
+    return (
+        f"{head}: none of its {len(names)} {source.what} is the path of an image below that folder; "
+        f"{each} was looked for, and the nearest is {near}"
+    )
