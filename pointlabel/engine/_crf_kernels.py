@@ -119,9 +119,9 @@ def mirrored(by_distance, size):
 def bilateral_sum_kernel(grey, pairs, modes, values, out):
     """Sum over all pixels by the modes where there are any, else by the pixels themselves."""
     if modes[2].shape[1] > 0:
-        mode_sum_kernel(*modes, values, out)  # type: ignore[call-arg]
+        mode_sum_kernel(*modes, values, out)
     else:
-        pair_sum_kernel(grey, *pairs, values, out)  # type: ignore[call-arg]
+        pair_sum_kernel(grey, *pairs, values, out)
 
 
 @kernel

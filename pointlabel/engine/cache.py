@@ -53,8 +53,9 @@ def _places(source: Path) -> Iterator[tuple[Path, int]]:
     from numba.core.caching import InTreeCacheLocator
 
     part = InTreeCacheLocator.get_suitable_cache_subpath(str(source / "module.py"))
-    if numba.core.config.CACHE_DIR:
-        yield Path(numba.core.config.CACHE_DIR) / part, 0
+    chosen: str = numba.core.config.CACHE_DIR  # type: ignore[attr-defined]  # Numba makes the name as it is imported
+    if chosen:
+        yield Path(chosen) / part, 0
     yield source / "__pycache__", 0
     with contextlib.suppress(OSError, RuntimeError):  # there may be no home folder at all
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "numba"
