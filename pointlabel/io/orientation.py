@@ -8,6 +8,8 @@ from .notes import Note
 
 #: The tag, in TIFF and in EXIF.
 ORIENTATION = 274
+# The first directory of a block of EXIF, which holds the tag, lies at its start; in JPEG a block ends there anyway.
+_MAX_EXIF = 1 << 16
 
 
 def orientation_notes(value: object, name: str) -> tuple[Note, ...]:
@@ -22,7 +24,7 @@ def exif_orientation(block: bytes) -> object:
     """Value of the tag in a block of EXIF, None where there is none or the block, which holds no pixels, is damaged."""
     exif = Image.Exif()
     try:
-        exif.load(block)
+        exif.load(block[:_MAX_EXIF])
         return exif.get(ORIENTATION)
     except Exception:
         return None

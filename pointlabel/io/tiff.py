@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import json
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -23,6 +26,7 @@ _WHITE, _BLACK, _RGB, _INDEXED, _MASK, _CMYK, _YCBCR, _LINEAR = 0, 1, 2, 3, 4, 5
 _FAX, _JPEG = (2, 3, 4), (6, 7)
 # Beyond this a nodata value is one of the largest floats, which text often holds rounded; no grey level is so large.
 _HUGE = 1e30
+_MAX_DESCRIPTION = 4096
 
 
 def decode_tiff(data: bytes, name: str, *, find_nodata: bool = False) -> Pixels:
@@ -90,12 +94,16 @@ def _frame_notes(tiff: Any, page: Any, name: str) -> tuple[Note, ...]:
     if pages > 1:
         return (Note("pages", f"{name}: it holds {pages} pages; the first is used"),)
     frames = 1
-    shape: Any = (tiff.shaped_metadata or ({"shape": None},))[0].get("shape") if tiff.is_shaped else None
-    if isinstance(shape, list | tuple) and all(isinstance(size, int) and size > 0 for size in shape):
-        frames = math.prod(shape) // max(math.prod(page.shape), 1)
-    if tiff.is_imagej:
-        images = (tiff.imagej_metadata or {}).get("images", 1)
-        frames = max(frames, images if isinstance(images, int) else 1)
+    # The start of the description is enough, and parsing one of many megabytes takes long.
+    description = str(page.description)[:_MAX_DESCRIPTION]
+    if description.startswith('{"shape"'):
+        with contextlib.suppress(ValueError, RecursionError):
+            shape = json.loads(description).get("shape")
+            if isinstance(shape, list) and all(isinstance(size, int) and size > 0 for size in shape):
+                frames = math.prod(shape) // max(math.prod(page.shape), 1)
+    elif description.startswith("ImageJ="):
+        images = re.search(r"^images=(\d{1,9})\s*$", description, re.MULTILINE)
+        frames = int(images[1]) if images else 1
     if frames < 2:
         return ()
     return (Note("pages", f"{name}: it holds {frames} frames in one page; the first is used"),)
