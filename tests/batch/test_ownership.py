@@ -32,7 +32,7 @@ def done(small: Path) -> Path:
 def edit(path: Path, keep_text: bool = False) -> bytes:
     """Change a mask as a person does, in a program that drops or keeps the texts of a PNG."""
     with Image.open(path) as image:
-        pixels, texts = np.array(image), dict(image.text)
+        pixels, texts = np.array(image), dict(image.info)
     pixels[0, :5] = 255
     info = PngInfo()
     for key, text in texts.items() if keep_text else ():
@@ -119,8 +119,8 @@ def test_runs_of_versions_without_hashes_and_seals_go_on(done, lines_of):
         data = path.read_bytes()
         path.write_bytes(data[:33] + data[33 + 60 :] if data[41:49] == b"pointlab" else data)
         with Image.open(path) as image:
-            assert "pointlabel-seal" not in image.text
-            assert image.text["Software"] == "pointlabel"
+            assert "pointlabel-seal" not in image.info
+            assert image.info["Software"] == "pointlabel"
     manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert run(done).n_skipped == 7
 

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -87,7 +86,7 @@ def test_a_folder_that_was_made_in_vain_goes_again(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_temporaries_that_are_being_written_stay(tmp_path: Path):
+def test_temporaries_that_are_being_written_stay(tmp_path):
     code = (
         "import sys, time\nfrom pointlabel.io import files\n"
         "files.os.replace = lambda a, b: (print('here', flush=True), time.sleep(60))\n"
