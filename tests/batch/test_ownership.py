@@ -36,7 +36,7 @@ def edit(path: Path, keep_text: bool = False) -> bytes:
     pixels[0, :5] = 255
     info = PngInfo()
     for key, text in texts.items() if keep_text else ():
-        info.add_text(key, text)
+        info.add_text(str(key), str(text))
     Image.fromarray(pixels).save(path, pnginfo=info)
     return path.read_bytes()
 
