@@ -54,7 +54,7 @@ def predict(
     """Detect targets in IMAGES with the detector of RUN, a folder that train wrote.
 
     IMAGES is a folder (searched with its sub-folders), one file, or a quoted glob, of any sizes. OUT gets masks/,
-    soft/ (16 bits) and detections.csv with centroid, box, area, peak and mean score of each detection.
+    soft/ (16 bits), predict.json, and detections.csv with centroid, box, area, peak and mean score of each detection.
 
     Exit codes: 0 done, 1 the output could not be written, 2 wrong arguments, 3 some images could not be read, 130
     Ctrl-C.

@@ -148,7 +148,7 @@ def test_links_are_refused_in_one_sentence(run, tmp_path, link, sentence):
         annotate(root, "new")
 
 
-def test_a_manifest_of_which_no_line_can_be_read_is_kept_aside(run, tmp_path, files_of):
+def test_a_manifest_of_which_no_line_can_be_read_is_kept_aside(run, tmp_path):
     root = tmp_path / "r"
     shutil.copytree(run, root)
     out = root / "data/out"
