@@ -137,8 +137,8 @@ def test_names_are_paths_that_lead_to_the_images(place, start):
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 def test_unicode_forms_and_the_ending_of_sirst_make_no_difference(place, form):
-    other = {"NFC": "NFD", "NFD": "NFC"}[form]
-    image, points = (unicodedata.normalize(each, "Gelände/Ü_1") for each in (form, other))
+    composed, decomposed = (unicodedata.normalize("NFC", "Gelände/Ü_1"), unicodedata.normalize("NFD", "Gelände/Ü_1"))
+    image, points = (composed, decomposed) if form == "NFC" else (decomposed, composed)
     save(place / f"mine/{image}.png", scene())
     save(place / f"points/{points}_pixels0.png", point_image(POINTS, SHAPE))
     (place / "p.csv").write_text(rows_for(f"{points}_pixels0.png"))
