@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
@@ -13,9 +13,10 @@ from multiprocessing.synchronize import Event
 
 from ..errors import PointLabelError
 from ..io.lock import share_folder
+from .close import ClosedJob, Outcome, close_job, finish_in_order
 from .parent import end_with_parent
 from .together import run_together
-from .work import Job, Outcome, RunContext, do_job
+from .work import Job, RunContext, label_job, open_job
 
 _LARGEST_CHUNK = 8  # images that a worker takes at a time: enough to hide what sending them costs
 _WAITING_CHUNKS = 3  # for each worker, so that memory does not grow with the number of images
@@ -44,8 +45,7 @@ def run_jobs(jobs: Sequence[Job], context: RunContext, n_workers: int) -> Genera
         yield from run_together(jobs, context, n_workers)
         return
     if n_workers == 1 or len(jobs) < 2:
-        for job in jobs:
-            yield do_job(job, context)
+        yield from finish_in_order(_do_jobs(jobs, context))
         return
     size = max(1, min(_LARGEST_CHUNK, len(jobs) // (2 * n_workers)))
     chunks = (jobs[start : start + size] for start in range(0, len(jobs), size))
@@ -104,10 +104,14 @@ def _start_worker(context: RunContext, stop: Event) -> None:
 
 def _do_chunk(jobs: Sequence[Job]) -> list[Outcome]:
     assert _context is not None
-    assert _stop is not None
-    outcomes = []
+    return list(finish_in_order(_do_jobs(jobs, _context, _stop)))
+
+
+def _do_jobs(jobs: Sequence[Job], context: RunContext, stop: Event | None = None) -> Iterator[ClosedJob]:
     for job in jobs:
-        if _stop.is_set():
-            break
-        outcomes.append(do_job(job, _context))
-    return outcomes
+        if stop is not None and stop.is_set():
+            return
+        work = open_job(job, context)
+        if work.is_waiting:
+            label_job(work, context)
+        yield close_job(work, context)

@@ -10,7 +10,8 @@ from time import perf_counter
 from typing import TypeVar
 
 from ..labeling import annotate_images
-from .work import Job, OpenJob, Outcome, RunContext, close_job, label_job, open_job, tightness_of
+from .close import Outcome, close_job, finish_in_order
+from .work import Job, OpenJob, RunContext, label_job, open_job, tightness_of
 
 #: Targets that are labelled together, by the kind of device: a few full batches of windows ...
 TARGETS = {"cpu": 256, "cuda": 8192}
@@ -35,13 +36,14 @@ def run_together(jobs: Sequence[Job], context: RunContext, n_threads: int) -> Ge
     if n_threads == 1:
         for batch in _batches(map(partial(open_job, context=context), jobs), context):
             label_together(batch, context)
-            yield from map(partial(close_job, context=context), batch)
+            yield from finish_in_order(close_job(work, context) for work in batch)
         return
     with ThreadPoolExecutor(n_threads) as threads:
         opened = _ahead(threads, partial(open_job, context=context), jobs, _READ_AHEAD * n_threads)
         for batch in _batches(opened, context):
             label_together(batch, context)
-            yield from _ahead(threads, partial(close_job, context=context), batch, _READ_AHEAD * n_threads)
+            closed = _ahead(threads, partial(close_job, context=context), batch, _READ_AHEAD * n_threads)
+            yield from finish_in_order(closed)
 
 
 def _ahead(threads: ThreadPoolExecutor, do: Callable[[A], B], items: Iterable[A], n: int) -> Iterator[B]:

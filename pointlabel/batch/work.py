@@ -1,6 +1,6 @@
-"""One image of a run, from bytes to files. Runs in any process and answers with a small outcome.
+"""One image of a run, from bytes to labels, in any process.
 
-Three steps, so that the targets of several images can be labelled together: open, label, close.
+Two steps, so that the targets of several images can be labelled together: open, label. `close` is the third.
 """
 
 from __future__ import annotations
@@ -17,16 +17,14 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, OutputError, PointLabelError
 from ..io.decode import decode_image
-from ..io.files import read_bytes, write_whole
-from ..io.manifest import encode_record
-from ..io.masks.png import encode_instances, encode_mask, encode_picture, encode_soft
+from ..io.files import read_bytes
 from ..io.notes import Note
 from ..io.outdir import OutputGate
 from ..io.points.base import PointEntry, PointSet
 from ..io.points.fit import FittedPoints, fit_points
 from ..labeling import annotate
 from ..types import ImageLabels
-from .events import ImageDone, Tally
+from .events import Tally
 from .settings import RunSettings
 from .true_area import true_areas
 
@@ -67,14 +65,6 @@ class Job:
     tally: Tally | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a job: the line to append to the manifest (None where it was done before), and its report."""
-
-    line: bytes | None
-    done: ImageDone
-
-
 @dataclass(slots=True)
 class OpenJob:
     """A job on its way.
@@ -108,7 +98,7 @@ class OpenJob:
 
 
 @contextmanager
-def _recorded(work: OpenJob) -> Iterator[None]:
+def recorded(work: OpenJob) -> Iterator[None]:
     """Turn whatever is wrong with the image into the job's error; only what concerns the output folder is raised."""
     start = perf_counter()
     try:
@@ -124,27 +114,11 @@ def _recorded(work: OpenJob) -> Iterator[None]:
         work.seconds += perf_counter() - start
 
 
-def do_job(job: Job, context: RunContext) -> Outcome:
-    """Annotate one image, write its files, and build its line of the manifest.
-
-    Whatever is wrong with the image becomes its error; only what concerns the output folder is raised.
-
-    Raises
-    ------
-    OutputError
-        Where a file could not be written.
-    """
-    work = open_job(job, context)
-    if work.is_waiting:
-        label_job(work, context)
-    return close_job(work, context)
-
-
 def open_job(job: Job, context: RunContext) -> OpenJob:
     """Read one image with its points."""
     hashes: dict[str, str | None] = {"image_sha256": None, "points_sha256": None}
     work = OpenJob(job, hashes, [] if job.note is None else [job.note])
-    with _recorded(work):
+    with recorded(work):
         data, given = _read_inputs(job, hashes)
         if job.done == tuple(hashes.values()):
             work.is_done = True
@@ -183,43 +157,10 @@ def is_as_done(job: Job) -> bool:
 
 def label_job(work: OpenJob, context: RunContext) -> None:
     """Label the targets of one image."""
-    with _recorded(work):
+    with recorded(work):
         assert work.image is not None
         assert work.points is not None
         work.labels = _label(work.job, context.settings, work.image, work.points, work.notes)
-
-
-def close_job(work: OpenJob, context: RunContext) -> Outcome:
-    """Write the files of one image, and build its line of the manifest.
-
-    Raises
-    ------
-    OutputError
-        Where a file could not be written.
-    """
-    job = work.job
-    if work.is_done:
-        return Outcome(None, ImageDone(job.image_id, "skipped", None, (), job.tally or Tally()))
-    record: dict[str, Any] = {"id": job.image_id, "status": "ok"}
-    targets: list[dict[str, Any]] = []
-    if work.error is None:
-        with _recorded(work):
-            assert work.image is not None
-            assert work.points is not None
-            assert work.labels is not None
-            record["outputs_sha256"] = _write_files(job, context, work.image, work.labels)
-            record["height"], record["width"] = work.labels.shape
-            targets = _target_records(work.labels, work.points)
-    if work.error is not None:
-        record["status"], record["error"] = "error", work.error
-        targets = []
-        for kind in context.settings.outputs:  # of an earlier run, or of this one before it failed
-            context.gate.remove(kind, job.image_id)
-    record |= {"warnings": [note.text for note in work.notes], "image": job.shown, **work.hashes, **context.stamp}
-    record["targets"] = targets
-    record["ms"] = round(work.seconds * 1000, 3)
-    done = ImageDone(job.image_id, record["status"], record.get("error"), tuple(work.notes), Tally.of(record))
-    return Outcome(encode_record(record), done)
 
 
 def label_again(job: Job, context: RunContext) -> tuple[NDArray, ImageLabels]:
@@ -263,39 +204,3 @@ def tightness_of(settings: RunSettings, points: FittedPoints) -> float | list[fl
     if not settings.has_tightness or all(row.tightness is None for row in points.rows):
         return settings.tightness
     return [settings.tightness if row.tightness is None else row.tightness for row in points.rows]
-
-
-def _write_files(job: Job, context: RunContext, image: NDArray, labels: ImageLabels) -> dict[str, str]:
-    """Write the files of one image; return their hashes by kind."""
-    hashes = {}
-    for kind in context.settings.outputs:
-        if kind == "masks":
-            data = encode_mask(labels.mask())
-        elif kind == "soft":
-            data = encode_soft(labels.soft())
-        elif kind == "instances":
-            data = encode_instances(labels.instances())
-        else:
-            from ..io.overlay import draw_overlay
-
-            data = encode_picture(draw_overlay(image, labels))
-        write_whole(context.gate.path(kind, job.image_id), data)
-        hashes[kind] = hashlib.sha256(data).hexdigest()
-    return hashes
-
-
-def _target_records(labels: ImageLabels, fitted: FittedPoints) -> list[dict[str, Any]]:
-    out = []
-    for target, row in zip(labels.targets, fitted.rows, strict=True):
-        record: dict[str, Any] = {
-            "x": float(target.point[1]),
-            "y": float(target.point[0]),
-            "area": target.area,
-            "quality": round(float(target.quality), 6),
-            "flags": list(target.flags),
-            "polarity": target.polarity,
-            "ms": round(float(target.time_ms), 3),
-        }
-        named = {"label": row.label, "id": row.id, "tightness": row.tightness}
-        out.append(record | {key: value for key, value in named.items() if value not in (None, "")})
-    return out

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import os
 import re
 import stat
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from functools import cache
 
 from ..errors import InputError, OutputError
 from .lock import lock_file
@@ -65,36 +69,107 @@ def make_folder(path: str) -> None:
         raise OutputError(f"cannot create the folder {path} ({_reason(error)})") from error
 
 
-def write_whole(path: str, data: bytes, *, durable: bool = False) -> None:
-    """Write `data` to `path`: a temporary name in the same folder, then a rename.
+class FileWrite:
+    """A file on its way: its bytes lie under a temporary name, locked, until `place` moves them to `path`.
 
-    Whoever reads `path` sees the old bytes or all of the new ones. Where the write fails, is interrupted or
-    the disk is full, `path` is as before, and the temporary file is removed. With `durable` that holds for a loss of
-    power too: the bytes are on the disk before the rename. What killed processes left under temporary names in the
-    folder goes when a process first writes there.
+    Whoever reads `path` sees the old bytes or all of the new ones. Where a step fails, `path` is as before and the
+    temporary file is removed. What killed processes left under temporary names in the folder goes when a process first
+    writes there.
 
     Raises
     ------
     OutputError
         Where the bytes could not be written.
     """
-    folder = os.path.dirname(path) or "."
-    temporary = _temporary_name(folder)
-    try:
-        if folder not in _known_folders:
-            make_folder(folder)
-            remove_temporaries(folder)
-            _known_folders.add(folder)
+
+    def __init__(self, path: str, data: bytes) -> None:
+        self.path = path
+        folder = os.path.dirname(path) or "."
+        self._temporary = _temporary_name(folder)
+        self._file: io.FileIO | None = None
+        self._synced: Future[None] | None = None
+        with self._cleaned():
+            if folder not in _known_folders:
+                make_folder(folder)
+                remove_temporaries(folder)
+                _known_folders.add(folder)
+            try:
+                self._open()
+            except FileNotFoundError:  # somebody removed the folder since it was made
+                make_folder(folder)
+                self._open()
+            self._write(data)
+
+    def _open(self) -> None:
+        self._file = io.FileIO(self._temporary, "x")
+        lock_file(self._file.fileno())  # so that nobody takes it for a leftover
+
+    def _write(self, data: bytes) -> None:
+        assert self._file is not None
+        view = memoryview(data)
+        while view:
+            view = view[self._file.write(view) :]
+
+    def start_sync(self) -> None:
+        """Force the bytes to the disk, in a thread of its own, while this one goes on; `place` waits for it."""
+        assert self._file is not None
+        self._synced = _syncers().submit(os.fsync, self._file.fileno())
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether `place` need not wait."""
+        return self._synced is None or self._synced.done()
+
+    def place(self) -> None:
+        """Move the file to its place, after its bytes are on the disk where `start_sync` was called."""
+        assert self._file is not None
+        with self._cleaned():
+            if self._synced is not None:
+                self._synced.result()
+            os.replace(self._temporary, self.path)
+            self._file.close()
+
+    def discard(self) -> None:
+        """Leave `path` as it is, and remove the temporary file."""
+        if self._file is None or self._file.closed:
+            return
+        if self._synced is not None:
+            self._synced.cancel()
+            wait([self._synced])
+        remove_file(self._temporary)
+        self._file.close()
+
+    @contextmanager
+    def _cleaned(self) -> Iterator[None]:
         try:
-            _write_all(temporary, data, durable, path)
-        except FileNotFoundError:  # somebody removed the folder, or the file, since it was made
-            make_folder(folder)
-            _write_all(temporary, data, durable, path)
-    except BaseException as error:
-        remove_file(temporary)
-        if isinstance(error, OSError) and not isinstance(error, OutputError):
-            raise OutputError(f"cannot write {path} ({_reason(error)})") from error
-        raise
+            yield
+        except BaseException as error:
+            self.discard()
+            if isinstance(error, OSError) and not isinstance(error, OutputError):
+                raise OutputError(f"cannot write {self.path} ({_reason(error)})") from error
+            raise
+
+
+@cache
+def _syncers() -> ThreadPoolExecutor:
+    # Disks write several files at once almost as fast as one.
+    return ThreadPoolExecutor(8, "pointlabel-sync")
+
+
+def write_whole(path: str, data: bytes, *, durable: bool = False) -> None:
+    """Write `data` to `path`, whole or not at all (`FileWrite`).
+
+    With `durable` that holds for a loss of power too: the bytes are on the disk before the rename.
+
+    Raises
+    ------
+    OutputError
+        Where the bytes could not be written.
+    """
+    written = FileWrite(path, data)
+    if durable:
+        written.start_sync()
+    written.place()
 
 
 def check_writable(path: str) -> None:
@@ -107,32 +182,12 @@ def check_writable(path: str) -> None:
     """
     if os.path.isdir(path):
         raise OutputError(f"cannot write {path} (it is a folder)")
-    folder = os.path.dirname(path) or "."
-    make_folder(folder)
-    temporary = _temporary_name(folder)
-    try:
-        _write_all(temporary, b"")
-    except OSError as error:
-        raise OutputError(f"cannot write {path} ({_reason(error)})") from error
-    finally:
-        remove_file(temporary)
+    make_folder(os.path.dirname(path) or ".")
+    FileWrite(path, b"").discard()
 
 
 def _temporary_name(folder: str) -> str:
     return os.path.join(folder, f".pointlabel-{os.getpid()}-{next(_numbers)}.tmp")
-
-
-def _write_all(temporary: str, data: bytes, durable: bool = False, path: str | None = None) -> None:
-    """Write to a new file, locked while it is written so that nobody takes it for a leftover; rename it to `path`."""
-    with open(temporary, "xb", buffering=0) as file:
-        lock_file(file.fileno())
-        view = memoryview(data)
-        while view:
-            view = view[file.write(view) :]
-        if durable:
-            os.fsync(file.fileno())
-        if path is not None:
-            os.replace(temporary, path)
 
 
 def remove_file(path: str) -> None:

@@ -14,8 +14,7 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from pointlabel.errors import OutputError
-from pointlabel.io import files
-from pointlabel.io.files import remove_temporaries, write_whole
+from pointlabel.io.files import FileWrite, remove_temporaries, write_whole
 from pointlabel.io.manifest import ManifestWriter, decode_record, encode_record, read_manifest, tidy_manifest
 from pointlabel.io.masks.png import encode_instances, encode_mask, encode_soft
 from pointlabel.io.seal import state_of
@@ -49,15 +48,41 @@ def test_a_failed_write_leaves_the_old_bytes_and_nothing_else(tmp_path, monkeypa
     path = tmp_path / "a.png"
     path.write_bytes(b"old")
 
-    def fail(where, data, durable, path):
-        with open(where, "xb") as file:
-            file.write(data[:2])
+    write = FileWrite._write
+
+    def fail(self, data):
+        write(self, data[:2])
         raise error
 
-    monkeypatch.setattr(files, "_write_all", fail)
+    monkeypatch.setattr(FileWrite, "_write", fail)
     expected = OutputError if isinstance(error, OSError) else KeyboardInterrupt
     with pytest.raises(expected, match=r"cannot write .*a\.png \(No space left on device\)|^$"):
         write_whole(str(path), b"new bytes")
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a.png"]
+
+
+def test_bytes_are_on_the_disk_before_the_name_is(tmp_path, monkeypatch):
+    done = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: done.append("sync"))
+    monkeypatch.setattr(os, "replace", lambda old, new: done.append("rename"))
+    write_whole(str(tmp_path / "a.png"), b"x", durable=True)
+    assert done == ["sync", "rename"]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_sync_that_fails_leaves_the_old_bytes(tmp_path, monkeypatch, fails):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"old")
+    if fails:
+        monkeypatch.setattr(os, "fsync", lambda descriptor: os.close(-1))
+    written = FileWrite(str(path), b"new")
+    written.start_sync()
+    if fails:
+        with pytest.raises(OutputError, match=r"cannot write .*a\.png"):
+            written.place()
+    else:
+        written.discard()
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["a.png"]
 
