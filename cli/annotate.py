@@ -9,6 +9,7 @@ import click
 from .console import RunConsole
 from .options import (
     PARAMS_KEY,
+    FiniteRange,
     config_option,
     jobs_option,
     mask_threshold_option,
@@ -31,7 +32,7 @@ from .options import (
 @click.option(
     "--tightness",
     metavar="F",
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     default=0.5,
     show_default=True,
     help="0 for wide masks, 1 for tight ones. A column tightness of the table goes first.",

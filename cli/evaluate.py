@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import json_option, mask_threshold_option
+from .options import FiniteRange, json_option, mask_threshold_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +30,7 @@ _FILE = click.Path(dir_okay=False)
 @mask_threshold_option
 @click.option(
     "--soft-threshold",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=FiniteRange(0, 1, max_open=True),
     default=0.5,
     show_default=True,
     help="The same for soft predictions (16 bit or floating point), as a share of certainty.",

@@ -15,6 +15,8 @@ from pointlabel.errors import name_hint, shown
 PARAMS_KEY = "pointlabel.params"
 #: Bytes of a configuration file; what has more is another file.
 _LARGEST_CONFIG = 1_000_000
+#: Bits of a whole number in it; no option needs more.
+_MOST_BITS = 1024
 
 
 def _check_method(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -56,7 +58,7 @@ class FiniteRange(click.FloatRange):
         except OverflowError:
             number = math.inf
         if not math.isfinite(number):
-            self.fail(f"{value} is not a finite number.", param, ctx)
+            self.fail(f"{value if isinstance(value, str) else shown(value)} is not a finite number.", param, ctx)
         return number
 
 
@@ -186,7 +188,9 @@ def _as_option(option: click.Parameter, value: Any) -> Any:
 
 
 def _as_one(kind: click.ParamType, value: Any) -> Any:
-    if isinstance(kind, click.types.BoolParamType):
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:  # click cannot even name it
+        good, rule = False, f"of at most {_MOST_BITS} bits"
+    elif isinstance(kind, click.types.BoolParamType):
         good, rule = isinstance(value, bool), "true or false"
     elif isinstance(kind, click.types.IntParamType):
         good, rule = isinstance(value, int) and not isinstance(value, bool), "a whole number"

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 from numpy.typing import NDArray
@@ -21,8 +22,10 @@ from ..types import ImageLabels
 from .events import ImageDone, Tally
 from .work import OpenJob, RunContext, recorded
 
-#: Images whose files may be on their way to the disk.
-MOST_UNSYNCED = 16
+#: Images whose files are forced to the disk together ...
+SYNC_IMAGES = 32
+#: ... and seconds after which fewer are.
+SYNC_EVERY_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +52,6 @@ class ClosedJob:
     context: RunContext
     files: list[FileWrite] = field(default_factory=list)
     hashes: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether `finish` need not wait for the disk."""
-        return all(file.is_synced for file in self.files)
 
     def finish(self) -> Outcome:
         """Move the files to their places, once the disk has them, and build the line of the manifest.
@@ -96,7 +94,7 @@ class ClosedJob:
 
 
 def close_job(work: OpenJob, context: RunContext) -> ClosedJob:
-    """Write the files of one image under temporary names, and start to force them to the disk.
+    """Write the files of one image under temporary names.
 
     Raises
     ------
@@ -113,7 +111,6 @@ def close_job(work: OpenJob, context: RunContext) -> ClosedJob:
             data = _encode(kind, work.image, work.labels)
             written = FileWrite(context.gate.path(kind, work.job.image_id), data)
             closed.files.append(written)
-            written.start_sync()
             closed.hashes[kind] = hashlib.sha256(data).hexdigest()
     if work.error is not None:
         closed.discard()
@@ -121,25 +118,45 @@ def close_job(work: OpenJob, context: RunContext) -> ClosedJob:
 
 
 def finish_in_order(closed: Iterable[ClosedJob]) -> Generator[Outcome]:
-    """Finish jobs as they come, a bounded number behind, so that the disk works while the next ones are labelled.
+    """Finish jobs as they come, some behind, so that the disk works while the next ones are labelled.
 
+    Their files are forced to the disk some images at a time: one by one that would hold up whoever makes new files.
     Where Ctrl-C is pressed, those that were closed are finished first.
     """
-    waiting: deque[ClosedJob] = deque()
+    waiting: deque[ClosedJob] = deque()  # of which the first `n_syncing` are on their way to the disk
+    n_syncing, since = 0, monotonic()
     try:
         for job in closed:
             waiting.append(job)
-            while waiting and (waiting[0].is_ready or len(waiting) > MOST_UNSYNCED):
+            n_new, is_late = len(waiting) - n_syncing, monotonic() - since > SYNC_EVERY_S
+            if n_new < SYNC_IMAGES and not is_late:
+                continue
+            for _ in range(n_syncing):
                 yield waiting.popleft().finish()
-        while waiting:
-            yield waiting.popleft().finish()
+            _start_syncs(waiting)
+            n_syncing, since = len(waiting), monotonic()
+            while is_late and waiting:  # slow work: let it be known, and recorded, at once
+                yield waiting.popleft().finish()
+            n_syncing = len(waiting)
+        yield from _finish_all(waiting)
     except KeyboardInterrupt:
-        while waiting:
-            yield waiting.popleft().finish()
+        yield from _finish_all(waiting)
         raise
     finally:
         for job in waiting:
             job.discard()
+
+
+def _finish_all(waiting: deque[ClosedJob]) -> Iterator[Outcome]:
+    _start_syncs(waiting)
+    while waiting:
+        yield waiting.popleft().finish()
+
+
+def _start_syncs(waiting: Iterable[ClosedJob]) -> None:
+    for job in waiting:
+        for file in job.files:
+            file.start_sync()
 
 
 def _encode(kind: str, image: NDArray, labels: ImageLabels) -> bytes:

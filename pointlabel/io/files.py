@@ -111,14 +111,10 @@ class FileWrite:
             view = view[self._file.write(view) :]
 
     def start_sync(self) -> None:
-        """Force the bytes to the disk, in a thread of its own, while this one goes on; `place` waits for it."""
+        """Force the bytes to the disk, in a thread, while this one goes on; `place` waits for it."""
         assert self._file is not None
-        self._synced = _syncers().submit(os.fsync, self._file.fileno())
-
-    @property
-    def is_synced(self) -> bool:
-        """Whether `place` need not wait."""
-        return self._synced is None or self._synced.done()
+        if self._synced is None:
+            self._synced = _syncers().submit(os.fsync, self._file.fileno())
 
     def place(self) -> None:
         """Move the file to its place, after its bytes are on the disk where `start_sync` was called."""
@@ -152,8 +148,8 @@ class FileWrite:
 
 @cache
 def _syncers() -> ThreadPoolExecutor:
-    # Disks write several files at once almost as fast as one.
-    return ThreadPoolExecutor(8, "pointlabel-sync")
+    # One thread: more of them take time from the work beside them, and the disk is not what a run waits for.
+    return ThreadPoolExecutor(1, "pointlabel-sync")
 
 
 def write_whole(path: str, data: bytes, *, durable: bool = False) -> None:

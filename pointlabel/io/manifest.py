@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import OutputError
 from .files import make_folder, write_whole
+from .outdir import name_error
 
 MANIFEST_NAME = "manifest.jsonl"
 #: Keys of the hashes of what an image was made from.
@@ -55,6 +56,7 @@ def _is_record(record: dict[str, Any]) -> bool:
     return (
         record.get("status") in ("ok", "error")
         and isinstance(record.get("id"), str)
+        and not (record["status"] == "ok" and name_error(record["id"]))  # no run names files so
         and all(isinstance(record.get(key, empty), type(empty)) for key, empty in _TYPES.items())
         and isinstance(record.get("tightness", 0), int | float)
         and all(isinstance(value, str) for value in (*record.get("outputs", ()), *record.get("warnings", ())))

@@ -180,6 +180,36 @@ def test_a_torn_line_is_dropped_and_done_again(small, lines_of, files_of):
     assert (lines_of(small / "out"), files_of(small / "out")) == (whole_lines, whole_files)
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda line: line.replace(b'"quality"', b'"puality"'),
+        lambda line: b'{"id":"t0","status":"ok","targets":5}\n',
+        lambda line: b'{"id":7,"status":"ok"}\n',
+        lambda line: b"[" * 100_000 + b"\n",
+        lambda line: line.replace(b'"id":"', b'"id":"\\u0000'),
+        lambda line: line.replace(b'"outputs":["masks"]', b'"outputs":null'),
+        lambda line: line.replace(b'"id":"', b'"id":"../'),
+        lambda line: b"\xff\xfe\0\n",
+        lambda line: b"null\n",
+        lambda line: b'{"id":"t0","status":"ok","ms":NaN}\n',
+    ],
+)
+@pytest.mark.parametrize("mode", ["resume", "overwrite"])
+def test_damaged_lines_of_any_shape_are_dropped_and_done_again(small, lines_of, files_of, damage, mode):
+    run(small)
+    whole_lines, whole_files = lines_of(small / "out"), files_of(small / "out")
+    manifest = small / "out/manifest.jsonl"
+    first, *rest = manifest.read_bytes().splitlines(keepends=True)
+    manifest.write_bytes(damage(first) + b"".join(rest))
+    events: list[Event] = []
+    summary = run(small, mode=mode, report=events.append)
+    if mode == "resume":
+        assert "1 torn or damaged lines are dropped" in next(e.note.text for e in events if isinstance(e, RunNote))
+        assert (summary.n_skipped, summary.n_ok) == (6, 1)
+    assert (lines_of(small / "out"), files_of(small / "out")) == (whole_lines, whole_files)
+
+
 def test_a_second_run_needs_a_word(small):
     run(small)
     with pytest.raises(InputError, match="out holds a run already; --resume goes on with it, --overwrite replaces it"):

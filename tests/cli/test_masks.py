@@ -185,7 +185,7 @@ def test_points_never_go_over_files_of_others(dataset):
     before = (dataset / "images/f0.png").read_bytes()
     result = run("points", dataset / "masks", "-o", dataset / "images")
     assert result.exit_code == 2
-    assert "is there and no file of pointlabel; choose another folder for -o" in result.stderr
+    assert "not written by this program, and would be replaced" in result.stderr
     assert (dataset / "images/f0.png").read_bytes() == before
     assert [run("points", dataset / "masks", "-o", dataset / "again").exit_code for _ in range(2)] == [0, 0]
 

@@ -47,8 +47,15 @@ def test_a_command_does_its_work_without_a_stream(data, how):
         assert np.unique(np.asarray(Image.open(each))).tolist() == [0, 255]
 
 
-@pytest.mark.parametrize("command", ["evaluate drawn/masks drawn/masks --json", "evaluate drawn/masks drawn/masks",
-                                     "--help", "split drawn --ratio 1:1"])  # fmt: skip
+@pytest.mark.parametrize(
+    "command",
+    [
+        "-q evaluate drawn/masks drawn/masks --json",
+        "-q evaluate drawn/masks drawn/masks",
+        "--help",
+        "split drawn --ratio 1:1",
+    ],
+)
 def test_a_full_disk_under_stdout_is_one_sentence(data, command):
     done = shell(f"{command} >/dev/full", data.parent)
     assert done.returncode == 1
@@ -58,7 +65,7 @@ def test_a_full_disk_under_stdout_is_one_sentence(data, command):
 def test_a_reader_that_has_seen_enough_ends_the_command_quietly(data):
     reader, writer = os.pipe()
     os.close(reader)
-    words = [sys.executable, "-m", "pointlabel", "evaluate", "drawn/masks", "drawn/masks", "--json"]
+    words = [sys.executable, "-m", "pointlabel", "-q", "evaluate", "drawn/masks", "drawn/masks", "--json"]
     done = subprocess.run(words, cwd=data.parent, stdout=writer, stderr=subprocess.PIPE, timeout=120, check=False)
     os.close(writer)
     assert done.stderr == b""

@@ -177,9 +177,9 @@ def test_pixels_without_a_value_belong_to_no_mask(scene):
         assert "nan" in labels.targets[0].flags
 
 
-def test_an_image_without_values_gets_masks_all_the_same():
+def test_an_image_without_values_gets_an_empty_mask():
     _, _, labels = canvases(np.full((20, 20), np.nan), [[5, 5]])
-    assert labels.targets[0].area >= 1
+    assert labels.targets[0].area == 0
     assert {"empty", "nan"} <= set(labels.targets[0].flags)
 
 

@@ -300,14 +300,14 @@ def test_bad_input_is_named(name, logits, target, message):
     [
         ("soft-iou", {"smooth": 0.0}, r"^smooth must be at least 1e-08, got 0.0$"),
         ("dice", {"smooth": -1.0}, r"^smooth must be at least 1e-08, got -1.0$"),
-        ("dice", {"smooth": float("nan")}, r"^smooth must be at least 1e-08, got nan$"),
+        ("dice", {"smooth": float("nan")}, r"^option smooth of loss dice must be a finite number, got nan$"),
         ("focal", {"alpha": 1.5}, r"^alpha must lie in \[0, 1\], got 1.5$"),
-        ("focal", {"gamma": -1}, r"^gamma must be at least 0, got -1$"),
+        ("focal", {"gamma": -1}, r"^gamma must be at least 0, got -1.0$"),
         ("sls", {"warm_up_epochs": -1}, r"^warm_up_epochs must be at least 0, got -1$"),
         ("reem", {"reward_weight": -0.1}, r"^reward_weight must be at least 0, got -0.1$"),
         ("reem", {"reward_delay_epochs": -5}, r"^reward_delay_epochs must be at least 0, got -5$"),
         ("reem", {"kind": "square"}, r"^kind must be one of variance, ratio, absolute, signed, got 'square'$"),
-        ("heatmap-focal", {"leniency": -1}, r"^leniency must be at least 0, got -1$"),
+        ("heatmap-focal", {"leniency": -1}, r"^leniency must be at least 0, got -1.0$"),
         ("focal", {"reduction": "sum"}, r"^reduction must be none or mean, got 'sum'$"),
     ],
 )

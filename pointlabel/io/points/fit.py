@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -65,52 +67,60 @@ def fit_points(given: PointSet, shape: tuple[int, int]) -> FittedPoints:
     InputError
         Where the points were made on an image of another aspect ratio, or are too many.
     """
-    places, notes = place_points(given, shape)
-    finite = np.asarray(np.isfinite(places).all(axis=1))
-    good = finite & is_inside(places, shape)
-    pixels = np.ceil(np.where(good[:, None], places, 0) - 0.5).astype(np.int64)
-    number = np.where(good, pixels[:, 0] * shape[1] + pixels[:, 1], -1 - np.arange(len(places)))
-    _, first, group = np.unique(number, return_index=True, return_inverse=True)
-    earlier = first[group.reshape(-1)]
-    kept = np.flatnonzero(good & (earlier == np.arange(len(places))))
+    # A loop of plain numbers: most images have a few points, for which arrays take ten times as long.
+    (scale_rows, scale_columns), notes = _scale(given, shape)
+    kept: list[PointRow] = []
+    places: list[tuple[float, float]] = []
+    seen: dict[tuple[int, int], PointRow] = {}
+    for point in given.rows:
+        row = (point.row + 0.5) * scale_rows - 0.5
+        column = (point.column + 0.5) * scale_columns - 0.5
+        if not (math.isfinite(row) and math.isfinite(column)):
+            notes.append(Note("dropped", f"{_where(given, point)} is not finite; point dropped"))
+            continue
+        if not (-0.5 <= row < shape[0] - 0.5 and -0.5 <= column < shape[1] - 0.5):
+            size = f"{shape[1]} x {shape[0]}"
+            notes.append(Note("dropped", f"{_where(given, point)} lies outside the {size} image; point dropped"))
+            continue
+        pixel = (math.ceil(row - 0.5), math.ceil(column - 0.5))
+        first = seen.setdefault(pixel, point)
+        if first is not point:
+            other = first.place or _value(first)
+            notes.append(Note("duplicate", f"{_where(given, point)} lies in the same pixel as {other}; point dropped"))
+            continue
+        kept.append(point)
+        places.append((row, column))
     if len(kept) > MAX_POINTS:
         raise InputError(f"{given.file}: {len(kept)} points in one image, more than {MAX_POINTS}; is it a mask?")
-    for index in np.flatnonzero(~good | (earlier != np.arange(len(places)))).tolist():
-        point = given.rows[index]
-        where = f"{given.file}, {point.place}" if point.place else given.file
-        if not finite[index]:
-            notes.append(Note("dropped", f"{where}: {_value(point)} is not finite; point dropped"))
-        elif not good[index]:
-            size = f"{shape[1]} x {shape[0]}"
-            notes.append(Note("dropped", f"{where}: {_value(point)} lies outside the {size} image; point dropped"))
-        else:
-            other = given.rows[int(earlier[index])]
-            text = f"{where}: {_value(point)} lies in the same pixel as {other.place or _value(other)}; point dropped"
-            notes.append(Note("duplicate", text))
-    if mostly_touching(pixels[kept]):
+    if mostly_touching(list(seen)):
         text = f"{given.file}: most of its {len(kept)} points touch each other; one pixel per target is expected"
         notes.append(Note("touching", text))
-    return FittedPoints(places[kept], tuple(given.rows[index] for index in kept.tolist()), tuple(notes))
+    return FittedPoints(np.array(places, np.float64).reshape(-1, 2), tuple(kept), tuple(notes))
 
 
-def _scale(given: PointSet, shape: tuple[int, int]) -> tuple[NDArray[np.float64], list[Note]]:
+def _where(given: PointSet, point: PointRow) -> str:
+    return f"{given.file}, {point.place}: {_value(point)}" if point.place else f"{given.file}: {_value(point)}"
+
+
+def _scale(given: PointSet, shape: tuple[int, int]) -> tuple[tuple[float, float], list[Note]]:
     if given.shape is None or given.shape == shape:
-        return np.ones(2), []
+        return (1.0, 1.0), []
     height, width = given.shape
     sizes = f"{given.file} is {width} x {height}, its image {shape[1]} x {shape[0]}"
     if abs(width * shape[0] / (height * shape[1]) - 1) > ASPECT_TOLERANCE:
         raise InputError(f"{sizes}: the aspect ratios differ by more than {ASPECT_TOLERANCE:.0%}")
-    return np.array([shape[0] / height, shape[1] / width]), [Note("scaled", f"{sizes}: points scaled")]
+    return (shape[0] / height, shape[1] / width), [Note("scaled", f"{sizes}: points scaled")]
 
 
 def _value(point: PointRow) -> str:
     return point.given or f"(x, y) = ({point.column:g}, {point.row:g})"
 
 
-def mostly_touching(pixels: NDArray[np.int64]) -> bool:
+def mostly_touching(places: Sequence[tuple[int, int]] | NDArray[np.int64]) -> bool:
     """Whether there are at least nine of (N, 2) pixels and most of them have one of the others beside them."""
-    if len(pixels) < 9:
+    if len(places) < 9:
         return False
+    pixels = np.asarray(places)
     width = int(pixels[:, 1].max()) + 3
     numbers = np.sort((pixels[:, 0] + 1) * width + pixels[:, 1] + 1)
     touching = np.zeros(len(numbers), bool)
