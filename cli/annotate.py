@@ -10,6 +10,7 @@ from .console import RunConsole
 from .options import (
     PARAMS_KEY,
     FiniteRange,
+    OutputFolder,
     config_option,
     jobs_option,
     mask_threshold_option,
@@ -26,7 +27,7 @@ from .options import (
 @click.command()
 @click.argument("images", metavar="IMAGES", type=click.Path())
 @click.option("-p", "--points", required=True, type=click.Path(), help="Folder of one-pixel PNGs, or a CSV table.")
-@click.option("-o", "--out", required=True, type=click.Path(), help="Output folder.")
+@click.option("-o", "--out", required=True, type=OutputFolder(), help="Output folder.")
 @method_option
 @set_option
 @click.option(

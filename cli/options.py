@@ -62,6 +62,16 @@ class FiniteRange(click.FloatRange):
         return number
 
 
+class OutputFolder(click.Path):
+    """The path of a folder to write: ``-`` is standard output everywhere, and no folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        if value == "-":
+            self.fail("- is standard output, and a folder is written; ./- is the folder of that name", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 #: ``--polarity``: bright, dark or auto.
 polarity_option = click.option(
     "--polarity",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from .options import FiniteRange, progress_option
+from .options import FiniteRange, OutputFolder, progress_option
 from .standard import plain
 
 
 @click.command()
 @click.argument("run", metavar="RUN", type=click.Path())
 @click.argument("images", metavar="IMAGES", type=click.Path())
-@click.option("-o", "--out", required=True, type=click.Path(), help="Output folder.")
+@click.option("-o", "--out", required=True, type=OutputFolder(), help="Output folder.")
 @click.option(
     "--checkpoint",
     type=click.Choice(["best", "last"]),

@@ -13,7 +13,7 @@ from pointlabel.training.config import TrainConfig
 from pointlabel.training.presets import PRESETS, get_preset
 from pointlabel.training.processes import Processes, ToldElsewhere, together
 
-from .options import PARAMS_KEY, FiniteRange, config_option, parse_assignments, progress_option
+from .options import PARAMS_KEY, FiniteRange, OutputFolder, config_option, parse_assignments, progress_option
 
 #: Fields of the config that are given piece by piece, and the option that takes the pieces.
 _TABLES = {"options": "assignments", "label_params": "label_assignments", "loss_params": "loss_assignments"}
@@ -101,7 +101,9 @@ def _as_one(callback: Callable[..., None]) -> Callable[..., None]:
 
 @click.command()
 @click.argument("datasets", metavar="DATASET...", nargs=-1, required=True, type=click.Path())
-@click.option("-o", "--out", type=click.Path(), help="Folder of the run; by default runs/DATASET-MODEL-STRATEGY-SEED.")
+@click.option(
+    "-o", "--out", type=OutputFolder(), help="Folder of the run; by default runs/DATASET-MODEL-STRATEGY-SEED."
+)
 @_config_options
 @click.option(
     "--set",

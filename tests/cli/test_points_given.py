@@ -193,6 +193,23 @@ def test_masks_and_images_are_no_points(place, pixels, sentence):
     assert targets() == {"a": 0, "s/b": 2}
 
 
+@pytest.mark.parametrize("side", [2, 4])
+def test_a_folder_of_masks_is_refused_before_anything_is_written(place, side):
+    """Blobs of a few pixels pass for clicks in one image, but not in all of them."""
+    for name, corner in (("a", (9, 5)), ("s/b", (30, 40))):
+        blob = np.zeros(SHAPE, np.uint8)
+        for top in (0, 20):
+            blob[corner[0] + top :, corner[1] :][:side, :side] = 255
+        save(place / f"p/{name}.png", blob)
+    for name in ("c", "d"):
+        save(place / f"img/{name}.png", scene())
+        save(place / f"p/{name}.png", np.asarray(Image.open(place / "p/a.png")))
+    result = annotate("p")
+    assert result.exit_code == 2
+    assert "a mask, not points" in result.stderr or "masks, not points" in result.stderr
+    assert not (place / "out").exists()
+
+
 def test_targets_side_by_side_with_one_pixel_each_are_points(place):
     grid = [(float(row), float(column)) for row in range(1, 62, 3) for column in range(1, 78, 3)]
     save(place / "p/a.png", point_image(grid, SHAPE))

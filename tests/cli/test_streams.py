@@ -172,3 +172,13 @@ def test_a_name_in_brackets_is_no_markup_in_a_table(draw_dataset):
     result = CliRunner().invoke(main, ["bench", "accuracy", str(folder), "--methods", "point"])
     assert result.exit_code == 0, result.output
     assert "[red]: 1 images" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "command", ["annotate drawn/images -p drawn/masks_centroid", "predict run drawn/images", "train drawn"]
+)
+def test_a_folder_cannot_go_to_stdout(data, command):
+    done = shell(f"{command} -o -", data.parent)
+    assert done.returncode == 2
+    assert b"- is standard output, and a folder is written" in done.stderr
+    assert not (data.parent / "-").exists()

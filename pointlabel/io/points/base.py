@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple, Protocol
 
+from ...errors import InputError
 from ..notes import Note
+
+
+class NotPointsError(InputError):
+    """A file holds more or other marks than clicks could be: a mask, or an image."""
 
 
 class PointRow(NamedTuple):

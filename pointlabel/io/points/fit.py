@@ -15,6 +15,8 @@ from .base import PointRow, PointSet
 
 #: Points made on an image of another size are scaled where the aspect ratios agree within this share.
 ASPECT_TOLERANCE = 0.01
+#: Fewer points than this may touch each other.
+FEWEST_TOUCHING = 9
 #: Instance masks hold 16-bit numbers.
 MAX_POINTS = 65535
 
@@ -117,9 +119,14 @@ def _value(point: PointRow) -> str:
 
 
 def mostly_touching(places: Sequence[tuple[int, int]] | NDArray[np.int64]) -> bool:
-    """Whether there are at least nine of (N, 2) pixels and most of them have one of the others beside them."""
-    if len(places) < 9:
-        return False
+    """Whether there are `FEWEST_TOUCHING` of (N, 2) pixels, and most have one of the others beside them."""
+    return len(places) >= FEWEST_TOUCHING and count_touching(places) > len(places) / 2
+
+
+def count_touching(places: Sequence[tuple[int, int]] | NDArray[np.int64]) -> int:
+    """How many of (N, 2) pixels have one of the others beside them."""
+    if not len(places):
+        return 0
     pixels = np.asarray(places)
     width = int(pixels[:, 1].max()) + 3
     numbers = np.sort((pixels[:, 0] + 1) * width + pixels[:, 1] + 1)
@@ -129,4 +136,4 @@ def mostly_touching(places: Sequence[tuple[int, int]] | NDArray[np.int64]) -> bo
         meets = numbers[place] == numbers + step
         touching |= meets
         touching[place[meets]] = True
-    return bool(touching.mean() > 0.5)
+    return int(touching.sum())

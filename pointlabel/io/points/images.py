@@ -14,7 +14,7 @@ from ..decode import decode_channels
 from ..files import read_bytes
 from ..images import file_id, name_contents, walk_images
 from ..notes import Note
-from .base import Bound, PointEntry, PointRow, PointSet
+from .base import Bound, NotPointsError, PointEntry, PointRow, PointSet
 from .fit import MAX_POINTS, mostly_touching
 
 #: Clicks are few. Even targets of 3 x 3 pixels side by side have one pixel in nine, so that a point image with more
@@ -75,11 +75,11 @@ def _rows_of(data: bytes, name: str) -> tuple[tuple[PointRow, ...], tuple[int, i
     n = int(np.count_nonzero(marked))
     counted = f"{name}: {n} of {marked.size} pixels ({n / marked.size:.2%}) are not zero"
     if n > FEW and (n > MOST_SHARE * marked.size or n > MAX_POINTS):
-        raise InputError(f"{counted}, too many to be points: one pixel per target is expected, on black")
+        raise NotPointsError(f"{counted}, too many to be points: one pixel per target is expected, on black")
     # A flat search of booleans is much faster than np.nonzero on the rows and columns of grey levels.
     places = np.stack(np.divmod(np.flatnonzero(marked), marked.shape[1]), axis=1)
     if mostly_touching(places):
-        raise InputError(
+        raise NotPointsError(
             f"{counted}, and most of them touch each other: a mask, not points; pointlabel points makes points of masks"
         )
     points = tuple(PointRow(float(row), float(column)) for row, column in places.tolist())

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ..decode import decode_image
 from ..files import read_bytes
-from .base import PointEntry
-from .fit import place_points
+from .base import NotPointsError, PointEntry
+from .fit import FEWEST_TOUCHING, count_touching, is_inside, place_points
 
 #: At most this many images are read, spread evenly, and so many points of each; no further one is read once this many
 #: pixels are. So the look costs a fraction of a second, whatever the size of the run.
@@ -39,9 +39,16 @@ def look_at_some(work: Sequence[tuple[str, PointEntry]]) -> list[LookedAt]:
     Parameters
     ----------
     work : path and points of each image.
+
+    Raises
+    ------
+    InputError
+        Where most of the files looked at hold masks or images in place of points.
     """
     out: list[LookedAt] = []
-    n_pixels = 0
+    refused: list[NotPointsError] = []
+    n_pixels = n_points = n_touching = 0
+    first = ""
     for path, entry in spread(work, MOST_IMAGES):
         if n_pixels >= MOST_PIXELS:
             break
@@ -50,11 +57,25 @@ def look_at_some(work: Sequence[tuple[str, PointEntry]]) -> list[LookedAt]:
             if not given.rows:
                 continue
             image, _ = decode_image(read_bytes(path), path)
-            places, _ = place_points(given, (image.shape[0], image.shape[1]))
+            shape = (image.shape[0], image.shape[1])
+            places, _ = place_points(given, shape)
+        except NotPointsError as error:
+            refused.append(error)
+            continue
         except Exception:
             continue
+        inside = places[is_inside(places, shape)]
+        first, n_points = first or given.file, n_points + len(inside)
+        n_touching += count_touching(np.floor(inside).astype(np.int64))
         n_pixels += image.size
         out.append(LookedAt(image, places[spread(range(len(places)), MOST_POINTS)]))
+    if len(refused) > len(out):
+        raise refused[0]
+    if n_points >= FEWEST_TOUCHING and n_touching > n_points / 2:
+        raise NotPointsError(
+            f"{first}: {n_touching} of the {n_points} points of {len(out)} images touch each other: masks, not points; "
+            "pointlabel points makes points of masks"
+        )
     return out
 
 
