@@ -19,95 +19,23 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
 
 ROOT = Path(__file__).parent.parent
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
 from pointlabel.errors import PointLabelError  # noqa: E402
-from tests.fuzz import seeds  # noqa: E402
 from tests.fuzz.mutate import mutate  # noqa: E402
+from tests.fuzz.readers import READERS, Reader  # noqa: E402
 
 # Above these an input counts as slow or big, and its worker is ended and started anew.
 MOST_S, MOST_BYTES = 5.0, 1_500_000_000
 # What a worker may take at all, so that the machine stays usable.
 _ADDRESS_SPACE = 6 << 30
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Whole files to damage, and what reads the damaged file at a path; a new one is a line of `READERS`."""
-
-    seeds: Callable[[], list[bytes]]
-    read: Callable[[str], Any]
-    suffix: str = ""
-
-
-def _read_image(path: str) -> None:
-    from pointlabel.io.decode import read_image
-
-    image, _ = read_image(path)
-    if image.ndim != 2 or image.dtype.kind not in "uif" or not image.flags.writeable or image.size == 0:
-        raise AssertionError(f"no image: {image.dtype} of shape {image.shape}")
-
-
-def _read_points(path: str) -> None:
-    from pointlabel.io.points.fit import fit_points
-    from pointlabel.io.points.images import ImageEntry
-
-    fit_points(ImageEntry(path).load(), (20, 24))
-
-
-def _read_mask(path: str) -> None:
-    from pointlabel.io.masks.read import read_grey_mask
-
-    grey = read_grey_mask(path)
-    grey.mask()
-    grey.soft()
-
-
-def _read_table(path: str) -> None:
-    from pointlabel.io.points.fit import fit_points
-    from pointlabel.io.points.table import PointTable
-
-    bound = PointTable(path).bind({"a", "sub/b", "c", "a,b"})
-    for entry in bound.entries.values():
-        fit_points(entry.load(), (20, 24))
-
-
-def _read_manifest(path: str) -> None:
-    from pointlabel.io.manifest import read_manifest, tidy_manifest
-
-    list(read_manifest(path))
-    tidy_manifest(path)
-
-
-def _read_config(path: str) -> None:
-    from click.testing import CliRunner
-
-    from pointlabel.cli.main import main
-
-    # There are no such images: the command ends after its options are read.
-    result = CliRunner().invoke(main, ["annotate", f"{path}.none", "-p", path, "-o", f"{path}.out", "--config", path])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    if result.exit_code != 2:
-        raise AssertionError(f"exit code {result.exit_code}: {result.output[:200]}")
-
-
-READERS: dict[str, Reader] = {
-    "images": Reader(seeds.images, _read_image),
-    "points": Reader(seeds.masks, _read_points, ".png"),
-    "masks": Reader(seeds.masks, _read_mask, ".png"),
-    "table": Reader(seeds.tables, _read_table, ".csv"),
-    "manifest": Reader(seeds.manifests, _read_manifest, ".jsonl"),
-    "config": Reader(seeds.configs, _read_config, ".toml"),
-}
 
 
 def damaged(reader: Reader, files: Sequence[bytes], seed: int, number: int) -> bytes:
@@ -124,6 +52,8 @@ def work(name: str, seed: int, start: int, stop: int, step: int) -> None:
     os.dup2(2, 1)  # only the lines of this function go to the one who counts
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, f"damaged{reader.suffix}")
+        Path(path).write_bytes(files[0])
+        reader.read(path)  # what is loaded once is not the input's time
         for number in range(start, stop, step):
             data = damaged(reader, files, seed, number)
             Path(path).write_bytes(data)

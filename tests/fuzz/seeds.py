@@ -49,6 +49,15 @@ def masks() -> list[bytes]:
     ]
 
 
+def point_images() -> list[bytes]:
+    """Images with one white pixel for each point."""
+    marks = np.zeros((20, 24), np.uint8)
+    marks[4, 7] = marks[11, 3] = 255
+    grey = Image.fromarray(marks)
+    saved = [_saved(grey, kind) for kind in ("PNG", "BMP")]
+    return [*saved, _saved(Image.fromarray(marks > 0), "PNG"), _tiff(marks), _tiff(marks, compression="deflate")]
+
+
 def tables() -> list[bytes]:
     """Tables of points."""
     return [
@@ -75,6 +84,60 @@ def configs() -> list[bytes]:
         b'method = "default"\ntightness = 0.5\nseed = 3\n',
         b'[annotate]\nworkers = 2\npolarity = "dark"\n\n[annotate.params]\nwindow = 7\n',
     ]
+
+
+def lists() -> list[bytes]:
+    """Lists of ids."""
+    return [b"a\nsub/b.png\n/c\n", b"\xef\xbb\xbfa\r\n\r\nb (1)\r\n"]
+
+
+def runs() -> list[bytes]:
+    """What a run of training says of itself."""
+    from dataclasses import asdict
+
+    from pointlabel.training.config import TrainConfig
+
+    split = {"train": ["a", "b"], "val": ["c"], "test": []}
+    about = {"config": asdict(TrainConfig()), "datasets": ["data/set"], "names": ["set"], "split": {"set": split}}
+    return [json.dumps(about | {"scaling": {"mean": 80.5, "deviation": 12.0}}).encode()]
+
+
+def logs() -> list[bytes]:
+    """Logs of training."""
+    lines = [{"epoch": epoch, "loss": 0.5, "val_iou": 0.25, "seconds": 1.5} for epoch in (1, 2, 3)]
+    return ["".join(json.dumps(line) + "\n" for line in lines).encode()]
+
+
+def sample_weights() -> list[bytes]:
+    """Weights of the samples of a run."""
+    from dataclasses import fields
+
+    from pointlabel.training.selection import SampleWeight
+
+    names = [item.name for item in fields(SampleWeight)]
+    cells = {"id": "set/a", "n_targets": "2"}
+    rows = [",".join(names), *[",".join(cells.get(name, "0.5") for name in names)] * 2]
+    return ["".join(f"{row}\n" for row in rows).encode()]
+
+
+def weights() -> list[bytes]:
+    """Weights of a detector."""
+    from pointlabel.detectors import build
+    from pointlabel.detectors.weights import weights_to_bytes
+
+    return [weights_to_bytes(build("tiny"))]
+
+
+def published() -> list[bytes]:
+    """Checkpoints as torch saves them."""
+    import torch
+
+    out = []
+    for held in ({"state_dict": {"a.weight": torch.zeros(2, 3), "b": torch.ones(4)}, "epoch": 3}, {"x": torch.ones(5)}):
+        buffer = io.BytesIO()
+        torch.save(held, buffer)
+        out.append(buffer.getvalue())
+    return out
 
 
 def _saved(image: Image.Image, kind: str, **options: Any) -> bytes:

@@ -150,7 +150,7 @@ def _without_separator_line(text: str) -> tuple[str, int, str | None]:
 
 
 def _header(path: str, cells: list[str]) -> dict[str, int]:
-    names = [cell.strip().lower() for cell in cells]
+    names = [" ".join(cell.split()).lower() for cell in cells]
     for name in REQUIRED:
         if name not in names:
             raise InputError(f"{path}: the header must name {', '.join(REQUIRED)}, got {', '.join(names)[:200]}")

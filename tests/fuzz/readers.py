@@ -1,0 +1,135 @@
+"""What reads files that come from elsewhere, and whole files of each kind; a new reader is a line of `READERS`."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.fuzz import seeds
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Whole files to damage, and what reads the damaged file at a path; a new one is a line of `READERS`."""
+
+    seeds: Callable[[], list[bytes]]
+    read: Callable[[str], Any]
+    suffix: str = ""
+
+
+def _read_image(path: str) -> None:
+    from pointlabel.io.decode import read_image
+
+    image, _ = read_image(path)
+    if image.ndim != 2 or image.dtype.kind not in "uif" or not image.flags.writeable or image.size == 0:
+        raise AssertionError(f"no image: {image.dtype} of shape {image.shape}")
+
+
+def _read_points(path: str) -> None:
+    from pointlabel.io.points.fit import fit_points
+    from pointlabel.io.points.images import ImageEntry
+
+    fit_points(ImageEntry(path).load(), (20, 24))
+
+
+def _read_mask(path: str) -> None:
+    from pointlabel.io.masks.read import read_grey_mask
+
+    grey = read_grey_mask(path)
+    grey.mask()
+    grey.soft()
+
+
+def _read_table(path: str) -> None:
+    from pointlabel.io.points.fit import fit_points
+    from pointlabel.io.points.table import PointTable
+
+    bound = PointTable(path).bind({"a", "sub/b", "c", "a,b"})
+    for entry in bound.entries.values():
+        fit_points(entry.load(), (20, 24))
+
+
+def _read_manifest(path: str) -> None:
+    from pointlabel.io.manifest import read_manifest, tidy_manifest
+
+    list(read_manifest(path))
+    tidy_manifest(path)
+
+
+def _read_config(path: str) -> None:
+    from click.testing import CliRunner
+
+    from pointlabel.cli.main import main
+
+    # There are no such images: the command ends after its options are read.
+    result = CliRunner().invoke(main, ["annotate", f"{path}.none", "-p", path, "-o", f"{path}.out", "--config", path])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    if result.exit_code != 2:
+        raise AssertionError(f"exit code {result.exit_code}: {result.output[:200]}")
+
+
+def _read_list(path: str) -> None:
+    from pointlabel.io.datasets import read_split
+
+    folder = Path(path).parent / "set/img_idx"
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(path, folder / "a.txt")
+    read_split(str(folder.parent), "a")
+
+
+def _read_run(path: str) -> None:
+    from pointlabel.training.stamp import read_stamp
+
+    read_stamp(_as_run(path, "run.json"))
+
+
+def _read_log(path: str) -> None:
+    from pointlabel.training.run import read_metrics
+
+    read_metrics(_as_run(path, "metrics.jsonl"))
+
+
+def _read_sample_weights(path: str) -> None:
+    from pointlabel.training.selection import read_weights
+
+    read_weights(_as_run(path, "weights.csv"))
+
+
+def _as_run(path: str, name: str) -> str:
+    """The folder of a run that holds the file at `path` under a name of its own."""
+    folder = Path(path).parent / "run"
+    folder.mkdir(exist_ok=True)
+    shutil.copy(path, folder / name)
+    return str(folder)
+
+
+def _read_weights(path: str) -> None:
+    from pointlabel.detectors.weights import load_weights
+
+    load_weights(path)
+
+
+def _read_published(path: str) -> None:
+    from pointlabel.detectors.published import read_checkpoint
+
+    read_checkpoint(path)
+
+
+READERS: dict[str, Reader] = {
+    "images": Reader(seeds.images, _read_image),
+    "points": Reader(seeds.point_images, _read_points, ".png"),
+    "masks": Reader(seeds.masks, _read_mask, ".png"),
+    "table": Reader(seeds.tables, _read_table, ".csv"),
+    "manifest": Reader(seeds.manifests, _read_manifest, ".jsonl"),
+    "config": Reader(seeds.configs, _read_config, ".toml"),
+    "list": Reader(seeds.lists, _read_list, ".txt"),
+    "run": Reader(seeds.runs, _read_run, ".json"),
+    "log": Reader(seeds.logs, _read_log, ".jsonl"),
+    "sample weights": Reader(seeds.sample_weights, _read_sample_weights, ".csv"),
+    "weights": Reader(seeds.weights, _read_weights, ".safetensors"),
+    "published": Reader(seeds.published, _read_published, ".pth"),
+}
