@@ -210,3 +210,13 @@ def test_the_demo_runs_and_runs_again(tmp_path):
     assert len(drawn) == 3
     assert {path.name for path in (folder / "labels/masks").iterdir()} == drawn
     assert drawn < {path.name for path in (folder / "labels/overlay").iterdir()}
+
+
+def test_every_promise_names_tests_that_are_there():
+    page = (ROOT / "docs/promises.md").read_text()
+    named = re.findall(r"`([a-z_/]+\.py)`((?:, `test_\w+`)*)", page)
+    assert named
+    for file, tests in named:
+        path = ROOT / (file if file.startswith("benchmarks/") else f"tests/{file}")
+        missing = [name for name in re.findall(r"test_\w+", tests) if f"def {name}(" not in path.read_text()]
+        assert not missing, path
