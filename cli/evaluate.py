@@ -72,10 +72,11 @@ def evaluate(
     from pointlabel.evaluation.report import Evaluation
     from pointlabel.io.masks.pairs import pair_masks
     from pointlabel.io.masks.survey import survey_masks
+    from pointlabel.io.text import harmless
 
     from .evaluate_reader import PairReader
     from .evaluate_tables import draw_curve, print_report
-    from .streams import STDOUT, check_output, harmless, write_bytes
+    from .streams import STDOUT, check_output, write_bytes
 
     quiet = bool(ctx.find_root().params.get("quiet"))
     if csv_file is not None:

@@ -5,10 +5,6 @@ from __future__ import annotations
 import sys
 
 from pointlabel.errors import OutputError
-from pointlabel.io.files import check_writable, write_whole
-from pointlabel.io.text import harmless
-
-__all__ = ["STDOUT", "check_output", "harmless", "write_bytes"]
 
 #: The path that means standard output.
 STDOUT = "-"
@@ -17,6 +13,8 @@ STDOUT = "-"
 def write_bytes(path: str, data: bytes) -> None:
     """Write to the file at path, or to standard output where it is -."""
     if path != STDOUT:
+        from pointlabel.io.files import write_whole  # not at the top, for a quick --help
+
         write_whole(path, data)
         return
     check_output(path)
@@ -28,6 +26,8 @@ def write_bytes(path: str, data: bytes) -> None:
 def check_output(path: str) -> None:
     """Raise where path could not be written, before the work whose result goes there."""
     if path != STDOUT:
+        from pointlabel.io.files import check_writable
+
         check_writable(path)
     elif sys.stdout is None or getattr(sys.stdout, "was_closed", False):
         raise OutputError("cannot write to standard output (it is closed)")

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import os
-from collections.abc import Sequence
-from dataclasses import MISSING, fields
 from typing import Any
 
 import numpy as np
@@ -111,93 +107,3 @@ def as_mask(mask: Any, name: str) -> NDArray[np.bool_]:
         what = f"an array {mask.dtype} of shape {mask.shape}" if isinstance(mask, np.ndarray) else shown(mask)
         raise InputError(f"{name} must be an array (height, width) of bool, got {what}")
     return mask
-
-
-def as_number(value: Any, name: str, low: float = -math.inf, high: float = math.inf, *, whole: bool = False) -> Any:
-    """Return a finite number in [low, high] as int or float; `whole` takes none with a fraction or a point."""
-    kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
-    if not isinstance(value, kinds) or isinstance(value, bool):
-        raise InputError(f"{name} must be {'a whole number' if whole else 'a number'}, got {shown(value)}")
-    try:
-        is_finite = math.isfinite(value)
-    except OverflowError:  # a whole number that no float can hold
-        is_finite = whole
-    if not is_finite:
-        raise InputError(f"{name} must be a finite number, got {shown(value)}")
-    if not low <= value <= high:
-        bounds = f"be at least {low:g}" if high == math.inf else f"lie in [{low:g}, {high:g}]"
-        raise InputError(f"{name} must {bounds}, got {shown(value)}")
-    return int(value) if whole else float(value)
-
-
-def as_path(path: object, name: str) -> str:
-    """The path of a file or folder as text.
-
-    Raises
-    ------
-    InputError
-        Where it is no path; the sentence calls it `name`.
-    """
-    if isinstance(path, str | bytes | os.PathLike):
-        text = os.fsdecode(path)
-        if text and "\0" not in text:
-            return text
-    raise InputError(f"{name} must be a path, got {shown(path)}")
-
-
-def as_choice(value: Any, name: str, choices: Sequence[str | None]) -> Any:
-    """Return `value` where it is one of `choices`."""
-    if not (isinstance(value, str) or value is None) or value not in choices:
-        names = ", ".join(choice for choice in choices if choice is not None)
-        rule = f"None or one of {names}" if None in choices else f"one of {names}"
-        raise InputError(f"{name} must be {rule}, got {shown(value)}")
-    return value
-
-
-def as_like(value: Any, default: Any, name: str) -> Any:
-    """Return `value` in the type of a parameter's default; whole numbers may stand for real ones, lists for tuples."""
-    kind = None
-    if isinstance(default, bool):
-        if isinstance(value, bool | np.bool_):
-            return bool(value)
-        kind = "true or false"
-    elif isinstance(default, int | float):
-        return as_number(value, name, whole=isinstance(default, int))
-    elif isinstance(default, str):
-        if isinstance(value, str) and "\0" not in value:
-            return value
-        kind = "a word"
-    elif isinstance(default, tuple):
-        kind = "a list of numbers"
-        if isinstance(value, list | tuple):
-            try:
-                return tuple(as_number(item, name) for item in value)
-            except InputError:
-                kind = "a list of finite numbers"
-    elif isinstance(default, dict):
-        if isinstance(value, dict):
-            return value
-        kind = "a table"
-    if kind is None:
-        return value
-    raise InputError(f"{name} must be {kind}, got {shown(value)}")
-
-
-def check_types(owner: Any) -> None:
-    """Bring each field of a frozen dataclass to the type of its default; raise where one is of another type."""
-    for item in fields(owner):
-        if item.default is not MISSING:
-            value = getattr(owner, item.name)
-            clean = as_like(value, item.default, f"{type(owner).__name__}.{item.name}")
-            if clean is not value:
-                object.__setattr__(owner, item.name, clean)
-
-
-def check_range(owner: object, name: str, low: float, high: float) -> None:
-    """Raise where a parameter's field lies outside [low, high]."""
-    as_number(getattr(owner, name), f"{type(owner).__name__}.{name}", low, high)
-
-
-def check_choice(owner: object, name: str, choices: tuple[str, ...]) -> None:
-    """Raise where a parameter's field is none of `choices`."""
-    as_choice(getattr(owner, name), f"{type(owner).__name__}.{name}", choices)

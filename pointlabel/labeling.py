@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._checks import as_areas, as_choice, as_generator, as_image, as_points, as_unit_vector
+from ._checks import as_areas, as_generator, as_image, as_points, as_unit_vector
+from ._values import as_choice
 from .engine.compete import share_out
 from .engine.holes import home_of, leave_out_holes
 from .engine.polarity import POLARITIES, choose_polarity, invert

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ._checks import check_range, check_types, pixel_of
+from ._checks import pixel_of
+from ._values import check_range, check_types
 from .engine.conductance import grey_levels, rescale_window
 from .engine.crf import refine_crf
 from .types import TargetLabel

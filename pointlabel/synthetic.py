@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from scipy import ndimage
 
-from ._checks import as_choice, as_number
+from ._values import as_choice, as_number
 from .errors import InputError, shown
 
 #: A pixel belongs to a target where the target alone exceeds this share of its peak.

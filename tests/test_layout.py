@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-COMMON = {"pointlabel.types", "pointlabel.errors"}
+COMMON = {"pointlabel.types", "pointlabel.errors", "pointlabel._values"}
 ARRAYS = {"numpy", "scipy", "skimage"}
 LABELLING = ARRAYS | COMMON | {"numba", "pointlabel._checks", "pointlabel.engine"}
 TORCH = {"torch", "numpy"}

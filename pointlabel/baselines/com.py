@@ -9,7 +9,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from .._checks import check_range, check_types
+from .._values import check_range, check_types
 from ..engine._conductance_kernels import SCALE
 from ..engine.conductance import rescale_window
 from ..engine.paper import finish, grown, pixels_of

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.util import regular_grid
 
-from .._checks import check_choice, check_range, check_types
+from .._values import check_choice, check_range, check_types
 from ..engine._particle_kernels import measure_kernel
 from ..engine.crf import refine_crf
 from ..engine.diffusion_params import CRF_SUMS, SIZE_PRIORS

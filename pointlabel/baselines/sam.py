@@ -8,7 +8,8 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from .._checks import check_choice, check_range, check_types, pixel_of
+from .._checks import pixel_of
+from .._values import check_choice, check_range, check_types
 from ..engine._conductance_kernels import SCALE
 from ..engine.conductance import rescale_window
 from ..types import LabelRequest, TargetLabel

@@ -8,7 +8,7 @@ from contextlib import closing
 from time import perf_counter
 from typing import Any
 
-from .._checks import as_choice, as_number, as_path
+from .._values import as_choice, as_number, as_path
 from ..errors import InputError
 from ..io.files import write_whole
 from ..io.images import ImageFile, ImageList, list_images

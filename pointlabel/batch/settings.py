@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from .. import __version__
-from .._checks import as_choice, as_like, as_number
+from .._values import as_choice, as_like, as_number
 from ..errors import InputError
 from ..io.masks.read import MASK_THRESHOLD, check_threshold
 from ..labeling import REFINEMENTS, check_backend

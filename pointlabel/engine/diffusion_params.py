@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .._checks import check_choice, check_range, check_types
+from .._values import check_choice, check_range, check_types
 from ..errors import InputError
 
 SIZE_PRIORS = ("none", "fixed", "oracle")

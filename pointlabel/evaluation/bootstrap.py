@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._checks import as_floats, as_generator, as_number
+from .._checks import as_floats, as_generator
+from .._values import as_number
 from ..errors import InputError
 
 _CHUNK = 1_000_000  # weights drawn at a time

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._checks import as_floats, as_mask, as_number, as_reals
+from .._checks import as_floats, as_mask, as_reals
+from .._values import as_number
 from ..errors import InputError, shown
 from .metrics import Totals, check_profile, score_image
 

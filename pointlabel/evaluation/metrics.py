@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._checks import as_choice, as_image, as_mask
+from .._checks import as_image, as_mask
+from .._values import as_choice
 from ..errors import InputError
 from .classes import SCR_BINS, SIZE_CLASSES, scr_bin, size_class
 from .components import Components, find_components

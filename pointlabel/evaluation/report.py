@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._checks import as_number
+from .._values import as_number
 from ..errors import InputError
 from .bootstrap import paired_bootstrap
 from .curves import FA_LIMIT, SoftSweep, curve_area

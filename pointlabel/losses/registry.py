@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .._checks import as_like
+from .._values import as_like
 from ..errors import InputError, MissingExtraError, name_hint, shown
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .._checks import as_path
+from .._values import as_path
 from ..errors import InputError, shown
 from ..evaluation.bootstrap import Interval, paired_bootstrap
 from ..evaluation.metrics import Totals, score_image

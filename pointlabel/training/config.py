@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any
 
-from .._checks import as_choice, as_like, as_number
+from .._values import as_choice, as_like, as_number
 from ..convolutions import KINDS as CONVOLUTIONS
 from ..detectors.registry import get_detector
 from ..errors import InputError, name_hint, shown

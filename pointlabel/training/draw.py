@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from .._checks import as_choice
+from .._values import as_choice
 from ..errors import InputError, shown
 
 #: Parts in the order of a ratio, and the name of the list of each.

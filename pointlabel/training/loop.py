@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from .._checks import as_number, as_path
+from .._values import as_number, as_path
 from ..detectors.weights import weights_to_bytes
 from ..errors import InputError, PointLabelError, TrainingError, shown
 from ..evaluation.circumstances import circumstances

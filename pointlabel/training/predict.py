@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .._checks import as_number, as_path
+from .._values import as_number, as_path
 from ..errors import InputError, TrainingError
 from ..evaluation.components import find_components
 from ..io.decode import read_levels

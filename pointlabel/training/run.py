@@ -8,7 +8,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .._checks import as_choice, as_number, as_path
+from .._values import as_choice, as_number, as_path
 from ..errors import InputError, OutputError, shown
 from ..io.files import make_folder, read_bytes, remove_temporaries, write_whole
 from .config import TrainConfig, differing_setting

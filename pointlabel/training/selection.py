@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._checks import as_choice, as_number, as_path
+from .._values import as_choice, as_number, as_path
 from ..errors import InputError
 from ..evaluation.shapes import describe_targets
 from ..io.files import read_bytes, write_whole

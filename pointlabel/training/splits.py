@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from .._checks import as_number, as_path
+from .._values import as_number, as_path
 from ..batch.point_checks import check_points, told_or_refused
 from ..errors import InputError
 from ..io.datasets import POINT_FOLDERS, SPLIT_FOLDER, Dataset, open_dataset, open_images, read_split, with_masks

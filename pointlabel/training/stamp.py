@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .._checks import as_number
+from .._values import as_number
 from ..errors import InputError, shown
 from .config import TrainConfig, config_from_dict
 from .data import Scaling

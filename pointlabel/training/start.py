@@ -7,7 +7,7 @@ import math
 import torch
 from torch import nn
 
-from .._checks import as_number
+from .._values import as_number
 from ..convolutions import replace_convolutions
 from ..detectors import Detector, build
 from ..errors import InputError

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .._checks import as_number
+from .._values import as_number
 from ..errors import InputError, TrainingError
 from ..losses import build_loss
 from .config import TrainConfig, check_device

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._checks import as_number, as_path
+from ..._values import as_number, as_path
 from ...errors import InputError
 from ..decode import decode_channels
 from ..files import read_bytes

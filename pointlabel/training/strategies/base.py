@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
-from ..._checks import as_like
+from ..._values import as_like
 from ...errors import InputError, name_hint
 from ..config import TrainConfig
 from ..data import Batch, Data
