@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import OutputError
 from .files import make_folder, write_whole
 from .outdir import name_error
+from .text import decode_json
 
 MANIFEST_NAME = "manifest.jsonl"
 #: Keys of the hashes of what an image was made from.
@@ -41,14 +42,10 @@ def decode_record(line: bytes) -> dict[str, Any] | None:
     if not line.endswith(b"\n"):
         return None
     try:
-        record = json.loads(line, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
+        record = decode_json(line)
+    except ValueError:
         return None
     return record if isinstance(record, dict) and _is_record(record) else None
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
 
 
 def _is_record(record: dict[str, Any]) -> bool:

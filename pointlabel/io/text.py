@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import json
+import math
 import re
+from typing import Any
 
 from ..errors import InputError
 from .files import read_bytes
@@ -37,6 +40,27 @@ def read_text(path: str, what: str, errors: str = "strict") -> str:
     if "\0" in text:
         raise InputError(f"{path}: {what} must be text, and holds a zero byte; save it as UTF-8")
     return text
+
+
+def decode_json(data: str | bytes) -> Any:
+    """Read JSON that can be written again: numbers are finite.
+
+    Raises
+    ------
+    ValueError
+        Where it is no JSON, nested too deep, or holds NaN, an infinity, or more than a float can hold.
+    """
+    try:
+        return json.loads(data, parse_constant=_finite, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is no finite number")
+    return number
 
 
 def encode_text(text: str) -> bytes:

@@ -15,7 +15,7 @@ from ..errors import InputError, OutputError
 from ..io.files import read_bytes, remove_file, remove_temporaries, write_whole
 from ..io.manifest import MANIFEST_NAME
 from ..io.outdir import PREDICTION_NAME, OutputGate, name_error
-from ..io.text import encode_text, harmless
+from ..io.text import decode_json, encode_text, harmless
 
 MASKS, SOFT, TABLE = "masks", "soft", "detections.csv"
 COLUMNS = ("image", "x", "y", "left", "top", "width", "height", "area", "peak", "mean_score")
@@ -98,8 +98,8 @@ class PredictionFolder:
         if not os.path.exists(self._record):
             return None
         try:
-            about = json.loads(read_bytes(self._record))
-        except (InputError, ValueError, RecursionError):
+            about = decode_json(read_bytes(self._record))
+        except ValueError:
             return None
         if not isinstance(about, dict) or not isinstance(about.get("table_sha256"), str | None):
             return None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .._values import as_choice, as_number, as_path
 from ..errors import InputError, OutputError, shown
 from ..io.files import make_folder, read_bytes, remove_temporaries, write_whole
+from ..io.text import decode_json
 from .config import TrainConfig, differing_setting
 from .labels import FOLDER as LABELS
 
@@ -136,12 +137,12 @@ def read_metrics(folder: str) -> list[dict[str, Any]]:
 def _metrics_of(line: bytes) -> dict[str, Any] | None:
     """The record of a line; None where the line is damaged."""
     try:
-        record = json.loads(line)
+        record = decode_json(line)
         as_number(record["epoch"], "epoch", 1, whole=True)
         for name in ("loss", "val_iou", "test_iou"):
             if name in record:
                 as_number(record[name], name)
-    except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         return None
     return record
 
@@ -169,8 +170,8 @@ def write_json(path: str, value: dict[str, Any]) -> None:
 def read_json(path: str) -> dict[str, Any]:
     """Read an object written by `write_json`."""
     try:
-        value = json.loads(read_bytes(path))
-    except (ValueError, RecursionError) as error:
+        value = decode_json(read_bytes(path))
+    except ValueError as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path}: damaged ({error})") from None

@@ -192,6 +192,7 @@ def test_a_torn_line_is_dropped_and_done_again(small, lines_of, files_of):
         lambda line: line.replace(b'"id":"', b'"id":"../'),
         lambda line: b"\xff\xfe\0\n",
         lambda line: b"null\n",
+        lambda line: b'{"id":"t0","status":"ok","ms":1e999}\n',
         lambda line: b'{"id":"t0","status":"ok","ms":NaN}\n',
     ],
 )

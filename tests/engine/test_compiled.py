@@ -118,7 +118,8 @@ def test_a_full_disk_costs_the_file_alone(source, monkeypatch):
     assert not list(source.parent.glob("__pycache__/*"))
 
 
-def test_several_processes_may_compile_at_once(source):
+def test_several_processes_may_compile_at_once(source, monkeypatch):
+    monkeypatch.syspath_prepend(source.parent)  # what they keep names the module that it belongs to
     command = "import doubling; assert doubling.twice(3) == 6"
     paths = os.pathsep.join([str(source.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {**os.environ, "PYTHONPATH": paths, "NUMBA_CACHE_DIR": ""}
