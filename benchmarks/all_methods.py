@@ -16,11 +16,11 @@ from time import perf_counter
 from typing import Any
 
 from common import DATASETS, POINTS, ROOT, circumstances, need_data, parser
-from pointlabel.batch.bench import BenchJob, Survey, run_bench, survey_dataset
-from pointlabel.batch.comparison import POOLED, Comparison
-from pointlabel.evaluation.runner import plan_setup
+from pointlabel.bench.comparison import POOLED, Comparison
+from pointlabel.bench.methods import BenchJob, Survey, run_bench, survey_dataset
+from pointlabel.bench.runner import plan_setup
 from pointlabel.io.datasets import open_dataset
-from pointlabel.methods import BUILT_IN
+from pointlabel.methods.table import BUILT_IN
 
 RESULTS = ROOT / "benchmarks" / "results"
 

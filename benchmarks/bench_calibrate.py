@@ -41,12 +41,12 @@ from scipy import ndimage
 
 from common import DATASETS, need_data, parser, spread, write_result
 from pointlabel.calibration import calibrate
-from pointlabel.calibration.cases import Case, HeatedVote, Outcome, candidates_of, label_cases, votes_of
-from pointlabel.engine.params import DefaultParams
-from pointlabel.engine.regions import FLOOR_NOISES
-from pointlabel.engine.style import add_style
-from pointlabel.engine.weights import Weights, load_weights, parse_weights
-from pointlabel.engine.window import HALF
+from pointlabel.calibration.targets import Case, HeatedVote, Outcome, candidates_of, label_cases, votes_of
+from pointlabel.engine.default.params import DefaultParams
+from pointlabel.engine.default.regions import FLOOR_NOISES
+from pointlabel.engine.default.style import add_style
+from pointlabel.engine.default.weights import Weights, load_weights, parse_weights
+from pointlabel.engine.default.window import HALF
 
 N_DRAWS, N_IMAGES, N_SCORED = 20, 10, 200  # of each draw: images with masks, other images that are scored
 LEVEL_SCALE = 2  # the background of 35 px

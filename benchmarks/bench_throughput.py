@@ -23,7 +23,7 @@ from PIL import Image
 
 from common import finish, parser
 from pointlabel import annotate
-from pointlabel.batch.folder import annotate_folder
+from pointlabel.folder.run import annotate_folder
 from pointlabel.synthetic import draw_scene
 
 MOST_FIRST_S, MOST_COMPILE_S, MOST_RATIO = 2.0, 20.0, 2.0

@@ -18,13 +18,14 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from common import DATASETS, finish, load, parser
-from pointlabel.backend import finishing, labels
-from pointlabel.backend.cutting import host_parts
-from pointlabel.backend.device_candidates import device_candidates
-from pointlabel.backend.heat import spread_heat
-from pointlabel.backend.labels import PLANS, grower, label_requests
-from pointlabel.engine.default import label_default
-from pointlabel.engine.params import DefaultParams
+from pointlabel.engine.default.label import label_default
+from pointlabel.engine.default.params import DefaultParams
+from pointlabel.engine.torch import finishing
+from pointlabel.engine.torch import label as labels
+from pointlabel.engine.torch.cutting import host_parts
+from pointlabel.engine.torch.device_candidates import device_candidates
+from pointlabel.engine.torch.heat import spread_heat
+from pointlabel.engine.torch.label import PLANS, grower, label_requests
 from pointlabel.synthetic import draw_scene
 from pointlabel.types import LabelRequest, TargetLabel
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointlabel.errors import InputError
-from pointlabel.evaluation.circumstances import circumstances as machine_and_versions
+from pointlabel.evaluation.environment import circumstances as machine_and_versions
 from pointlabel.io.datasets import POINT_FOLDERS, open_dataset, read_sample
 
 ROOT = Path(__file__).parent.parent

@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from pointlabel import annotate
 from pointlabel.calibration import calibrate, cases_of, verdict
-from pointlabel.engine.params import DefaultParams
+from pointlabel.engine.default.params import DefaultParams
 from pointlabel.synthetic import Scene, draw_scene
 
 N_IMAGES = 10

@@ -1,6 +1,6 @@
 """Fit the numbers of the default method, or report how they hold on targets they were not fitted on.
 
-    python benchmarks/fit_default.py --data DIR            writes pointlabel/engine/weights/default.json
+    python benchmarks/fit_default.py --data DIR            writes pointlabel/engine/default/weights/default.json
     python benchmarks/fit_default.py --data DIR --report   judges on targets that were held out; writes nothing
 
 Both kinds of point of every data set are used together. Folds go by a hash of the image's name, so that no image
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ranking import rank
 
 from common import DATASETS, POINTS, circumstances, finish, load, need_data, parser
-from pointlabel.calibration.cases import (
+from pointlabel.calibration.targets import (
     Candidates,
     Case,
     HeatedVote,
@@ -33,13 +33,13 @@ from pointlabel.calibration.cases import (
     label_cases,
     votes_of,
 )
-from pointlabel.engine.params import DefaultParams
-from pointlabel.engine.quality import quality
-from pointlabel.engine.regions import VOTING_SCALES, grow_regions
-from pointlabel.engine.weights import parse_weights
-from pointlabel.engine.window import HALF
+from pointlabel.engine.default.params import DefaultParams
+from pointlabel.engine.default.quality import quality
+from pointlabel.engine.default.regions import VOTING_SCALES, grow_regions
+from pointlabel.engine.default.weights import parse_weights
+from pointlabel.engine.default.window import HALF
 
-WEIGHTS = Path(__file__).parent.parent / "pointlabel" / "engine" / "weights" / "default.json"
+WEIGHTS = Path(__file__).parent.parent / "pointlabel" / "engine" / "default" / "weights" / "default.json"
 N_FOLDS = 5
 NO_QUALITY = {"centre": [], "deviation": [], "hidden": [], "hidden_bias": [], "coefficients": [], "bias": 0.0}
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from torch import nn
 
-from pointlabel.calibration.cases import Candidates
-from pointlabel.engine._feature_kernels import FEATURES
-from pointlabel.engine._refine_kernels import N_INPUTS
-from pointlabel.engine.refine import EXTRA
+from pointlabel.calibration.targets import Candidates
+from pointlabel.engine.default._feature_kernels import FEATURES
+from pointlabel.engine.default._refine_kernels import N_INPUTS
+from pointlabel.engine.default.refine import EXTRA
 
 LEVEL, LOG_AREA = FEATURES.index("level"), FEATURES.index("log_area")
 FIT_TEMPERATURE = 0.25  # sharper than in use (0.5): the fit should tell candidates apart, the vote should blend them

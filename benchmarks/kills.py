@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 
 from common import finish, parser
-from pointlabel.batch import annotate_folder
+from pointlabel.folder import annotate_folder
 from pointlabel.synthetic import draw_scene
 
 N_IMAGES = 40

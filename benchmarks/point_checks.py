@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pointlabel.batch.point_checks import check_points
 from pointlabel.io.datasets import POINT_FOLDERS, open_dataset, read_sample
+from pointlabel.io.points.checks import check_points
 from pointlabel.io.points.look import MOST_IMAGES, MOST_POINTS, LookedAt, spread
 
 SIZES = (3, 5, 10, 30)

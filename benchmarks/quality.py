@@ -26,7 +26,7 @@ def measure(data: Path, quick: bool, seed: int) -> list[dict[str, Any]]:
     """Rank the held-out masks of every data set with both kinds of point, and those of all together."""
     from fit_default import N_FOLDS, candidates_of, gather, held_out  # needs the extra [train]
 
-    from pointlabel.engine.params import DefaultParams
+    from pointlabel.engine.default.params import DefaultParams
 
     cases, _ = gather(data, 10 if quick else 1)
     folds = np.array([zlib.crc32(case.image.encode()) % N_FOLDS for case in cases])

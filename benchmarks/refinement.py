@@ -17,7 +17,7 @@ import numpy as np
 
 from common import DATASETS, finish, load, need_data, parser, spread
 from pointlabel import annotate
-from pointlabel.refinement import CrfParams, refine_by_crf
+from pointlabel.baselines.crf.labels import CrfParams, refine_by_crf
 
 METHODS = ("threshold", "superpixel", "diffusion", "default")
 

@@ -23,9 +23,9 @@ import numpy as np
 
 from common import DATASETS, POINTS, finish, load, need_data, parser
 from pointlabel import annotate, get_method
-from pointlabel.batch.work import image_generator
 from pointlabel.evaluation.classes import SIZE_CLASSES, size_class
 from pointlabel.evaluation.targets import label_ious, target_areas
+from pointlabel.folder.job import image_generator
 
 N_WORKERS = 2
 
@@ -121,8 +121,8 @@ def refit(data: Path, quick: bool, seed: int, names: tuple[str, ...]) -> list[di
     """Fit without each step in turn; every image is judged by numbers fitted on the four fifths that lack it."""
     from fit_default import N_FOLDS, candidates_of, gather, held_out, summary  # needs the extra [train]
 
-    from pointlabel.engine.params import DefaultParams
-    from pointlabel.engine.regions import VOTING_SCALES, grow_regions
+    from pointlabel.engine.default.params import DefaultParams
+    from pointlabel.engine.default.regions import VOTING_SCALES, grow_regions
 
     everything, _ = gather(data, 10 if quick else 1)
     folds = np.array([zlib.crc32(case.image.encode()) % N_FOLDS for case in everything])

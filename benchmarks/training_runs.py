@@ -268,7 +268,7 @@ def _use_threads(n: int) -> None:
 
 def _start_worker(n_threads: int) -> None:
     """What a worker does first; it must not train on where the script was killed."""
-    from pointlabel.batch.parent import end_with_parent
+    from pointlabel.parent import end_with_parent
 
     end_with_parent()
     _use_threads(n_threads)

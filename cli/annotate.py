@@ -127,8 +127,8 @@ def annotate(
         pointlabel annotate data/images -p clicks.csv -o out --soft --overlay -j 4
         pointlabel annotate data/images -p clicks.csv -o out --soft --overlay -j 4 --resume
     """
-    from pointlabel.batch import annotate_folder, build_params
     from pointlabel.errors import InputError, OutputError
+    from pointlabel.folder import annotate_folder, build_params
 
     if resume and overwrite:
         raise InputError("--resume and --overwrite exclude each other; give one of them")
@@ -181,7 +181,7 @@ def annotate(
 
 def _say_when_kernels_compile(method: str) -> None:
     """One line where the first images take longer, because this installation has no compiled kernels yet."""
-    from pointlabel.engine.cache import kernel_note
+    from pointlabel.kernel_cache import kernel_note
     from pointlabel.methods import get_method
 
     uses_kernels = get_method(method).function is not None and "numba" in sys.modules

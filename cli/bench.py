@@ -12,7 +12,7 @@ from .options import mask_threshold_option, progress_option
 from .streams import STDOUT, check_output, write_bytes
 
 if TYPE_CHECKING:
-    from pointlabel.evaluation.runner import Setup
+    from pointlabel.bench.runner import Setup
 
 _FILE = click.Path(dir_okay=False)
 _PRIORS = click.Choice(["none", "fixed", "oracle"])
@@ -238,9 +238,9 @@ def timing(
 
 def _setups(methods: str | None, checkpoints: tuple[str, ...], size_prior: str, n_seeds: int) -> list[Setup]:
     """The methods to run, checked; unknown names fail here, before any work."""
+    from pointlabel.bench.runner import plan_setup
     from pointlabel.errors import InputError
-    from pointlabel.evaluation.runner import plan_setup
-    from pointlabel.methods import BUILT_IN, get_method
+    from pointlabel.methods.table import BUILT_IN, get_method
 
     names = [name.strip() for name in methods.split(",") if name.strip()] if methods is not None else None
     if names is None:

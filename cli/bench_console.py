@@ -15,7 +15,7 @@ from .standard import console, plain
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from pointlabel.batch.bench import Survey
+    from pointlabel.bench.methods import Survey
 
 _SHOWN = 3  # images that are named where several are left out
 

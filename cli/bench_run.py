@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from pointlabel.batch.bench import BenchJob
-    from pointlabel.batch.comparison import Comparison
-    from pointlabel.evaluation.runner import Setup
+    from pointlabel.bench.comparison import Comparison
+    from pointlabel.bench.methods import BenchJob
+    from pointlabel.bench.runner import Setup
     from pointlabel.io.datasets import Dataset
 
 
@@ -30,8 +30,8 @@ def compare(
     """Read the data sets, run every method on each; whether Ctrl-C ended it comes back too."""
     from contextlib import closing
 
-    from pointlabel.batch.bench import BenchJob, run_bench, survey_dataset
-    from pointlabel.batch.comparison import Comparison
+    from pointlabel.bench.comparison import Comparison
+    from pointlabel.bench.methods import BenchJob, run_bench, survey_dataset
 
     from .bench_console import BenchConsole
 

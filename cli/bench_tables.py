@@ -17,7 +17,7 @@ def print_accuracy(rows: list[dict[str, Any]], *, err: bool = False) -> None:
 
 def print_timing(rows: list[dict[str, Any]], *, err: bool = False) -> None:
     """The fastest first, with how many times as fast as mclc each is."""
-    from pointlabel.batch.comparison import TIMED_AGAINST
+    from pointlabel.bench.comparison import TIMED_AGAINST
 
     key = f"speed_over_{TIMED_AGAINST}"
     _print(
@@ -36,7 +36,7 @@ def _print(
     from rich import box
     from rich.table import Table
 
-    from pointlabel.evaluation.summaries import sort_rows
+    from pointlabel.bench.summaries import sort_rows
 
     from .standard import console as open_console
 

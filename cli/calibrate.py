@@ -67,8 +67,8 @@ def calibrate(
     """
     import os
 
-    from pointlabel.engine.cache import kernel_note
     from pointlabel.errors import InputError, MissingExtraError
+    from pointlabel.kernel_cache import kernel_note
 
     if out == STDOUT and as_json:
         raise InputError("--out - and --json exclude each other: standard output takes one of them")

@@ -15,8 +15,8 @@ from .standard import plain
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from pointlabel.batch import Event, RunSummary
-    from pointlabel.io.notes import Note
+    from pointlabel.folder import Event, RunSummary
+    from pointlabel.io.messages import Note
 
 _SHOWN = 10  # warnings of one kind that are said; the rest is counted and stands in the manifest
 _SHOWN_ONCE = ("channels", "tightness")
@@ -55,7 +55,7 @@ class RunConsole:
 
     def report(self, event: Event) -> None:
         """Take one event of the run."""
-        from pointlabel.batch import ImageDone, RunStarted
+        from pointlabel.folder import ImageDone, RunStarted
 
         if isinstance(event, RunStarted):
             self.n_images = event.n_images

@@ -14,7 +14,7 @@ def draw_curve(path: str, points: list[dict[str, Any]]) -> None:
 
     from matplotlib.figure import Figure
 
-    from pointlabel.evaluation.curves import FA_LIMIT
+    from pointlabel.evaluation.pd_fa import FA_LIMIT
     from pointlabel.io.files import write_whole
 
     figure = Figure(figsize=(6, 4.5), layout="constrained")

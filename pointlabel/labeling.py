@@ -12,11 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._checks import as_areas, as_generator, as_image, as_points, as_unit_vector
 from ._values import as_choice
-from .engine.compete import share_out
-from .engine.holes import home_of, leave_out_holes
-from .engine.polarity import POLARITIES, choose_polarity, invert
 from .errors import InputError, shown
-from .methods import Method, get_method
+from .methods.holes import home_of, leave_out_holes
+from .methods.overlaps import share_out
+from .methods.polarity import POLARITIES, choose_polarity, invert
+from .methods.table import Method, get_method
 from .types import ImageLabels, LabelRequest, TargetLabel
 
 REFINEMENTS = ("crf",)
@@ -155,7 +155,7 @@ def check_backend(backend: str, method: str, device: str) -> None:
         return
     if method != "default":
         raise InputError(f"backend torch labels by the method default alone, got method {method}; take backend numba")
-    from .backend.devices import open_device
+    from .engine.torch.devices import open_device
 
     open_device(device)
 
@@ -176,8 +176,8 @@ def _open(
     check_backend(backend, method, device)
     if backend == "numba":
         return chosen, lambda requests: [chosen.function(request, arguments) for request in requests]
-    from .backend.devices import open_device
-    from .backend.labels import label_requests
+    from .engine.torch.devices import open_device
+    from .engine.torch.label import label_requests
 
     checked: Any = arguments
     place = open_device(device)
@@ -232,7 +232,7 @@ def _gather(
         if len(labels) != part.chosen.size:
             raise InputError(f"method {chosen.name} returned {len(labels)} labels for {part.chosen.size} points")
         if refine is not None:
-            from .refinement import refine_by_crf  # not at the top: it loads scipy
+            from .baselines.crf.labels import refine_by_crf  # not at the top: it loads scipy
 
             labels = refine_by_crf(part.request.image, labels)
         if part.request.image.dtype.kind == "f":

@@ -13,17 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pointlabel import annotate, annotate_images, get_method
-from pointlabel.batch import annotate_folder, build_params
-from pointlabel.batch.settings import RunSettings
+from pointlabel.baselines.crf.labels import CrfParams
 from pointlabel.errors import InputError, shown
 from pointlabel.evaluation.bootstrap import paired_bootstrap
-from pointlabel.evaluation.curves import SoftSweep, curve_area
 from pointlabel.evaluation.metrics import score_image
+from pointlabel.evaluation.pd_fa import SoftSweep, curve_area
 from pointlabel.evaluation.report import Evaluation
+from pointlabel.folder import annotate_folder, build_params
+from pointlabel.folder.settings import RunSettings
 from pointlabel.io.masks.read import read_mask
 from pointlabel.io.text import as_written, encode_text, harmless
-from pointlabel.methods import BUILT_IN
-from pointlabel.refinement import CrfParams
+from pointlabel.methods.table import BUILT_IN
 from pointlabel.synthetic import draw_scene
 from pointlabel.training.config import TrainConfig
 from pointlabel.training.splits import make_split

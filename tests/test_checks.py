@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pointlabel._checks import as_image, as_points, as_unit_vector, pixel_of
-from pointlabel.engine.params import ThresholdParams
+from pointlabel.baselines.threshold import ThresholdParams
 from pointlabel.errors import InputError
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-WEIGHTS = ROOT / "pointlabel" / "engine" / "weights" / "default.json"
+WEIGHTS = ROOT / "pointlabel" / "engine" / "default" / "weights" / "default.json"
 DATASETS = ("SIRST-v1", "NUDT-SIRST", "IRSTD-1k")
 POINTS = ("centroid", "coarse")
 

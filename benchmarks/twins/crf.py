@@ -21,7 +21,7 @@ def refine_crf_plain(
     smooth_px: float = 3.0,
     smooth_compatibility: float = 0.0,
 ) -> NDArray[np.float64]:
-    """As `pointlabel.engine.crf.refine_crf`: all pairs in one matrix for each of the two terms, mean field."""
+    """As `baselines.crf.mean_field.refine_crf`: all pairs in one matrix for each of the two terms, mean field."""
     first = np.clip(probability.ravel(), CLIP, 1 - CLIP)
     energy = np.stack([-np.log(1 - first), -np.log(first)])
     rows, columns = np.indices(grey.shape).reshape(2, -1).astype(float)

@@ -18,7 +18,7 @@ from scipy import ndimage
 from scipy.special import expit
 from skimage.filters.rank import entropy
 
-from pointlabel.engine.weights import ScoreWeights, Weights, load_weights
+from pointlabel.engine.default.weights import ScoreWeights, Weights, load_weights
 
 from .diffusion import TAU_SHARE, edges_of
 

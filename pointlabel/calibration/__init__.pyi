@@ -1,5 +1,3 @@
-from .cases import Case as Case
-from .cases import cases_of as cases_of
 from .choose import Calibration as Calibration
 from .choose import calibrate as calibrate
 from .examples import Examples as Examples
@@ -7,6 +5,8 @@ from .examples import read_examples as read_examples
 from .styles import Style as Style
 from .styles import encode_style as encode_style
 from .styles import write_style as write_style
-from .words import changes as changes
-from .words import heading as heading
-from .words import verdict as verdict
+from .summary import changes as changes
+from .summary import heading as heading
+from .summary import verdict as verdict
+from .targets import Case as Case
+from .targets import cases_of as cases_of

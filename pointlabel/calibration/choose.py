@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.params import DefaultParams
-from ..engine.style import add_style
-from ..engine.weights import Weights, load_weights
+from ..engine.default.params import DefaultParams
+from ..engine.default.style import add_style
+from ..engine.default.weights import Weights, load_weights
 from ..errors import InputError
-from .cases import Candidates, Case, HeatedVote, Outcome, candidates_of, label_cases, votes_of
-from .learn import learn_border, learn_score
+from .fit import learn_border, learn_score
 from .styles import OPTIONS, Option, Style
+from .targets import Candidates, Case, HeatedVote, Outcome, candidates_of, label_cases, votes_of
 
 LEAST_IMAGES = 2  # one to learn from, one to judge
 N_FOLDS = 5

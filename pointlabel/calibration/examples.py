@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .._checks import as_image
-from ..batch.point_checks import check_points, told_or_refused
-from ..engine.polarity import POLARITIES, choose_polarity, invert
 from ..errors import InputError
 from ..io.datasets import Entry, open_images, read_sample
 from ..io.masks.pairs import list_masks
 from ..io.masks.read import MASK_THRESHOLD
 from ..io.masks.survey import survey_masks
-from ..io.notes import Note
+from ..io.messages import Note
+from ..io.points.checks import check_points, told_or_refused
 from ..io.points.look import look_at_some
-from .cases import Case, cases_of
+from ..methods.polarity import POLARITIES, choose_polarity, invert
+from .targets import Case, cases_of
 
 LEAST, MOST = 3, 50  # images with targets
 

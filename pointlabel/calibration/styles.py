@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 
-from ..engine.params import DefaultParams
+from ..engine.default.params import DefaultParams
 from ..io.files import write_whole
 
 

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from .compiled import kernel
+from ..compiled import kernel
 
 #: Intensities are whole multiples of 1 / SCALE in [0, 1]: round-off of a gain and an offset cannot flip a tie.
 SCALE = 1 << 20

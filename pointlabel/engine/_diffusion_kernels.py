@@ -7,7 +7,7 @@ covers the window and LLVM turns it into vector instructions. Neighbours are add
 
 import numpy as np
 
-from .compiled import kernel
+from ..compiled import kernel
 
 #: Heat that every pixel holds from the start: keeps float32 out of its denormal range, where it is slow.
 FLOOR = np.float32(1e-20)

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from .compiled import kernel
+from ..compiled import kernel
 
 #: Times a power of two, its upper five of 32 bits tell which power: every pattern of five bits occurs once.
 DE_BRUIJN = 0x077CB531

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from .._values import as_number
 from ..errors import InputError
 from .bootstrap import paired_bootstrap
-from .curves import FA_LIMIT, SoftSweep, curve_area
 from .metrics import Totals, check_profile, score_image
+from .pd_fa import FA_LIMIT, SoftSweep, curve_area
 
 
 class Evaluation:

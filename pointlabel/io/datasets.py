@@ -20,7 +20,7 @@ from .files import read_bytes
 from .images import ImageFile, ImageList, list_images, normal_id, strip_suffix
 from .masks.pairs import list_masks
 from .masks.read import MASK_THRESHOLD, read_true_mask
-from .notes import Note
+from .messages import Note
 from .points.base import PointEntry
 from .points.fit import fit_points
 from .points.match import match_points

@@ -16,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 from ..errors import InputError
 from . import png, tiff
 from .files import read_bytes
-from .notes import Note
+from .messages import Note
 from .pillow import decode_pillow
 from .pixels import Pixels, merge_channels
 

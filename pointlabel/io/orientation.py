@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PIL import Image
 
-from .notes import Note
+from .messages import Note
 
 #: The tag, in TIFF and in EXIF.
 ORIENTATION = 274

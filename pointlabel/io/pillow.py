@@ -8,7 +8,7 @@ from PIL import Image
 
 from ..errors import InputError
 from .limits import check_cost, check_scans
-from .notes import Note
+from .messages import Note
 from .orientation import exif_orientation, orientation_notes
 from .pixels import Pixels, pillow_array
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .notes import Note
+from .messages import Note
 
 # ITU-R BT.601 luma in 16-bit fixed point: for 8 bits exactly what Pillow's convert("L") gives.
 _RED, _GREEN, _BLUE, _HALF = 19595, 38470, 7471, 32768

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import InputError
 from .limits import MAX_PIECES, check_claim, check_cost
-from .notes import Note
+from .messages import Note
 from .orientation import exif_orientation, orientation_notes
 from .pixels import Pixels
 

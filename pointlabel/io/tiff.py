@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from .limits import check_cost
-from .notes import Note
+from .messages import Note
 from .orientation import ORIENTATION, orientation_notes
 from .pixels import Pixels, convert_colours
 from .tiff_samples import check_directory, missing_pieces, read_samples

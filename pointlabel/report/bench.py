@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..bench.runner import MethodRun
+from ..bench.summaries import POOR_IOU, sort_rows
 from ..evaluation.classes import SCR_BINS, SIZE_CLASSES
-from ..evaluation.runner import MethodRun
 from ..evaluation.shapes import SHAPE_FEATURES
-from ..evaluation.summaries import POOR_IOU, sort_rows
 from ..evaluation.targets import true_targets
 from ..io.datasets import read_sample
 from .charts import Axis, density, histogram, log_axis
@@ -20,7 +20,7 @@ from .page import cell, grid, page, section, table
 from .windows import cut, outline, picture, surface, surface_style, tile, window_around
 
 if TYPE_CHECKING:
-    from ..batch.comparison import Comparison
+    from ..bench.comparison import Comparison
 
 N_WINDOWS = 24
 _SCR_AXIS = Axis("local SCR of the target (12 and above)", 0, 12, (0, 2, 4, 6, 8, 10, 12))

@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..batch.settings import build_params
-from ..batch.work import image_generator
 from ..errors import InputError
+from ..folder.job import image_generator
+from ..folder.settings import build_params
 from ..io.files import write_whole
 from ..io.masks.pairs import list_masks
 from ..io.masks.png import encode_mask, encode_soft
 from ..io.masks.read import read_grey_mask
 from ..io.masks.survey import survey_masks
-from ..io.notes import Note as FileNote
+from ..io.messages import Note as FileNote
 from ..labeling import annotate
-from ..methods import get_method
+from ..methods.table import get_method
 from ..types import ImageLabels
 from .config import TrainConfig
 from .data import Data, SampleSet

@@ -14,7 +14,7 @@ import torch
 from .._values import as_number, as_path
 from ..detectors.weights import weights_to_bytes
 from ..errors import InputError, PointLabelError, TrainingError, shown
-from ..evaluation.circumstances import circumstances
+from ..evaluation.environment import circumstances
 from ..io.files import write_whole
 from ..io.lock import hold_folder
 from ..io.masks.png import encode_grey
@@ -22,16 +22,16 @@ from ..losses import build_loss
 from . import run as files
 from .checkpoint import read_checkpoint, write_checkpoint
 from .config import TrainConfig
-from .curves import check_curves, open_curves
 from .data import read_data
 from .evaluate import draw_picture, score_labels, score_masks, scored_test_set
 from .events import EpochDone, Note, Report, StepDone, TrainingStarted, Working
+from .initialise import last_line
 from .labels import Labeller
 from .processes import Processes, together
 from .registry import get_strategy
 from .splits import open_sources, split_hash
-from .start import last_line
 from .strategies.base import Strategy, build_options
+from .tensorboard import check_curves, open_curves
 from .trainer import Trainer, is_out_of_memory, pick_device
 
 #: Images in a picture of predictions.

@@ -80,7 +80,7 @@ def together() -> Iterator[Processes]:
         yield Processes()
         return
     if "TORCHELASTIC_RUN_ID" in os.environ:
-        from ..batch.parent import end_with_parent
+        from ..parent import end_with_parent
 
         end_with_parent()  # a torchrun that is killed leaves its processes behind
     import torch.distributed as dist

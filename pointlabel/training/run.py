@@ -194,8 +194,8 @@ def load_run(folder: str | os.PathLike[str], checkpoint: str = "best") -> Loaded
         Where the folder holds no run, or no checkpoint yet.
     """
     from ..detectors.weights import load_weights
+    from .initialise import build_detector, load_last
     from .stamp import read_stamp
-    from .start import build_detector, load_last
 
     root = as_path(folder, "folder")
     as_choice(checkpoint, "checkpoint", ("best", "last"))

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from .._values import as_number, as_path
-from ..batch.point_checks import check_points, told_or_refused
 from ..errors import InputError
 from ..io.datasets import POINT_FOLDERS, SPLIT_FOLDER, Dataset, open_dataset, open_images, read_split, with_masks
 from ..io.files import write_whole
 from ..io.images import list_images, normal_id
+from ..io.points.checks import check_points, told_or_refused
 from ..io.points.look import look_at_some
 from ..io.text import encode_text, read_text
 from .config import PAPER_RATIO, TrainConfig

@@ -17,9 +17,9 @@ from .config import TrainConfig, check_device
 from .data import Batch, BatchStream, Data, SampleSet
 from .distributed import SharedBatch, synchronise
 from .evaluate import predict_maps
+from .initialise import build_detector, last_line, lower_start, warms_up
 from .labels import Labeller
 from .processes import Processes
-from .start import build_detector, last_line, lower_start, warms_up
 from .strategies.base import Step, Strategy
 
 # Streams of random numbers start from the seed and these, so that one does not shift another.

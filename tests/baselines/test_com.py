@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from pointlabel import InputError, TargetLabel, annotate, get_method
-from pointlabel.baselines._com_kernels import BUMP, NEGLIGIBLE, WELL, evolve_kernel
-from pointlabel.baselines._enclose_kernels import enclose_kernel
-from pointlabel.baselines.com import ComParams, evolve, gaussian_taps
+from pointlabel.baselines.com._enclose_kernels import enclose_kernel
+from pointlabel.baselines.com._level_set_kernels import BUMP, NEGLIGIBLE, WELL, evolve_kernel
+from pointlabel.baselines.com.label import ComParams, evolve, gaussian_taps
 from pointlabel.engine._conductance_kernels import SCALE
 from pointlabel.engine.conductance import rescale_window
 from pointlabel.synthetic import draw_scene

@@ -16,8 +16,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 from pointlabel import InputError, annotate, get_method
-from pointlabel.baselines import sam, sam_models
-from pointlabel.baselines.sam_models import SAM, SAM2, Predictor, load_predictor
+from pointlabel.baselines.sam import label as sam
+from pointlabel.baselines.sam import models as sam_models
+from pointlabel.baselines.sam.models import SAM, SAM2, Predictor, load_predictor
 from pointlabel.cli.main import main
 from pointlabel.errors import MissingExtraError
 from pointlabel.io.points.images import point_image

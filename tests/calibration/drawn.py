@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from pointlabel import annotate
-from pointlabel.calibration.cases import Case, cases_of
+from pointlabel.calibration.targets import Case, cases_of
 from pointlabel.synthetic import Scene, draw_scene
 
 Draw = Callable[[Scene], NDArray[np.bool_]]

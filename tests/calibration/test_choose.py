@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from pointlabel.calibration import Style, calibrate, choose
-from pointlabel.calibration.cases import label_cases, votes_of
 from pointlabel.calibration.choose import N_FOLDS, _Workshop
 from pointlabel.calibration.styles import OPTIONS, Option
-from pointlabel.engine.params import DefaultParams
-from pointlabel.engine.weights import load_weights
+from pointlabel.calibration.targets import label_cases, votes_of
+from pointlabel.engine.default.params import DefaultParams
+from pointlabel.engine.default.weights import load_weights
 from pointlabel.errors import InputError
 from tests.calibration.drawn import cases_in, narrow, own, wide
 

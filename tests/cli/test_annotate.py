@@ -239,7 +239,7 @@ def test_verbose_shows_where_an_error_came_from(folder):
 
 
 def test_kernels_that_have_to_be_compiled_are_announced(run, monkeypatch):
-    from pointlabel.engine import cache
+    from pointlabel import kernel_cache as cache
 
     sentence = "compiling kernels once for this installation"
     monkeypatch.setitem(sys.modules, "numba", sys)

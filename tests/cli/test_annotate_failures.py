@@ -339,12 +339,12 @@ def test_true_masks_in_the_output_folder_are_safe(run, folder):
 
 
 def test_ctrl_c_is_130(run, monkeypatch):
-    import pointlabel.batch
+    import pointlabel.folder
 
     def interrupted(*places: str, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pointlabel.batch, "annotate_folder", interrupted)
+    monkeypatch.setattr(pointlabel.folder, "annotate_folder", interrupted)
     result = run()
     assert result.exit_code == 130
     assert "images are done; --resume goes on" in result.stderr

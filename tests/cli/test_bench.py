@@ -19,13 +19,13 @@ from click.testing import CliRunner
 from PIL import Image
 
 from pointlabel import annotate
-from pointlabel.batch.bench import BenchJob, run_bench, survey_dataset
-from pointlabel.batch.work import image_generator
+from pointlabel.bench.methods import BenchJob, run_bench, survey_dataset
+from pointlabel.bench.runner import plan_setup
 from pointlabel.cli.main import main
 from pointlabel.evaluation.metrics import Totals, score_image
-from pointlabel.evaluation.runner import plan_setup
+from pointlabel.folder.job import image_generator
 from pointlabel.io.datasets import open_dataset, read_sample
-from pointlabel.methods import BUILT_IN
+from pointlabel.methods.table import BUILT_IN
 
 
 def run(*arguments):

@@ -7,10 +7,10 @@ import re
 import numpy as np
 import pytest
 
-from pointlabel.batch.bench import BenchJob, JobDone, survey_dataset
-from pointlabel.batch.comparison import Comparison
-from pointlabel.batch.work import image_generator
-from pointlabel.evaluation.runner import Case, plan_setup, run_method
+from pointlabel.bench.comparison import Comparison
+from pointlabel.bench.methods import BenchJob, JobDone, survey_dataset
+from pointlabel.bench.runner import Case, plan_setup, run_method
+from pointlabel.folder.job import image_generator
 from pointlabel.io.datasets import open_dataset, read_sample
 from pointlabel.report.bench import draw_report, most_different
 from pointlabel.report.charts import Axis, density, histogram, log_axis

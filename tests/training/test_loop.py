@@ -21,9 +21,9 @@ from pointlabel.io.masks.read import read_mask
 from pointlabel.training import TrainResult, load_run, train
 from pointlabel.training.checkpoint import read_checkpoint
 from pointlabel.training.events import EpochDone, StepDone, TrainingStarted, Working
+from pointlabel.training.initialise import build_detector
 from pointlabel.training.registry import STRATEGIES, StrategyEntry
 from pointlabel.training.run import read_metrics
-from pointlabel.training.start import build_detector
 from pointlabel.training.strategies.offline import Offline
 from pointlabel.training.trainer import Trainer
 from tests.training.outcomes import results

@@ -7,11 +7,11 @@ import json
 import numpy as np
 import pytest
 
-from pointlabel.baselines.edges import enclose_points
 from pointlabel.errors import InputError
 from pointlabel.training import TrainConfig, train
 from pointlabel.training.checkpoint import read_checkpoint
 from pointlabel.training.evolution import admits, label_of_admitted
+from pointlabel.training.strategies.edges import enclose_points
 from pointlabel.training.strategies.pal import DECAY_EVERY, PalOptions
 
 pytestmark = pytest.mark.slow

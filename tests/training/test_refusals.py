@@ -109,7 +109,7 @@ def test_what_cannot_work_fails_before_anything_is_written(split_dataset, small_
         train(small_config(options={"beta": 1}), [folder], out)
     with pytest.raises(InputError, match="unknown method 'defalt'"):
         train(small_config(label_method="defalt"), [folder], out)
-    monkeypatch.setattr("pointlabel.training.curves.find_spec", lambda name: None)
+    monkeypatch.setattr("pointlabel.training.tensorboard.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'pointlabel\[tensorboard\]'"):
         train(small_config(tensorboard=True), [folder], out)
     assert not out.exists()

@@ -13,7 +13,7 @@ from ..._values import as_number, as_path
 from ...errors import InputError
 from ..decode import decode_channels
 from ..files import read_bytes
-from ..notes import Note
+from ..messages import Note
 from .alpha import decode_alpha
 
 #: Grey level of an 8-bit file that a target's pixels lie above.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ..notes import Note
+from ..messages import Note
 from .read import JUDGED_PX, MASK_THRESHOLD, check_threshold, read_true_mask
 
 #: Masks that are looked at before a run, spread evenly over the set.

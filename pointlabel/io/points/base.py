@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import NamedTuple, Protocol
 
 from ...errors import InputError
-from ..notes import Note
+from ..messages import Note
 
 
 class NotPointsError(InputError):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ..notes import Note
+from ..messages import Note
 from .base import PointRow, PointSet
 
 #: Points made on an image of another size are scaled where the aspect ratios agree within this share.

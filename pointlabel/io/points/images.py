@@ -13,7 +13,7 @@ from ...errors import InputError
 from ..decode import decode_channels
 from ..files import read_bytes
 from ..images import file_id, name_contents, walk_images
-from ..notes import Note
+from ..messages import Note
 from .base import Bound, NotPointsError, PointEntry, PointRow, PointSet
 from .fit import MAX_POINTS, mostly_touching
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ...errors import InputError
 from ..images import normal_id, strip_suffix
-from ..notes import Note
+from ..messages import Note
 from ..text import read_text
 from .base import Bound, PointEntry, PointRow, PointSet
 from .names import NameFinder

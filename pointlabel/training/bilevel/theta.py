@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...differentiable import SoftDiffusion, soft_diffusion
+from ...engine.torch import SoftDiffusion, soft_diffusion
 from ...losses import soft_iou_loss
 
 LOSSES = ("soft-iou", "bce")

@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...baselines.edges import enclose_points
 from ...errors import InputError
-from ...methods import get_method
+from ...methods.table import get_method
 from ..config import TrainConfig
 from ..data import Data, SampleSet
 from ..evolution import Rule, admits, evolve_label, label_of_admitted, mark_points
 from ..labels import Labeller
 from .base import Strategy
+from .edges import enclose_points
 from .lesps import label_size
 
 if TYPE_CHECKING:

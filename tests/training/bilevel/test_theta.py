@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from pointlabel.differentiable import soft_conductance
-from pointlabel.differentiable.diffusion import largest_outflow
-from pointlabel.engine.diffusion_params import DiffusionParams
+from pointlabel.baselines.d2d.params import DiffusionParams
+from pointlabel.engine.torch import soft_conductance
+from pointlabel.engine.torch.diffusion import largest_outflow
 from pointlabel.methods import get_method
 from pointlabel.training.bilevel.theta import (
     N_STEPS,

@@ -1,0 +1,1 @@
+"""The level set of Click on Mask."""

@@ -1,0 +1,134 @@
+"""The level set of "Click on Mask" (Li et al., SPL 2024): a contour that shrinks until its inside grows no brighter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..._values import check_range, check_types
+from ...engine._conductance_kernels import SCALE
+from ...engine.conductance import rescale_window
+from ...errors import InputError
+from ...types import LabelRequest, TargetLabel
+from ..d2d.paper import finish, grown, pixels_of
+from ._enclose_kernels import enclose_kernel
+from ._level_set_kernels import evolve_kernel
+
+#: The Gaussian's weights are whole numbers of this unit: with windows of 20 bits their products fill 62 bits at most.
+TAP_UNIT = 1 << 21
+
+#: The Gaussian reaches this many standard deviations.
+TRUNCATE = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class ComParams:
+    """Parameters of `label_com`; the defaults are the published values."""
+
+    window_px: int = 41  # side of the window around the point, odd, in [9, 257]
+    start: float = 50.0  # the first contour surrounds what is brighter, on the window's 0 .. 255, in [0, 255]
+    n_outer: int = 10  # outer iterations: each starts anew to ask whether the inside grows brighter, in [0, 10000]
+    n_inner: int = 5  # steps of an outer iteration, in [1, 10000]
+    time_step: float = 5.0  # of a step, in (0, 100]
+    regularity: float = 0.04  # weight of the distance regulariser; times time_step at most 0.25
+    shrink: float = 1.5  # weight of the area term while the inside grows brighter, in [0, 100]
+    grow: float = 0.1  # its weight, of the other sign, when it does not, in [0, 100]
+    difference: float = 1e-9  # weight of the expectation difference, in [0, 1]
+    dirac_px: float = 1.5  # half width of the Dirac: how far from the contour the terms act, in [0.1, 10]
+    sigma_px: float = 1.5  # Gaussian that smooths the window before its gradient is taken, in [0.3, 10]
+    band_px: int = 3  # width of the band outside the contour whose mean is compared, in [1, 32]
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        check_range(self, "window_px", 9, 257)
+        if self.window_px % 2 == 0:
+            raise InputError(f"ComParams.window_px must be odd, got {self.window_px!r}")
+        check_range(self, "start", 0, 255)
+        check_range(self, "n_outer", 0, 10_000)
+        check_range(self, "n_inner", 1, 10_000)
+        check_range(self, "time_step", 1e-6, 100)
+        check_range(self, "regularity", 0, 0.25 / self.time_step)  # larger products let the field explode
+        check_range(self, "shrink", 0, 100)
+        check_range(self, "grow", 0, 100)
+        check_range(self, "difference", 0, 1)
+        check_range(self, "dirac_px", 0.1, 10)
+        check_range(self, "sigma_px", 0.3, 10)
+        check_range(self, "band_px", 1, 32)
+
+
+def label_com(request: LabelRequest, params: ComParams) -> list[TargetLabel]:
+    """Shrink a contour around what is bright in each point's window; the mask is what it encloses at the end.
+
+    The window, cut off at the border of the image, is stretched to 0 .. 255. The level set function phi starts at -1
+    where I > `start` and at 1 elsewhere; each of `n_outer` x `n_inner` steps adds `time_step` times
+
+        regularity R(phi) + a d(phi) g + difference d(phi) k / ((i - e)^2 + 1e-10)
+
+    with R the double-well regulariser of Li et al. (IEEE TIP 2010), d the Dirac of width `dirac_px`,
+    g = 1 / (1 + |grad(G * I)|^2), k the curvature of phi, i the mean of I inside (phi <= 0) and e the mean in the band
+    of `band_px` outside. a is `shrink` where i exceeds its largest value of this outer iteration, else -`grow`.
+
+    The mask is the inside of the outermost closed zero contour around the point, without the pixels that the contour
+    runs through. The border of the image closes contours, that of the window does not. Where no closed contour
+    surrounds the point, the mask is the point's pixel and flagged "empty".
+
+    The soft label is 1 / 2 half a pixel inside the contour and grows by 1 over 2 `dirac_px` of phi, a distance near
+    the contour. Quality is that of `baselines.d2d.paper.label_diffusion`, not fitted to any data. Each target is
+    treated alone. Deterministic; `request.rng` is not used.
+
+    H. Li, J. Yang, Y. Xu, R. Wang, "A Level Set Annotation Framework With Single-Point Supervision for Infrared
+    Small Target Detection", IEEE Signal Processing Letters 31, 2024.
+    """
+    image = request.image
+    shape: tuple[int, int] = image.shape
+    half = params.window_px // 2
+    out = []
+    for point, (row, column) in zip(request.points.tolist(), pixels_of(request), strict=True):
+        start = perf_counter()
+        bounds = grown((row, row + 1, column, column + 1), half, shape)
+        top, bottom, left, right = bounds
+        here = (row - top, column - left)
+        units, finite = rescale_window(image[top:bottom, left:right])
+        open_sides = (top > 0, bottom < shape[0], left > 0, right < shape[1])
+        soft = np.empty(units.shape, np.float32)
+        enclose_kernel(evolve(units, params), *here, open_sides, params.dirac_px, soft)
+        soft[here] = max(soft[here], 0.5)  # a target is never lost
+        out.append(finish(soft, units, finite, here, 0.5, point, bounds, shape, start))
+    return out
+
+
+def evolve(units: NDArray[np.int32], params: ComParams) -> NDArray[np.float64]:
+    """Level set function of a window after the last step, (h, w) float64; `units` as from `rescale_window`."""
+    phi = np.empty(units.shape)
+    evolve_kernel(
+        units,
+        float(SCALE),
+        gaussian_taps(params.sigma_px),
+        params.start,
+        params.n_outer,
+        params.n_inner,
+        params.time_step,
+        params.regularity,
+        params.shrink,
+        params.grow,
+        params.difference,
+        params.dirac_px,
+        params.band_px,
+        phi,
+    )
+    return phi
+
+
+@cache
+def gaussian_taps(sigma_px: float) -> NDArray[np.int64]:
+    """Weights of a Gaussian from its centre outwards in whole numbers of 2^-21, (r + 1,) with r = 4 `sigma_px`."""
+    reach = int(TRUNCATE * sigma_px + 0.5)
+    weights = np.exp(-0.5 * (np.arange(reach + 1) / sigma_px) ** 2)
+    weights /= weights[0] + 2 * weights[1:].sum()
+    taps = np.rint(weights * TAP_UNIT).astype(np.int64)
+    taps.flags.writeable = False
+    return taps

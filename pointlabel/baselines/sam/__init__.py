@@ -1,0 +1,1 @@
+"""Segment Anything with the point as its prompt."""

@@ -1,0 +1,1 @@
+"""Methods side by side over data sets: accuracy, and time per target."""

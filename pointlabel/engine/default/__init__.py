@@ -1,0 +1,1 @@
+"""The default method, one step a file: window, regions, vote, heat, refine, border, quality; `label` runs them."""

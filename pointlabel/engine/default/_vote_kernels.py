@@ -1,0 +1,89 @@
+"""From the candidates' shares to the expected region, the expected relief and a few expectations."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ...compiled import kernel
+
+STEPS = 1048576.0  # fields are rounded to whole 2^-20, so that sums of them are exact in any order
+LEAST_VOTE = np.float32(2.0**-17)  # below which a vote adds nothing to the box that heat spreads in
+
+
+@kernel
+def vote_kernel(level_of, share, field):
+    """Expected region: the shares of all candidates that hold a pixel, `field` (S, S) float32."""
+    n_scales, n_levels = share.shape
+    holds = np.zeros((n_scales, n_levels + 1))
+    for k in range(n_scales):
+        for a in range(n_levels - 1, -1, -1):
+            holds[k, a] = holds[k, a + 1] + share[k, a]
+    for y in range(field.shape[0]):
+        for x in range(field.shape[1]):
+            least = level_of[0, y, x]
+            for k in range(1, n_scales):
+                least = min(least, level_of[k, y, x])
+            field[y, x] = 0.0
+            if least == n_levels:  # no candidate came here: most of the window
+                continue
+            total = 0.0
+            for k in range(n_scales):
+                total += holds[k, level_of[k, y, x]]
+            field[y, x] = np.rint(total * STEPS) / STEPS
+
+
+@kernel
+def relief_kernel(rest, contrast, share, relief):
+    """Expected height over the background as a share of the peak's, `relief` (S, S) float32 in [-1, 2]."""
+    n_scales = share.shape[0]
+    weight = np.zeros(n_scales, np.float32)
+    for k in range(n_scales):
+        total = 0.0
+        for a in range(share.shape[1]):
+            total += share[k, a]
+        if contrast[k] > 0:
+            weight[k] = total / contrast[k]
+    relief[:] = 0.0
+    for k in range(n_scales):
+        for y in range(relief.shape[0]):
+            for x in range(relief.shape[1]):
+                relief[y, x] += weight[k] * rest[k, y, x]
+    for y in range(relief.shape[0]):
+        for x in range(relief.shape[1]):
+            value = relief[y, x]
+            value = value if value > np.float32(-1.0) else np.float32(-1.0)
+            relief[y, x] = value if value < np.float32(2.0) else np.float32(2.0)
+
+
+@kernel
+def summary_kernel(features, share, best, out):
+    """Expectations under the vote, in the order of `vote.SUMMARY`."""
+    out[:] = 0.0
+    square = 0.0
+    for k in range(share.shape[0]):
+        for a in range(share.shape[1]):
+            w = share[k, a]
+            if w == 0.0:
+                continue
+            f = features[k, a]
+            out[0] += w * f[9]
+            square += w * f[9] * f[9]
+            out[2] += w * f[3]
+            out[4] += w * f[23]
+            out[5] += w * f[24]
+            out[6] += w * f[0]
+            out[7] -= w * math.log(w)
+            out[8] += w * f[5]
+            out[9] += w * f[2]
+    out[1] = math.sqrt(max(square - out[0] * out[0], 0.0))
+    out[3] = best
+
+
+@kernel
+def tally_kernel(level_of, rest, contrast, features, share, best, field, relief, summary):
+    """Field, relief and summary of a vote in one call."""
+    vote_kernel(level_of, share, field)
+    relief_kernel(rest, contrast, share, relief)
+    summary_kernel(features, share, best, summary)

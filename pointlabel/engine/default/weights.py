@@ -1,0 +1,95 @@
+"""The fitted numbers of the default method, with where they come from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreWeights:
+    """Score of a candidate: (F,) mean and deviation of the features, (F, 3) coefficients."""
+
+    centre: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+    coefficients: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class RefineWeights:
+    """The pixel perceptron: (I,) mean and deviation of the inputs, then three layers (in, out) with their biases.
+
+    `style` is None, or (25,) weights of the pixel's own standardised inputs and a bias, added to the logit.
+    """
+
+    centre: NDArray[np.float32]
+    deviation: NDArray[np.float32]
+    layers: tuple[tuple[NDArray[np.float32], NDArray[np.float32]], ...]
+    style: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QualityWeights:
+    """Quality of a mask: (I,) mean and deviation of the inputs, (I, H) hidden layer, (H,) coefficients, biases."""
+
+    centre: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+    hidden: NDArray[np.float64]
+    hidden_bias: NDArray[np.float64]
+    coefficients: NDArray[np.float64]
+    bias: float
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """All fitted numbers of the default method."""
+
+    score: ScoreWeights
+    refine: RefineWeights
+    quality: QualityWeights
+    provenance: dict[str, Any]
+
+
+@cache
+def load_weights(name: str = "default") -> Weights:
+    """Read ``weights/NAME.json`` beside this module; `benchmarks/fit_default.py` writes it."""
+    path = files("pointlabel.engine.default") / "weights" / f"{name}.json"
+    try:
+        return parse_weights(json.loads(path.read_text("utf-8")))
+    except FileNotFoundError:
+        raise InputError(f"there are no fitted weights called {name!r}") from None
+
+
+def parse_weights(stored: dict[str, Any]) -> Weights:
+    """Build `Weights` from what the file holds."""
+    score, refine, quality = stored["score"], stored["refine"], stored["quality"]
+    return Weights(
+        ScoreWeights(
+            np.array(score["centre"]), np.array(score["deviation"]), np.ascontiguousarray(score["coefficients"], float)
+        ),
+        RefineWeights(
+            np.array(refine["centre"], np.float32),
+            np.array(refine["deviation"], np.float32),
+            tuple(
+                (np.ascontiguousarray(layer["weight"], np.float32), np.array(layer["bias"], np.float32))
+                for layer in refine["layers"]
+            ),
+        ),
+        QualityWeights(
+            np.array(quality["centre"]),
+            np.array(quality["deviation"]),
+            np.array(quality["hidden"]),
+            np.array(quality["hidden_bias"]),
+            np.array(quality["coefficients"]),
+            float(quality["bias"]),
+        ),
+        stored["provenance"],
+    )

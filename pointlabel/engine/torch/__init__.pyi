@@ -1,0 +1,14 @@
+from .border import border_field as border_field
+from .border import soft_mask as soft_mask
+from .conductance import local_entropy as local_entropy
+from .conductance import soft_conductance as soft_conductance
+from .differentiable import DifferentiableEngine as DifferentiableEngine
+from .differentiable import SoftLabels as SoftLabels
+from .differentiable import label_windows as label_windows
+from .diffusion import SoftDiffusion as SoftDiffusion
+from .diffusion import diffuse as diffuse
+from .diffusion import fuse as fuse
+from .diffusion import soft_diffusion as soft_diffusion
+from .diffusion import solve_steady as solve_steady
+from .window import WindowBatch as WindowBatch
+from .window import batch_windows as batch_windows

@@ -1,0 +1,121 @@
+"""What a run reports while it goes on, and what it sums up at the end. Nothing here prints."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..io.messages import Note
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What the summary needs to know of one image that is done.
+
+    Attributes
+    ----------
+    n_targets : targets in the image.
+    flags : the flags of all its targets, one after the other.
+    qualities : one for each target.
+    n_warnings : warnings about the image.
+    """
+
+    n_targets: int = 0
+    flags: tuple[str, ...] = ()
+    qualities: tuple[float, ...] = ()
+    n_warnings: int = 0
+
+    @staticmethod
+    def of(record: dict[str, Any]) -> Tally:
+        """Tally of a record of the manifest."""
+        targets = record.get("targets", [])
+        return Tally(
+            len(targets),
+            tuple(flag for target in targets for flag in target["flags"]),
+            tuple(target["quality"] for target in targets),
+            len(record.get("warnings", [])),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """The inputs are known and the output folder is ready."""
+
+    n_images: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunNote:
+    """Something to tell about the run as a whole."""
+
+    note: Note
+
+
+@dataclass(frozen=True, slots=True)
+class ImageDone:
+    """One image is done: its files and its line of the manifest are written, or it was done before.
+
+    Attributes
+    ----------
+    image_id : its id.
+    status : "ok", "error" or "skipped".
+    error : the sentence where it failed.
+    notes : warnings about it.
+    tally : what it adds to the summary.
+    """
+
+    image_id: str
+    status: str
+    error: str | None
+    notes: tuple[Note, ...]
+    tally: Tally
+
+
+Event = RunStarted | RunNote | ImageDone
+Report = Callable[[Event], None]
+
+
+@dataclass(slots=True)
+class RunSummary:
+    """Counts over all images of the input, those done before included.
+
+    Attributes
+    ----------
+    n_images, n_ok, n_skipped, n_errors : images; skipped ones were done by an earlier run.
+    n_targets, n_new_targets : targets in masks that are there, and those of this run.
+    n_warnings : warnings.
+    flags : flag -> number of targets.
+    seconds : wall time of this run.
+    stopped : whether an error ended the run before the last image.
+    lowest : (quality, image id, number from 1) of the lowest qualities, sorted.
+    """
+
+    n_images: int = 0
+    n_ok: int = 0
+    n_skipped: int = 0
+    n_errors: int = 0
+    n_targets: int = 0
+    n_new_targets: int = 0
+    n_warnings: int = 0
+    flags: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+    stopped: bool = False
+    lowest: list[tuple[float, str, int]] = field(default_factory=list)
+
+    def add(self, done: ImageDone, keep_lowest: int) -> None:
+        """Count one image; keep the `keep_lowest` lowest qualities."""
+        tally = done.tally
+        self.n_images += 1
+        self.n_ok += done.status == "ok"
+        self.n_skipped += done.status == "skipped"
+        self.n_errors += done.status == "error"
+        self.n_targets += tally.n_targets
+        self.n_new_targets += tally.n_targets if done.status == "ok" else 0
+        self.n_warnings += tally.n_warnings
+        self.flags.update(tally.flags)
+        if keep_lowest and tally.qualities:
+            new = [(quality, done.image_id, number) for number, quality in enumerate(tally.qualities, start=1)]
+            self.lowest = heapq.nsmallest(keep_lowest, [*self.lowest, *new])

@@ -1,0 +1,117 @@
+"""Jobs through workers: in this process, or in several. Outcomes come in the order of the jobs."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+from multiprocessing.synchronize import Event
+
+from ..errors import PointLabelError
+from ..io.lock import share_folder
+from ..parent import end_with_parent
+from .batched import run_together
+from .close import ClosedJob, Outcome, close_job, finish_in_order
+from .job import Job, RunContext, label_job, open_job
+
+_LARGEST_CHUNK = 8  # images that a worker takes at a time: enough to hide what sending them costs
+_WAITING_CHUNKS = 3  # for each worker, so that memory does not grow with the number of images
+
+# Of this worker process.
+_context: RunContext | None = None
+_stop: Event | None = None
+
+
+def run_jobs(jobs: Sequence[Job], context: RunContext, n_workers: int) -> Generator[Outcome]:
+    """Do all jobs and yield their outcomes in order.
+
+    With one worker they are done here, else in `n_workers` processes, a bounded number ahead of what was yielded. The
+    backend torch works in this process, and takes `n_workers` threads to read and write.
+    Where Ctrl-C is pressed, jobs that wait are dropped, those in progress end and are yielded, and
+    `KeyboardInterrupt` follows.
+
+    Raises
+    ------
+    OutputError
+        Where an output file could not be written.
+    PointLabelError
+        Where a worker process died.
+    """
+    if context.settings.backend != "numba":
+        yield from run_together(jobs, context, n_workers)
+        return
+    if n_workers == 1 or len(jobs) < 2:
+        yield from finish_in_order(_do_jobs(jobs, context))
+        return
+    size = max(1, min(_LARGEST_CHUNK, len(jobs) // (2 * n_workers)))
+    chunks = (jobs[start : start + size] for start in range(0, len(jobs), size))
+    processes = _start_method()
+    stop = processes.Event()
+    executor = ProcessPoolExecutor(n_workers, processes, _start_worker, (context, stop))
+    waiting: deque[Future[list[Outcome]]] = deque()
+    try:
+        while True:
+            for chunk in islice(chunks, _WAITING_CHUNKS * n_workers - len(waiting)):
+                waiting.append(executor.submit(_do_chunk, chunk))
+            if not waiting:
+                return
+            outcomes = waiting[0].result()  # left in the queue until it is here, so that Ctrl-C loses nothing
+            waiting.popleft()
+            yield from outcomes
+    except KeyboardInterrupt:
+        stop.set()
+        for future in waiting:
+            future.cancel()
+        for future in waiting:
+            if not future.cancelled():
+                yield from future.result()
+        raise
+    except BrokenProcessPool as error:
+        raise PointLabelError("a worker process died, perhaps for want of memory; what is done stays") from error
+    finally:
+        stop.set()
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _start_method() -> multiprocessing.context.BaseContext:
+    # A fork of a process that has threads (Numba's, a progress bar's) may hang, so workers start afresh.
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    from multiprocessing import forkserver, resource_tracker
+
+    # Their server starts deaf to Ctrl-C, and they with it: a worker that is still starting must not die of it. The
+    # tracker goes first, since its start lets Ctrl-C through again.
+    resource_tracker.ensure_running()
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    return multiprocessing.get_context("forkserver")
+
+
+def _start_worker(context: RunContext, stop: Event) -> None:
+    global _context, _stop
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent decides
+    _context, _stop = context, stop
+    share_folder(context.gate.folder)
+    end_with_parent()  # workers hold both ends of their queue, so they would wait for ever
+
+
+def _do_chunk(jobs: Sequence[Job]) -> list[Outcome]:
+    assert _context is not None
+    return list(finish_in_order(_do_jobs(jobs, _context, _stop)))
+
+
+def _do_jobs(jobs: Sequence[Job], context: RunContext, stop: Event | None = None) -> Iterator[ClosedJob]:
+    for job in jobs:
+        if stop is not None and stop.is_set():
+            return
+        work = open_job(job, context)
+        if work.is_waiting:
+            label_job(work, context)
+        yield close_job(work, context)

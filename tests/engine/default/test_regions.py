@@ -1,0 +1,138 @@
+"""Backgrounds, floods, sums and features of the candidates against their twins."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from pointlabel.engine.default._background_kernels import median_rest_kernel
+from pointlabel.engine.default._feature_kernels import FEATURES
+from pointlabel.engine.default._region_kernels import N_SUMS, flood_kernel, region_sums_kernel, shared_area_kernel
+from pointlabel.engine.default.regions import FLOOR_NOISES, LEVELS, SAMPLING, SCALES, grow_regions
+from pointlabel.engine.default.window import HALF, MARGIN, cut_window
+from pointlabel.synthetic import BACKGROUNDS, draw_scene
+from tests.reference import default as twin
+
+SIDE = 2 * HALF + 1
+N_LEVELS = len(LEVELS)
+
+
+def relief(rng, kind):
+    """A field of whole numbers with its largest value in the middle."""
+    noise = rng.standard_normal((SIDE, SIDE))
+    if kind == "smooth":
+        noise = 30 * ndimage.gaussian_filter(noise, 4)
+    y, x = np.indices((SIDE, SIDE)) - HALF
+    field = 9000 * np.exp(-(y**2 + x**2) / 60) + 1500 * noise
+    if kind == "plateaus":
+        field = 2000 * np.round(field / 2000)
+    field = np.rint(field).astype(np.float32)
+    field[HALF, HALF] = field.max()
+    return field
+
+
+def flood(rest, inside):
+    thresholds = LEVELS * float(rest[HALF, HALF])
+    level_of, box = np.empty((SIDE, SIDE), np.uint8), np.empty(4, np.int64)
+    flood_kernel(rest, inside, HALF, HALF, thresholds, level_of, np.empty((N_LEVELS, SIDE * SIDE), np.int32), box)
+    return thresholds, level_of, box
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("kind", ["white", "ramp", "few values", "flat"])
+def test_medians_equal_their_twin(rng, scale, kind):
+    side = 2 * MARGIN + 1
+    units = {
+        "white": rng.integers(0, 65536, (side, side)),
+        "ramp": np.add.outer(np.arange(side) * 300, np.arange(side) * 200),
+        "few values": np.array([0, 30000, 65535])[rng.integers(0, 3, (side, side))],
+        "flat": np.full((side, side), 65535),
+    }[kind].astype(np.int32)
+    rest = np.empty((SIDE, SIDE), np.float32)
+    median_rest_kernel(units, HALF, *SAMPLING[scale], rest)
+    np.testing.assert_array_equal(rest, twin.median_rest(units, HALF, *SAMPLING[scale]))
+
+
+@pytest.mark.parametrize("kind", ["white", "smooth", "plateaus"])
+@pytest.mark.parametrize("holes", [False, True])
+def test_floods_and_sums_equal_their_twins(rng, kind, holes):
+    rest = relief(rng, kind)
+    inside = np.ones((SIDE, SIDE), bool)
+    if holes:
+        inside[:, : HALF - 2] = False
+        inside[HALF + 1, HALF] = False
+    thresholds, level_of, box = flood(rest, inside)
+    regions = twin.regions(rest, inside, (HALF, HALF), thresholds)
+    table = np.empty((N_LEVELS, N_SUMS))
+    weak = 0.05 * float(rest[HALF, HALF])
+    region_sums_kernel(rest, level_of, box, N_LEVELS, weak, HALF, HALF, table)
+    for level, region in enumerate(regions):
+        np.testing.assert_array_equal(level_of <= level, region)
+        np.testing.assert_array_equal(table[level], twin.sums(rest, region, weak, (HALF, HALF)))
+    rows, columns = np.nonzero(regions[-1])
+    assert box.tolist() == [rows.min(), rows.max(), columns.min(), columns.max()]
+
+
+def test_sums_hold_at_the_window_border():
+    rest = np.zeros((SIDE, SIDE), np.float32)
+    rest[:, 0] = 50
+    rest[HALF, :] = 100
+    thresholds, level_of, box = flood(rest, np.ones((SIDE, SIDE), bool))
+    table = np.empty((N_LEVELS, N_SUMS))
+    region_sums_kernel(rest, level_of, box, N_LEVELS, 5.0, HALF, HALF, table)
+    for row, region in zip(
+        table, twin.regions(rest, np.ones((SIDE, SIDE), bool), (HALF, HALF), thresholds), strict=True
+    ):
+        np.testing.assert_array_equal(row, twin.sums(rest, region, 5.0, (HALF, HALF)))
+    assert table[0, 12] == 2
+    assert table[-1, 12] == SIDE + 1
+
+
+def test_shared_areas_equal_a_plain_count(rng):
+    inside = np.ones((SIDE, SIDE), bool)
+    (_, one, box), (_, two, _) = flood(relief(rng, "white"), inside), flood(relief(rng, "smooth"), inside)
+    shared = np.empty(N_LEVELS)
+    shared_area_kernel(one, two, box, N_LEVELS, shared)
+    assert shared.tolist() == [((one <= a) & (two <= a)).sum() for a in range(N_LEVELS)]
+
+
+@pytest.mark.parametrize("background", list(BACKGROUNDS))
+@pytest.mark.parametrize("scales", [SCALES, SCALES[1:3]])
+def test_features_equal_their_formulas(background, scales):
+    scene = draw_scene(4, (160, 150), n_targets=2, background=background)
+    window = cut_window(scene.image, tuple(np.ceil(scene.points[0] - 0.5).astype(int).tolist()))
+    regions = grow_regions(window, scales)
+    masks = []
+    for rest, contrast in zip(regions.rest, regions.contrast, strict=True):
+        thresholds = np.minimum(np.maximum(LEVELS * contrast - 2, FLOOR_NOISES * window.floor), contrast)
+        masks.append(twin.regions(rest, window.inside, (HALF, HALF), thresholds))
+    expected = twin.features(regions.rest, masks, np.array(scales), LEVELS, window.noise, window.spread)
+    assert set(expected) == set(FEATURES)
+    for index, name in enumerate(FEATURES):
+        np.testing.assert_allclose(regions.features[..., index], expected[name], rtol=1e-6, atol=1e-7, err_msg=name)
+    border = np.ones((SIDE, SIDE), bool)
+    border[1:-1, 1:-1] = False
+    flat = regions.contrast < 0.15 * regions.contrast.max()
+    bad = [
+        [bool((mask & border).any()) or at_scale for mask in family]
+        for family, at_scale in zip(masks, flat, strict=True)
+    ]
+    np.testing.assert_array_equal(regions.bad, bad)
+
+
+def test_a_lone_scale_agrees_with_itself(scene):
+    window = cut_window(scene.image, tuple(np.ceil(scene.points[0] - 0.5).astype(int).tolist()))
+    regions = grow_regions(window, (21,))
+    assert regions.features.shape == (1, N_LEVELS, len(FEATURES))
+    np.testing.assert_array_equal(regions.features[0, :, FEATURES.index("stability")], 2.0)
+
+
+@pytest.mark.parametrize("move", [np.fliplr, np.flipud, np.transpose], ids=["left-right", "up-down", "transpose"])
+def test_candidates_turn_with_the_window(rng, move):
+    image = rng.integers(0, 60, (121, 121)).astype(np.uint8)
+    image[58:63, 59:63] += 100
+    one, other = (grow_regions(cut_window(view, (60, 60))) for view in (image, move(image)))
+    for ours, theirs in zip(one.level_of, other.level_of, strict=True):
+        np.testing.assert_array_equal(move(ours), theirs)
+    np.testing.assert_array_equal(one.features, other.features)

@@ -1,0 +1,84 @@
+"""The vote: shares, the expected region, relief and expectations against plain sums."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pointlabel.engine.default._feature_kernels import N_FEATURES, score_kernel
+from pointlabel.engine.default._vote_kernels import relief_kernel
+from pointlabel.engine.default.heat import heat_vote
+from pointlabel.engine.default.params import DefaultParams
+from pointlabel.engine.default.regions import LEVELS, grow_regions
+from pointlabel.engine.default.vote import SUMMARY, cast_vote, vote_of
+from pointlabel.engine.default.weights import ScoreWeights, load_weights
+from pointlabel.engine.default.window import HALF, cut_window
+from pointlabel.synthetic import draw_scene
+from tests.reference import default as twin
+
+
+def seen(seed=4):
+    scene = draw_scene(seed, (160, 150), n_targets=2)
+    window = cut_window(scene.image, tuple(np.ceil(scene.points[0] - 0.5).astype(int).tolist()))
+    return window, grow_regions(window)
+
+
+def masks_of(regions):
+    return [[level_of <= a for a in range(len(LEVELS))] for level_of in regions.level_of]
+
+
+@pytest.mark.parametrize("temperature", [0.05, 0.5, 5.0])
+@pytest.mark.parametrize("n_bad", [0, 10, 63, 64])
+def test_shares_equal_a_softmax(rng, temperature, n_bad):
+    features = rng.normal(0, 2, (4, len(LEVELS), N_FEATURES))
+    weights = ScoreWeights(
+        rng.normal(0, 1, N_FEATURES), rng.uniform(0.5, 2, N_FEATURES), rng.normal(0, 0.3, (N_FEATURES, 3))
+    )
+    bad = rng.permutation(4 * len(LEVELS)).reshape(4, -1) < n_bad
+    share = np.empty(bad.shape)
+    best = score_kernel(
+        features, weights.centre, weights.deviation, weights.coefficients, bad, temperature, len(LEVELS), share
+    )
+    np.testing.assert_allclose(share, twin.shares(features, weights, bad, temperature), atol=1e-12)
+    assert np.isfinite(best) == (n_bad < 64)
+    assert share.sum() == pytest.approx(1 if n_bad < 64 else 0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_vote_equals_explicit_sums(seed):
+    _, regions = seen(seed)
+    vote = cast_vote(regions, load_weights().score, 0.5)
+    np.testing.assert_allclose(vote.field, twin.vote(masks_of(regions), vote.share), atol=2**-17)
+    np.testing.assert_allclose(vote.relief, twin.relief(regions.rest, vote.share), rtol=1e-5, atol=1e-5)
+    expected = twin.summary(regions.features, vote.share)
+    at = [SUMMARY.index(n) for n in SUMMARY if n != "best_score"]
+    np.testing.assert_allclose(vote.summary[at], expected, rtol=1e-9, atol=1e-7)
+    assert vote.field[HALF, HALF] == 1
+
+
+def test_without_candidates_nothing_is_voted_for():
+    _, regions = seen()
+    vote = vote_of(regions, np.zeros(regions.bad.shape), -np.inf)
+    assert not vote.field.any()
+    assert not vote.summary.any()
+
+
+def test_relief_leaves_out_backgrounds_above_the_peak(rng):
+    rest = rng.normal(0, 100, (2, 65, 65)).astype(np.float32)
+    rest[:, HALF, HALF] = (200, -50)
+    share, relief = np.full((2, 4), 0.125), np.empty((65, 65), np.float32)
+    relief_kernel(rest, rest[:, HALF, HALF].astype(float), share, relief)
+    np.testing.assert_allclose(relief, twin.relief(rest, share), rtol=1e-5, atol=1e-5)
+
+
+def test_heat_spreads_the_vote_and_can_be_switched_off():
+    window, regions = seen()
+    vote = cast_vote(regions, load_weights().score, 0.5)
+    assert heat_vote(window, vote.field, DefaultParams(n_steps=0)) is vote.field
+    assert heat_vote(window, vote.field, DefaultParams(rho=0)) is vote.field
+    spread = heat_vote(window, vote.field, DefaultParams())
+    assert spread.dtype == np.float32
+    assert spread.max() == 1
+    assert (spread > 0).sum() > (vote.field > 0).sum()
+    empty = np.zeros((65, 65), np.float32)
+    assert heat_vote(window, empty, DefaultParams()) is empty

@@ -1,0 +1,394 @@
+"""A folder through the library: what is written, resumed, refused and left alone."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pointlabel.errors import InputError, OutputError, PointLabelError
+from pointlabel.folder import Event, ImageDone, RunNote, RunStarted, RunSummary, annotate_folder
+from pointlabel.folder.job import image_generator
+
+
+def run(root: Path, out: str = "out", **options: Any) -> RunSummary:
+    values = {"images": root / "images", "points": root / "points", "method": "threshold", **options}
+    return annotate_folder(values.pop("images"), values.pop("points"), root / out, **values)
+
+
+def test_a_run_writes_what_it_says(small, lines_of, files_of):
+    events: list[Event] = []
+    summary = run(small, soft=True, instances=True, report=events.append)
+    ids = ["s/t2", "s/t5", "t0", "t1", "t3", "t4", "t6"]
+    assert sorted(files_of(small / "out")) == sorted(
+        f"{k}/{i}.png" for k in ("masks", "soft", "instances") for i in ids
+    )
+    assert (summary.n_images, summary.n_ok, summary.n_targets, summary.n_errors) == (7, 7, 14, 0)
+    assert isinstance(events[0], RunStarted)
+    assert [event.image_id for event in events if isinstance(event, ImageDone)] == ids
+    for line in lines_of(small / "out"):
+        mask = np.asarray(Image.open(small / "out/masks" / f"{line['id']}.png"))
+        instances = np.asarray(Image.open(small / "out/instances" / f"{line['id']}.png"))
+        soft = np.asarray(Image.open(small / "out/soft" / f"{line['id']}.png"))
+        assert set(np.unique(mask)) == {0, 255}
+        assert mask.shape == instances.shape == soft.shape == (line["height"], line["width"]) == (40, 48)
+        np.testing.assert_array_equal(mask > 0, instances > 0)
+        for number, target in enumerate(line["targets"], start=1):
+            assert (instances == number).sum() == target["area"]
+            assert instances[int(target["y"]), int(target["x"])] == number
+
+
+def test_a_line_holds_what_it_takes_to_do_it_again(small, lines_of):
+    import hashlib
+
+    run(small, seed=3, polarity="auto")
+    line = next(line for line in lines_of(small / "out") if line["id"] == "s/t2")
+    assert line["image"] == "s/t2.png"
+    assert line["image_sha256"] == hashlib.sha256((small / "images/s/t2.png").read_bytes()).hexdigest()
+    assert line["points_sha256"] == hashlib.sha256((small / "points/s/t2.png").read_bytes()).hexdigest()
+    stamp = {key: line[key] for key in ("status", "method", "tightness", "polarity", "seed", "warnings", "outputs")}
+    assert stamp == {
+        "status": "ok",
+        "method": "threshold",
+        "tightness": 0.5,
+        "polarity": "auto",
+        "seed": 3,
+        "warnings": [],
+        "outputs": ["masks"],
+    }
+    assert set(line["params"]) == {"background_px", "level", "window_px"}
+    assert {"x", "y", "area", "quality", "flags", "polarity"} <= set(line["targets"][0])
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_workers_and_order_do_not_change_the_answer(small, lines_of, files_of, jobs):
+    run(small, "one", overlay=True, soft=True)
+    run(small, "other", overlay=True, soft=True, jobs=jobs)
+    assert lines_of(small / "one") == lines_of(small / "other")
+    assert files_of(small / "one") == files_of(small / "other")
+
+
+def test_random_numbers_follow_seed_and_id_only():
+    first = image_generator(5, "a").integers(0, 2**60, 4)
+    np.testing.assert_array_equal(first, image_generator(5, "a").integers(0, 2**60, 4))
+    assert not np.array_equal(first, image_generator(5, "b").integers(0, 2**60, 4))
+    assert not np.array_equal(first, image_generator(6, "a").integers(0, 2**60, 4))
+
+
+def test_table_and_point_images_give_the_same_masks(small, files_of, lines_of):
+    rows = ["image,x,y,label,id"]
+    for path in sorted((small / "points").rglob("*.png")):
+        name = path.relative_to(small / "points")
+        ys, xs = np.nonzero(np.asarray(Image.open(path)))
+        rows += [f"{name},{x},{y},drone,{k}" for k, (y, x) in enumerate(zip(ys, xs, strict=True))]
+    (small / "points.csv").write_text("\n".join(rows))
+    run(small, "one")
+    run(small, "two", points=small / "points.csv")
+    assert files_of(small / "one") == files_of(small / "two")
+    target = lines_of(small / "two")[0]["targets"][0]
+    assert (target["label"], target["id"]) == ("drone", "0")
+
+
+def test_tightness_of_a_point_goes_first(small, lines_of):
+    (small / "points.csv").write_text("image,x,y,tightness\nt0,20,20,0.9\nt1,20,20,\n")
+    run(small, points=small / "points.csv", tightness=0.25)
+    found = {line["id"]: line["targets"][0].get("tightness") for line in lines_of(small / "out") if line["targets"]}
+    assert found == {"t0": 0.9, "t1": None}
+
+
+def test_points_without_image_and_images_without_points_are_said(small, lines_of):
+    (small / "points/t0.png").rename(small / "points/t99.png")
+    events: list[Event] = []
+    summary = run(small, report=events.append)
+    notes = [event.note for event in events if isinstance(event, RunNote)]
+    assert [note.kind for note in notes] == ["unused_points"]
+    assert "t99.png: there is no image for these points" in notes[0].text
+    line = next(line for line in lines_of(small / "out") if line["id"] == "t0")
+    assert (line["status"], line["targets"], line["points_sha256"]) == ("ok", [], None)
+    assert "t0.png: no points for this image; its mask is empty" in line["warnings"][0]
+    assert not np.asarray(Image.open(small / "out/masks/t0.png")).any()
+    assert (summary.n_warnings, summary.n_errors) == (2, 0)
+
+
+def test_one_file_says_nothing_about_the_points_of_others(small):
+    events: list[Event] = []
+    summary = run(small, images=small / "images/t0.png", report=events.append)
+    assert not [event for event in events if isinstance(event, RunNote)]
+    assert (summary.n_images, summary.n_targets) == (1, 2)
+
+
+def test_output_inside_the_images_is_no_input(small):
+    annotate_folder(small / "images", small / "points", small / "images/out", method="threshold")
+    summary = annotate_folder(
+        small / "images", small / "points", small / "images/out", method="threshold", mode="resume"
+    )
+    assert (summary.n_images, summary.n_skipped) == (7, 7)
+    with pytest.raises(InputError, match="must not be the folder of the images"):
+        annotate_folder(small / "images", small / "points", small / "images", method="threshold")
+
+
+# Resume and overwrite
+
+
+def test_resume_does_what_changed_and_nothing_else(small, lines_of, files_of):
+    run(small, soft=True)
+    old = files_of(small / "out")
+    (small / "images/t0.png").write_bytes((small / "images/t1.png").read_bytes())
+    (small / "points/t3.png").write_bytes((small / "points/t4.png").read_bytes())
+    (small / "out/soft/t6.png").unlink()
+    done = []
+    summary = run(
+        small,
+        soft=True,
+        mode="resume",
+        report=lambda event: done.append((event.image_id, event.status)) if isinstance(event, ImageDone) else None,
+    )
+    assert [name for name, status in done if status == "ok"] == ["t0", "t3", "t6"]
+    assert (summary.n_skipped, summary.n_ok, summary.n_targets, summary.n_new_targets) == (4, 3, 14, 6)
+    assert [line["id"] for line in lines_of(small / "out")] == ["s/t2", "s/t5", "t0", "t1", "t3", "t4", "t6"]
+    new = files_of(small / "out")
+    assert {name for name in old if old[name] != new[name]} == {
+        f"{k}/{i}.png" for k in ("masks", "soft") for i in ("t0", "t3")
+    }
+    run(small, "fresh", soft=True)
+    assert files_of(small / "fresh") == new
+    assert lines_of(small / "fresh") == lines_of(small / "out")
+
+
+def test_an_image_that_fails_later_loses_its_mask(small):
+    run(small)
+    (small / "images/t0.png").write_bytes(b"")
+    summary = run(small, mode="resume")
+    assert summary.n_errors == 1
+    assert not (small / "out/masks/t0.png").exists()
+
+
+def test_a_torn_line_is_dropped_and_done_again(small, lines_of, files_of):
+    run(small)
+    whole_lines, whole_files = lines_of(small / "out"), files_of(small / "out")
+    manifest = small / "out/manifest.jsonl"
+    manifest.write_bytes(manifest.read_bytes()[:-40])
+    events: list[Event] = []
+    summary = run(small, mode="resume", report=events.append)
+    assert "1 torn or damaged lines are dropped" in next(e.note.text for e in events if isinstance(e, RunNote))
+    assert (summary.n_skipped, summary.n_ok) == (6, 1)
+    assert (lines_of(small / "out"), files_of(small / "out")) == (whole_lines, whole_files)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda line: line.replace(b'"quality"', b'"puality"'),
+        lambda line: b'{"id":"t0","status":"ok","targets":5}\n',
+        lambda line: b'{"id":7,"status":"ok"}\n',
+        lambda line: b"[" * 100_000 + b"\n",
+        lambda line: line.replace(b'"id":"', b'"id":"\\u0000'),
+        lambda line: line.replace(b'"outputs":["masks"]', b'"outputs":null'),
+        lambda line: line.replace(b'"id":"', b'"id":"../'),
+        lambda line: b"\xff\xfe\0\n",
+        lambda line: b"null\n",
+        lambda line: b'{"id":"t0","status":"ok","ms":1e999}\n',
+        lambda line: b'{"id":"t0","status":"ok","ms":NaN}\n',
+    ],
+)
+@pytest.mark.parametrize("mode", ["resume", "overwrite"])
+def test_damaged_lines_of_any_shape_are_dropped_and_done_again(small, lines_of, files_of, damage, mode):
+    run(small)
+    whole_lines, whole_files = lines_of(small / "out"), files_of(small / "out")
+    manifest = small / "out/manifest.jsonl"
+    first, *rest = manifest.read_bytes().splitlines(keepends=True)
+    manifest.write_bytes(damage(first) + b"".join(rest))
+    events: list[Event] = []
+    summary = run(small, mode=mode, report=events.append)
+    if mode == "resume":
+        assert "1 torn or damaged lines are dropped" in next(e.note.text for e in events if isinstance(e, RunNote))
+        assert (summary.n_skipped, summary.n_ok) == (6, 1)
+    assert (lines_of(small / "out"), files_of(small / "out")) == (whole_lines, whole_files)
+
+
+def test_a_second_run_needs_a_word(small):
+    run(small)
+    with pytest.raises(InputError, match="out holds a run already; --resume goes on with it, --overwrite replaces it"):
+        run(small)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"tightness": 0.7}, "holds a run with tightness 0.5, this one has tightness 0.7"),
+        ({"polarity": "dark"}, "holds a run with polarity bright, this one has polarity dark"),
+        ({"seed": 1}, "holds a run with seed 0, this one has seed 1"),
+        ({"soft": True}, "holds a run with outputs masks, this one has outputs masks soft"),
+    ],
+)
+def test_other_settings_cannot_be_resumed(small, options, sentence):
+    run(small)
+    with pytest.raises(InputError, match=sentence):
+        run(small, mode="resume", **options)
+
+
+def test_another_parameter_or_version_cannot_be_resumed(small):
+    from pointlabel.folder import build_params
+
+    run(small)
+    with pytest.raises(InputError, match=r"a run with level 0\.3, this one has level 0\.4"):
+        run(small, mode="resume", params=build_params("threshold", {"level": 0.4}))
+    manifest = small / "out/manifest.jsonl"
+    lines = [json.loads(line) | {"version": "0.0.1"} for line in manifest.read_text().splitlines()]
+    manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with pytest.raises(InputError, match=r"a run with version 0\.0\.1, this one has version"):
+        run(small, mode="resume")
+
+
+def test_overwrite_removes_the_run_and_no_foreign_file(small, lines_of):
+    run(small, soft=True, overlay=True)
+    for name in ("notes.txt", "masks/readme.md", "soft/mine.png"):
+        (small / "out" / name).write_text("mine")
+    (small / "images/t0.png").unlink()
+    (small / "points/t0.png").unlink()
+    run(small, mode="overwrite")
+    left = {str(path.relative_to(small / "out")) for path in (small / "out").rglob("*") if path.is_file()}
+    ids = ["s/t2", "s/t5", "t1", "t3", "t4", "t6"]
+    expected = {"manifest.jsonl", "notes.txt", "masks/readme.md", "soft/mine.png", *(f"masks/{i}.png" for i in ids)}
+    assert left == expected
+    assert [line["id"] for line in lines_of(small / "out")] == ids
+    assert not (small / "out/overlay").exists()
+
+
+@pytest.mark.parametrize("mode", ["new", "resume", "overwrite"])
+def test_masks_of_others_are_never_replaced(small, mode):
+    (small / "out/masks").mkdir(parents=True)
+    Image.new("L", (48, 40)).save(small / "out/masks/t1.png")
+    before = (small / "out/masks/t1.png").read_bytes()
+    with pytest.raises(InputError, match=r"t1\.png: not written by this program, and would be replaced"):
+        run(small, mode=mode)
+    assert (small / "out/masks/t1.png").read_bytes() == before
+
+
+def test_the_contact_sheet_is_the_same_after_a_resume(small, files_of):
+    run(small, "one", overlay=True)
+    run(small, "two", overlay=True)
+    manifest = small / "two/manifest.jsonl"
+    manifest.write_bytes(b"".join(manifest.read_bytes().splitlines(keepends=True)[:3]))
+    (small / "two/overlay/contact-sheet.png").unlink()
+    run(small, "two", overlay=True, mode="resume")
+    assert files_of(small / "one") == files_of(small / "two")
+    assert "overlay/contact-sheet.png" in files_of(small / "one")
+
+
+def test_the_name_of_the_contact_sheet_is_taken(small):
+    (small / "images/t0.png").rename(small / "images/contact-sheet.png")
+    with pytest.raises(InputError, match="an image called contact-sheet cannot have an overlay"):
+        run(small, overlay=True)
+
+
+# What cannot be done
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"jobs": -1}, r"jobs must lie in \[0, 1024\], got -1"),
+        ({"on_error": "wait"}, "on_error must be one of skip, stop, got 'wait'"),
+        ({"mode": "append"}, "mode must be one of new, resume, overwrite, got 'append'"),
+        ({"tightness": 1.5}, r"tightness must lie in \[0, 1\], got 1\.5"),
+        ({"polarity": "cold"}, "polarity must be one of bright, dark, auto, got 'cold'"),
+        ({"seed": -1}, "seed must be at least 0, got -1"),
+        ({"origin": "middle", "points": "points.csv"}, "origin must be one of center, corner, got 'middle'"),
+        ({"method": "treshold"}, r"unknown method 'treshold'; did you mean threshold\?"),
+    ],
+)
+def test_bad_arguments_write_nothing(small, options, sentence):
+    (small / "points.csv").write_text("image,x,y\n")
+    if "points" in options:
+        options = {**options, "points": small / "points.csv"}
+    with pytest.raises(InputError, match=sentence):
+        run(small, **options)
+    assert not (small / "out").exists()
+
+
+def test_on_error_stop_ends_the_run_at_the_first_failure(small, lines_of):
+    (small / "images/t1.png").write_bytes(b"no image")
+    summary = run(small, on_error="stop")
+    assert summary.stopped
+    assert (summary.n_errors, summary.n_ok) == (1, 3)
+    assert [(line["id"], line["status"]) for line in lines_of(small / "out")][-1] == ("t1", "error")
+    (small / "images/t1.png").write_bytes((small / "images/t0.png").read_bytes())
+    assert run(small, mode="resume").n_ok == 4
+
+
+def test_an_error_inside_a_method_is_one_of_that_image(small, monkeypatch, lines_of):
+    from pointlabel.baselines import threshold
+
+    whole = threshold.label_threshold
+    calls = iter(range(100))
+
+    def fail_once(request, params):
+        if next(calls) == 2:
+            raise ZeroDivisionError("division by zero")
+        return whole(request, params)
+
+    monkeypatch.setattr(threshold, "label_threshold", fail_once)
+    assert run(small).n_errors == 1
+    (line,) = [line for line in lines_of(small / "out") if line["status"] == "error"]
+    assert line["error"].endswith("t0.png: ZeroDivisionError: division by zero")
+
+
+def test_ctrl_c_keeps_what_is_done(small, lines_of, files_of):
+    seen = []
+
+    def interrupt(event: Event) -> None:
+        seen.append(event)
+        if len(seen) == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match=r"^$"):
+        run(small, report=interrupt)
+    assert len(lines_of(small / "out")) == 3
+    run(small, mode="resume")
+    run(small, "fresh")
+    assert files_of(small / "out") == files_of(small / "fresh")
+    assert lines_of(small / "out") == lines_of(small / "fresh")
+
+
+def test_a_folder_that_cannot_be_written_ends_the_run(small):
+    (small / "plain").write_text("x")
+    with pytest.raises(OutputError, match=r"cannot create the folder .*plain/out"):
+        run(small, "plain/out")
+    (small / "out").mkdir()
+    (small / "out/masks").write_text("in the way")
+    with pytest.raises(OutputError, match=r"cannot create the folder .*out/masks"):
+        run(small)
+
+
+def test_a_worker_that_dies_ends_the_run_with_a_sentence(tmp_path, make_folder, lines_of):
+    def kill_workers(event: Event) -> None:
+        if isinstance(event, ImageDone):
+            for child in multiprocessing.active_children():
+                child.kill()
+
+    make_folder(tmp_path, 80, n_points=1)
+    with pytest.raises(PointLabelError, match="a worker process died"):
+        run(tmp_path, jobs=2, report=kill_workers)
+    assert 0 < len(lines_of(tmp_path / "out")) < 80
+    assert run(tmp_path, mode="resume").n_errors == 0
+    assert len(lines_of(tmp_path / "out")) == 80
+
+
+def test_a_refined_run_is_another_run(small, files_of, lines_of):
+    run(small, "plain")
+    run(small, "refined", refine="crf")
+    assert files_of(small / "plain") != files_of(small / "refined")
+    assert {line["refine"] for line in lines_of(small / "refined")} == {"crf"}
+    assert not any("refine" in line for line in lines_of(small / "plain"))
+    for out, refine in (("plain", None), ("refined", "crf")):
+        assert run(small, out, refine=refine, mode="resume").n_skipped == 7
+    with pytest.raises(InputError, match="holds a run with refine none, this one has refine crf"):
+        run(small, "plain", refine="crf", mode="resume")
+    with pytest.raises(InputError, match="holds a run with refine crf, this one has refine none"):
+        run(small, "refined", mode="resume")
