@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -21,16 +21,6 @@ from .types import ImageLabels, LabelRequest, TargetLabel
 
 REFINEMENTS = ("crf",)
 BACKENDS = ("numba", "torch")
-LabelMany = Callable[[list[LabelRequest]], list[list[TargetLabel]]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """The points of one image that are taken with one polarity: which they are, and what the method gets."""
-
-    chosen: NDArray[np.int64]
-    is_dark: bool
-    request: LabelRequest
 
 
 def annotate(
@@ -82,9 +72,8 @@ def annotate(
     >>> labels.mask().shape == scene.image.shape
     True
     """
-    chosen, label = _open(method, params, polarity, refine, backend, device)
-    shape, parts = _prepare(image, points, chosen, tightness, polarity, true_area, as_generator(rng))
-    return _gather(shape, parts, label([part.request for part in parts]), chosen, refine)
+    labeller = open_labeller(method, params, polarity=polarity, refine=refine, backend=backend, device=device)
+    return labeller.label(image, points, tightness=tightness, true_area=true_area, rng=rng)
 
 
 def annotate_images(
@@ -125,7 +114,7 @@ def annotate_images(
     >>> len(labels)
     3
     """
-    chosen, label = _open("default", params, polarity, refine, backend, device)
+    labeller = open_labeller("default", params, polarity=polarity, refine=refine, backend=backend, device=device)
     for name, given in (("images", images), ("points", points)):
         if isinstance(given, str) or not hasattr(given, "__len__") or not hasattr(given, "__getitem__"):
             raise InputError(f"{name} must be a list with one entry an image, got {shown(given)}")
@@ -135,35 +124,129 @@ def annotate_images(
     for name, entries in (("points", points), ("tightness", levels)):
         if len(entries) != n:
             raise InputError(f"{name} must have one entry an image, {n}, got {len(entries)}")
-    generator = np.random.default_rng(0)  # the method draws nothing from it
-    work = [
-        _prepare(image, spots, chosen, level, polarity, None, generator)
-        for image, spots, level in zip(images, points, levels, strict=True)
-    ]
-    labels = iter(label([part.request for _, parts in work for part in parts]))
-    return [_gather(shape, parts, list(islice(labels, len(parts))), chosen, refine) for shape, parts in work]
+    return labeller.label_many(zip(images, points, levels, strict=True))
 
 
-def check_backend(backend: str, method: str, device: str) -> None:
-    """Raise where `method` cannot be run by `backend` on `device` on this machine."""
-    as_choice(backend, "backend", BACKENDS)
-    if not isinstance(device, str):
-        raise InputError(f"device must be cpu, cuda or cuda:N, got {shown(device)}")
-    if backend == "numba":
-        if device != "cpu":
-            raise InputError(f"backend numba works on the cpu alone, got device {device!r}; take backend torch")
-        return
-    if method != "default":
-        raise InputError(f"backend torch labels by the method default alone, got method {method}; take backend numba")
-    from .engine.torch.devices import open_device
+@dataclass(frozen=True, slots=True)
+class Labeller:
+    """A method with its parameters, checked once by `open_labeller`: it labels image after image.
 
-    open_device(device)
+    Attributes
+    ----------
+    method, params : what labels, and its parameters.
+    polarity, refine : as for `annotate`.
+    device : torch.device that batches of windows go through; None where the Numba kernels work.
+    """
+
+    method: Method
+    params: Any
+    polarity: str = "bright"
+    refine: str | None = None
+    device: Any = None
+
+    def label(
+        self,
+        image: ArrayLike,
+        points: ArrayLike,
+        *,
+        tightness: ArrayLike = 0.5,
+        true_area: ArrayLike | None = None,
+        rng: int | np.random.Generator | None = 0,
+    ) -> ImageLabels:
+        """Label the targets of one image; parameters, result and errors as for `annotate`."""
+        generator = as_generator(rng)
+        if self.device is not None:
+            return self.label_many([(image, points, tightness)])[0]
+        array, dark, requests = self._split(image, points, tightness, true_area, generator)
+        label = self.method.function
+        made = [label(request, self.params) for request in requests.values()]
+        return self._join(array, dark, requests, made)
+
+    def label_many(self, items: Iterable[tuple[ArrayLike, ArrayLike, ArrayLike]]) -> list[ImageLabels]:
+        """Label the targets of several images, with torch all of them in one batch.
+
+        Parameters
+        ----------
+        items : (image, points, tightness) per image, each as for `annotate`. Random numbers start from 0 per image.
+        """
+        if self.device is None:
+            return [self.label(image, points, tightness=tightness) for image, points, tightness in items]
+        from .engine.torch.label import label_requests
+
+        generator = np.random.default_rng(0)  # the method draws nothing from it
+        split = [self._split(image, points, tightness, None, generator) for image, points, tightness in items]
+        every = [request for _, _, requests in split for request in requests.values()]
+        made = iter(label_requests(every, self.params, self.device))
+        return [self._join(array, dark, each, list(islice(made, len(each)))) for array, dark, each in split]
+
+    def _split(
+        self,
+        image: ArrayLike,
+        points: ArrayLike,
+        tightness: ArrayLike,
+        true_area: ArrayLike | None,
+        generator: np.random.Generator,
+    ) -> tuple[NDArray, NDArray[np.bool_], dict[bool, LabelRequest]]:
+        """Check one image with its points: the image, which points are dark, and a request per polarity (is it dark?).
+
+        Only a polarity that occurs has a request; dark targets are bright ones in theirs.
+        """
+        array = as_image(image)
+        spots = as_points(points, (array.shape[0], array.shape[1]))
+        n = len(spots)
+        tight = as_unit_vector(tightness, n, "tightness")
+        if not self.method.has_tightness and np.any(tight != 0.5):
+            raise InputError(f"method {self.method.name} does not follow tightness; leave it at 0.5")
+        areas = None if true_area is None else as_areas(true_area, n)
+        dark = choose_polarity(array, spots, self.polarity)
+        requests = {}
+        for is_dark in (False, True):
+            taken = dark == is_dark
+            if taken.any():
+                theirs = None if areas is None else areas[taken]
+                turned = invert(array) if is_dark else array
+                requests[is_dark] = LabelRequest(turned, spots[taken], tight[taken], theirs, generator)
+        return array, dark, requests
+
+    def _join(
+        self,
+        image: NDArray,
+        dark: NDArray[np.bool_],
+        requests: dict[bool, LabelRequest],
+        made: list[list[TargetLabel]],
+    ) -> ImageLabels:
+        """Refine the labels of an image's requests and bring them into the order of its points.
+
+        Here, for every method, pixels that are not finite leave the masks, and masks share out what they share.
+        """
+        of_polarity = {}
+        for (is_dark, request), labels in zip(requests.items(), made, strict=True):
+            n = len(request.points)
+            if len(labels) != n:
+                raise InputError(f"method {self.method.name} returned {len(labels)} labels for {n} points")
+            if self.refine is not None:
+                from .baselines.crf.labels import refine_by_crf  # not at the top: it loads scipy
+
+                labels = refine_by_crf(request.image, labels)
+            if image.dtype.kind == "f":
+                labels = [leave_out_holes(image, label) for label in labels]
+            of_polarity[is_dark] = iter([replace(label, polarity="dark") for label in labels] if is_dark else labels)
+        targets = [next(of_polarity[is_dark]) for is_dark in dark.tolist()]
+        if len(targets) != 1 or not targets[0].mask.any():  # there may be something to share out
+            targets = share_out(targets, [home_of(image, target.point) for target in targets])
+        return ImageLabels((image.shape[0], image.shape[1]), tuple(targets))
 
 
-def _open(
-    method: str, params: Any, polarity: str, refine: str | None, backend: str, device: str
-) -> tuple[Method, LabelMany]:
-    """Check what does not depend on an image; return the method, and what labels a list of requests."""
+def open_labeller(
+    method: str,
+    params: Any = None,
+    *,
+    polarity: str = "bright",
+    refine: str | None = None,
+    backend: str = "numba",
+    device: str = "cpu",
+) -> Labeller:
+    """Check everything that does not depend on an image; parameters and errors as for `annotate`."""
     chosen = get_method(method)
     as_choice(polarity, "polarity", POLARITIES)
     as_choice(refine, "refine", (None, *REFINEMENTS))
@@ -173,74 +256,27 @@ def _open(
             f"params of method {method} must be {chosen.params_class.__name__}, got {type(arguments).__name__}; "
             f'build them by get_method("{method}").params(...)'
         )
-    check_backend(backend, method, device)
-    if backend == "numba":
-        return chosen, lambda requests: [chosen.function(request, arguments) for request in requests]
-    from .engine.torch.devices import open_device
-    from .engine.torch.label import label_requests
-
-    checked: Any = arguments
-    place = open_device(device)
-    return chosen, lambda requests: label_requests(requests, checked, place)
+    return Labeller(chosen, arguments, polarity, refine, open_backend(backend, method, device))
 
 
-def _prepare(
-    image: ArrayLike,
-    points: ArrayLike,
-    chosen: Method,
-    tightness: ArrayLike,
-    polarity: str,
-    true_area: ArrayLike | None,
-    generator: np.random.Generator,
-) -> tuple[tuple[int, int], list[_Part]]:
-    """Check one image with its points; return its shape and one part a polarity that occurs."""
-    array = as_image(image)
-    shape: tuple[int, int] = array.shape[0], array.shape[1]
-    spots = as_points(points, shape)
-    n = len(spots)
-    tight = as_unit_vector(tightness, n, "tightness")
-    if not chosen.has_tightness and np.any(tight != 0.5):
-        raise InputError(f"method {chosen.name} does not follow tightness; leave it at 0.5")
-    areas = None if true_area is None else as_areas(true_area, n)
-    dark = choose_polarity(array, spots, polarity)
-    parts = []
-    for is_dark in (False, True):
-        chosen_points = np.flatnonzero(dark == is_dark)
-        if chosen_points.size == 0:
-            continue
-        of_all = chosen_points.size == n
-        request = LabelRequest(
-            image=invert(array) if is_dark else array,
-            points=spots if of_all else spots[chosen_points],
-            tightness=tight if of_all else tight[chosen_points],
-            true_area=areas if of_all or areas is None else areas[chosen_points],
-            rng=generator,
-        )
-        parts.append(_Part(chosen_points, is_dark, request))
-    return shape, parts
+def open_backend(backend: str, method: str, device: str) -> Any:
+    """The torch.device of the backend torch, None for the backend numba.
 
-
-def _gather(
-    shape: tuple[int, int], parts: list[_Part], answers: list[list[TargetLabel]], chosen: Method, refine: str | None
-) -> ImageLabels:
-    """Bring the labels of one image's parts into the order of its points and refine them.
-
-    Here, for every method, pixels that are not finite leave the masks, and masks share out what they share.
+    Raises
+    ------
+    InputError
+        Where `method` cannot be run by `backend` on `device` on this machine; `MissingExtraError` where torch is not
+        installed.
     """
-    targets: list[TargetLabel | None] = [None] * sum(part.chosen.size for part in parts)
-    for part, labels in zip(parts, answers, strict=True):
-        if len(labels) != part.chosen.size:
-            raise InputError(f"method {chosen.name} returned {len(labels)} labels for {part.chosen.size} points")
-        if refine is not None:
-            from .baselines.crf.labels import refine_by_crf  # not at the top: it loads scipy
+    as_choice(backend, "backend", BACKENDS)
+    if not isinstance(device, str):
+        raise InputError(f"device must be cpu, cuda or cuda:N, got {shown(device)}")
+    if backend == "numba":
+        if device != "cpu":
+            raise InputError(f"backend numba works on the cpu alone, got device {device!r}; take backend torch")
+        return None
+    if method != "default":
+        raise InputError(f"backend torch labels by the method default alone, got method {method}; take backend numba")
+    from .engine.torch.devices import open_device
 
-            labels = refine_by_crf(part.request.image, labels)
-        if part.request.image.dtype.kind == "f":
-            labels = [leave_out_holes(part.request.image, label) for label in labels]
-        for index, target in zip(part.chosen.tolist(), labels, strict=True):
-            targets[index] = replace(target, polarity="dark") if part.is_dark else target
-    found = [target for target in targets if target is not None]
-    if len(found) == 1 and found[0].mask.any():  # nothing to share out
-        return ImageLabels(shape, tuple(found))
-    homes = [home_of(parts[0].request.image, target.point) for target in found]
-    return ImageLabels(shape, tuple(share_out(found, homes)))
+    return open_device(device)

@@ -11,7 +11,7 @@ from .. import __version__
 from .._values import as_choice, as_like, as_number
 from ..errors import InputError
 from ..io.masks.read import MASK_THRESHOLD, check_threshold
-from ..labeling import REFINEMENTS, check_backend
+from ..labeling import REFINEMENTS, open_backend
 from ..methods.table import get_method
 
 POLARITIES = ("bright", "dark", "auto")
@@ -59,7 +59,7 @@ class RunSettings:
         object.__setattr__(self, "seed", as_number(self.seed, "seed", 0, whole=True))
         as_choice(self.refine, "refine", (None, *REFINEMENTS))
         object.__setattr__(self, "mask_threshold", check_threshold(self.mask_threshold))
-        check_backend(self.backend, self.method, self.device)
+        open_backend(self.backend, self.method, self.device)
 
     @property
     def has_tightness(self) -> bool:
