@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +42,21 @@ class LabelRequest:
     true_area: NDArray[np.int64] | None
     rng: np.random.Generator
 
+    @property
+    def pixels(self) -> list[tuple[int, int]]:
+        """(row, column) of each point's nearest pixel, halves rounded down: `_checks.pixel_of` in plain numbers."""
+        height, width = self.image.shape
+        return [
+            (min(max(math.ceil(row - 0.5), 0), height - 1), min(max(math.ceil(column - 0.5), 0), width - 1))
+            for row, column in self.points.tolist()
+        ]
+
+
+def box_of(mask: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
+    """Smallest half-open box (row0, col0, row1, col1) around a mask: rows row0 to row1 - 1; None for an empty mask."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return (int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1) if rows.size else None
+
 
 @dataclass(frozen=True, slots=True)
 class TargetLabel:
@@ -72,6 +88,18 @@ class TargetLabel:
     def area(self) -> int:
         """Pixels of the mask."""
         return int(self.mask.sum())
+
+    @property
+    def box(self) -> tuple[int, int, int, int] | None:
+        """Half-open box (row0, col0, row1, col1) of the mask in the image, rows row0 to row1 - 1 and columns alike.
+
+        None where the mask is empty.
+        """
+        found = box_of(self.mask)
+        if found is None:
+            return None
+        row, column = self.origin
+        return row + found[0], column + found[1], row + found[2], column + found[3]
 
     @property
     def window(self) -> tuple[slice, slice]:

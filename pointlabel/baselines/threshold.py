@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._checks import pixel_of
 from .._values import check_range, check_types
 from ..engine.default._background_kernels import median_rest_kernel
 from ..engine.default._refine_kernels import component_kernel
 from ..engine.default.border import border_field
 from ..engine.default.quality import sharpness
 from ..engine.default.regions import FLOOR_NOISES
-from ..engine.default.window import HALF, Window, cut_window, find_peak
+from ..engine.default.window import HALF, Window, cut_window
 from ..errors import InputError
+from ..methods.peaks import find_peaks
+from ..methods.targets import has_holes, make_target
 from ..types import LabelRequest, TargetLabel
 
 LOW_CONTRAST = 3.0  # height over the background in noises below which a target is flagged
@@ -55,35 +55,31 @@ def label_threshold(request: LabelRequest, params: ThresholdParams) -> list[Targ
 
     Returns one `TargetLabel` a point. Deterministic; `request.rng` is not used.
     """
-    own = [(int(row), int(column)) for row, column in pixel_of(request.points, request.image.shape)]
-    peaks = [find_peak(request.image, np.array(pixel)) for pixel in own]
-    crowds, twins = Counter(peaks), Counter(own)
+    pixels = request.pixels
+    peaks, shared = find_peaks(request.image, pixels)
     targets = []
-    for index, (pixel, peak) in enumerate(zip(own, peaks, strict=True)):
-        start = perf_counter()
-        flags = set()
-        if crowds[peak] > 1 or twins[pixel] > 1:
-            flags.add("duplicate")
-            peak = pixel
-        elif peak != pixel:
+    for index, (pixel, peak) in enumerate(zip(pixels, peaks, strict=True)):
+        flags = {"duplicate"} if shared[index] else set()
+        if peak != pixel:
             flags.add("moved")
-        targets.append(_label_one(request, index, peak, params, flags, start))
+        targets.append(_label_one(request, index, peak, params, flags))
     return targets
 
 
 def _label_one(
-    request: LabelRequest, index: int, peak: tuple[int, int], params: ThresholdParams, flags: set[str], start: float
+    request: LabelRequest, index: int, peak: tuple[int, int], params: ThresholdParams, flags: set[str]
 ) -> TargetLabel:
+    start = perf_counter()
     image, half = request.image, params.window_px // 2
     window = cut_window(image, peak)
     middle = slice(HALF - half, HALF + half + 1)
-    rest = subtract_median(window, params.background_px)[middle, middle]
+    residual = subtract_median(window, params.background_px)[middle, middle]
     inside = window.inside[middle, middle]
-    height = float(rest[half, half])
-    soft, mask = np.zeros(rest.shape, np.float32), np.zeros(rest.shape, np.bool_)
+    height = float(residual[half, half])
+    soft, mask = np.zeros(residual.shape, np.float32), np.zeros(residual.shape, np.bool_)
     rate = 0.0
     if height > 0:
-        relief = rest / np.float32(height)
+        relief = residual / np.float32(height)
         least = FLOOR_NOISES * window.floor / height
         ready = relief + np.float32(0.5 - params.level + TIE_UNITS / height)  # what `border_field` cuts at 0.5
         loosest = _cut(ready, relief, 0.0, least, inside, mask)[0].copy()
@@ -98,26 +94,18 @@ def _label_one(
         soft[half, half] = 0.5
     if height < LOW_CONTRAST * window.noise:
         flags.add("low_contrast")
-    top, left = peak[0] - half, peak[1] - half
-    if image.dtype.kind == "f":
-        seen = image[max(top, 0) : top + 2 * half + 1, max(left, 0) : left + 2 * half + 1]
-        if not np.isfinite(seen).all():
-            flags.add("nan")
-    needed = mask | (soft > 0)
-    rows, columns = np.flatnonzero(needed.any(axis=1)), np.flatnonzero(needed.any(axis=0))
-    part = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-    filled = np.argwhere(mask) + np.array([top, left])
-    if (filled == 0).any() or (filled == np.array(image.shape) - 1).any():
-        flags.add("clipped")
-    point = request.points[index]
-    return TargetLabel(
-        point=(float(point[0]), float(point[1])),
-        origin=(top + int(rows[0]), left + int(columns[0])),
-        soft=soft[part].copy(),
-        mask=mask[part].copy(),
-        quality=min(max(rate, 0.0), 1.0),
-        flags=tuple(sorted(flags)),
-        time_ms=(perf_counter() - start) * 1000,
+    if has_holes(image, peak, half):
+        flags.add("nan")
+    return make_target(
+        request.points[index],
+        (peak[0] - half, peak[1] - half),
+        soft,
+        mask,
+        image.shape,
+        start=start,
+        quality=rate,
+        flags=flags,
+        crop=True,
     )
 
 
@@ -144,6 +132,6 @@ def subtract_median(window: Window, background_px: int) -> NDArray[np.float32]:
     reach = background_px // 2
     stride = 2 if reach >= 6 and reach % 2 == 0 else 1
     step = max(pitch for pitch in (1, 2, 4, 8) if 4 * pitch <= max(background_px, 4))
-    rest = np.empty((_SIDE, _SIDE), np.float32)
-    median_rest_kernel(window.units, HALF, reach, stride, step, rest)
-    return rest
+    residual = np.empty((_SIDE, _SIDE), np.float32)
+    median_rest_kernel(window.units, HALF, reach, stride, step, residual)
+    return residual

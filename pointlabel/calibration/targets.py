@@ -9,16 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._checks import pixel_of
+from ..engine.default.border import cut_border
 from ..engine.default.heat import heat_vote
-from ..engine.default.label import finish
 from ..engine.default.params import DefaultParams
 from ..engine.default.quality import quality_inputs
 from ..engine.default.refine import PixelInputs, pixel_inputs, refine
 from ..engine.default.regions import VOTING_SCALES, Regions, grow_regions
 from ..engine.default.vote import Vote, cast_vote
 from ..engine.default.weights import Weights
-from ..engine.default.window import HALF, Window, cut_window, find_peak
+from ..engine.default.window import HALF, Window, cut_window
 from ..evaluation.targets import true_targets
+from ..methods.peaks import find_peak
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +133,9 @@ def label_cases(
     for case, (vote, field) in zip(cases, votes, strict=True):
         soft = refine(case.window, case.regions, vote, field, weights.refine) if params.refine else field
         soft = np.where(case.window.inside, soft, np.float32(0.0))
-        view = finish(case.window, case.regions, vote, soft, tightness, params)
-        hits = int((view.mask & case.truth).sum())
-        rows.append((hits, int(view.mask.sum()) + case.true_area - hits))
-        inputs.append(quality_inputs(view.soft, view.mask, vote))
+        soft, mask, _, _ = cut_border(case.window, case.regions, vote, soft, tightness, params)
+        hits = int((mask & case.truth).sum())
+        rows.append((hits, int(mask.sum()) + case.true_area - hits))
+        inputs.append(quality_inputs(soft, mask, vote))
     table = np.array(rows, float).reshape(-1, 2)
     return Outcome(table[:, 0], table[:, 1], np.array(inputs))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .._checks import pixel_of
 from ..types import TargetLabel
+from .targets import at_border
 
 Pixel = tuple[int, int]
 
@@ -19,7 +20,7 @@ NEAR_PX = 2
 def leave_out_holes(image: NDArray, target: TargetLabel) -> TargetLabel:
     """Take pixels of `image` that are not finite out of a target's mask and soft label, and flag it "nan".
 
-    A mask that had no other pixel is flagged "empty" and left so: `compete.share_out` gives it the one of `home_of`.
+    A mask that had no other pixel is flagged "empty" and left so: `overlaps.share_out` gives it the one of `home_of`.
     """
     finite = np.isfinite(image[target.window])
     if finite.all():
@@ -52,14 +53,3 @@ def home_of(image: NDArray, point: tuple[float, float]) -> Pixel | None:
         return None
     nearest = places[int(np.argmin(((places - point) ** 2).sum(axis=1)))]
     return int(nearest[0]), int(nearest[1])
-
-
-def at_border(mask: NDArray[np.bool_], top: int, left: int, shape: tuple[int, ...]) -> bool:
-    """Whether a mask, cut out at (top, left), touches the border of its image."""
-    height, width = mask.shape
-    return bool(
-        (top == 0 and mask[0].any())
-        or (left == 0 and mask[:, 0].any())
-        or (top + height == shape[0] and mask[-1].any())
-        or (left + width == shape[1] and mask[:, -1].any())
-    )

@@ -9,7 +9,8 @@ from scipy import ndimage
 
 from pointlabel import InputError, TargetLabel, annotate, get_method
 from pointlabel.baselines.threshold import FLOOR_NOISES, TIE_UNITS, subtract_median
-from pointlabel.engine.default.window import HALF, MARGIN, cut_window, find_peak
+from pointlabel.engine.default.window import HALF, MARGIN, cut_window
+from pointlabel.methods.peaks import find_peak
 from pointlabel.synthetic import draw_scene
 
 PLAIN = get_method("threshold")

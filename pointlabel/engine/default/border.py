@@ -6,10 +6,46 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ._refine_kernels import component_kernel
+from .params import DefaultParams
+from .regions import FLOOR_NOISES, Regions
+from .vote import Vote
+from .window import HALF, Window
+
 LOOSEST, TIGHTEST = 0.05, 0.60  # shares of the local contrast at tightness 0 and 1
 #: How much a sure soft label counts beside the relief. Probabilities lie near 0 and 1, heights in between: at full
 #: weight the relief would have no say until tightness comes close to 0 or 1.
 CERTAINTY = np.float32(0.15)
+_CENTRE = (slice(HALF - 1, HALF + 2), slice(HALF - 1, HALF + 2))
+
+
+def cut_border(
+    window: Window, regions: Regions, vote: Vote, refined: NDArray[np.float32], tightness: float, params: DefaultParams
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], bool, bool]:
+    """Cut the refined soft label at `tightness` and keep the component of the peak; 3 x 3 pixels where there is none.
+
+    Returns
+    -------
+    soft, mask : (65, 65) float32 in [0, 1] and bool.
+    found : whether the soft label reaches 1/2 at the peak.
+    touches : whether the mask reaches the window's border.
+    """
+    soft, mask, touches = refined, np.zeros(refined.shape, np.bool_), False
+    found = bool(soft[HALF, HALF] >= 0.5)
+    if found:
+        least = FLOOR_NOISES * window.floor / max(float(regions.contrast.max()), 1.0)
+        border = border_field(soft, vote.relief, tightness, least, params.loosest)
+        if params.border_px:
+            border, soft = (shift_border(each, params.border_px / window.stride) for each in (border, soft))
+            soft = np.where(window.inside, soft, np.float32(0.0))
+            soft[HALF, HALF] = max(soft[HALF, HALF], np.float32(0.5))  # the point itself always belongs
+        border = np.where(window.inside, border, np.float32(-1.0))
+        _, touches = component_kernel(border, 0.0, HALF, HALF, mask)
+    else:
+        mask[_CENTRE] = window.inside[_CENTRE]
+        mask[HALF, HALF] = True
+        soft = np.where(mask, np.maximum(soft, np.float32(0.5)), np.float32(0.0))
+    return soft, mask, found, bool(touches)
 
 
 def border_field(

@@ -1,8 +1,11 @@
-"""The default method: regions vote over scales, heat smooths the vote, a perceptron sharpens the border."""
+"""The default method: regions vote over scales, heat smooths the vote, a perceptron sharpens the border.
+
+Its steps, a file each: `methods.peaks`, `window`, `regions`, `vote`, `heat`, `refine`, `border`, `quality`. Heat and
+prior are those of "Diffuse to Detect" (arXiv 2605.20766), eqs. (2) to (4).
+"""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -10,39 +13,45 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._checks import pixel_of
 from ...methods.crop_grid import CropGrid
-from ...methods.holes import at_border
 from ...methods.overlaps import masks_meet
+from ...methods.peaks import find_peaks
+from ...methods.targets import has_holes, make_target
 from ...types import LabelRequest, TargetLabel
-from ._refine_kernels import box_kernel, component_kernel
-from .border import border_field, shift_border
+from ._refine_kernels import box_kernel
+from .border import cut_border
 from .heat import heat_between, heat_vote
 from .params import DefaultParams
 from .quality import quality, quality_inputs
 from .refine import refine
-from .regions import FLOOR_NOISES, VOTING_SCALES, Regions, grow_regions
+from .regions import VOTING_SCALES, Regions, grow_regions
 from .style import styled_weights
 from .vote import SUMMARY, Vote, cast_vote
 from .weights import Weights
-from .window import HALF, STRIDES, Window, cut_window, find_peak
+from .window import HALF, STRIDES, Window, cut_window
 
 LOW_CONTRAST = 3.0  # expected contrast in noises below which a target is flagged
 SURE_CONTRAST = 6.0  # ... and above which a larger window is believed
 LEAST_LARGE_AREA = 200  # pixels below which a target needs no larger window
-_CENTRE = (slice(HALF - 1, HALF + 2), slice(HALF - 1, HALF + 2))
 _LEAST_SOFT = np.float32(1 / 512)  # what is below is cut off with the crop
 _LOG_NOISE = SUMMARY.index("log_noise")
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """One target seen through one window: each step's result."""
+class WindowLabel:
+    """The label of one target in one window, with each step's result.
+
+    Attributes
+    ----------
+    window, regions, vote : of the steps of these names.
+    refined : (65, 65) float32, the soft label before the border is cut.
+    soft, mask, found, touches : from `cut_border`.
+    """
 
     window: Window
     regions: Regions
     vote: Vote
-    field: NDArray[np.float32]
+    refined: NDArray[np.float32]
     soft: NDArray[np.float32]
     mask: NDArray[np.bool_]
     found: bool
@@ -61,121 +70,78 @@ def label_default(request: LabelRequest, params: DefaultParams) -> list[TargetLa
     background and levels; let them vote (the prior C_p of eq. 4); spread the vote by heat and fuse both
     (eqs. 2 to 4); refine the pixels near the border; cut at `tightness`; keep the component of the peak.
 
-    Returns one `TargetLabel` a point. Deterministic; `request.rng` is not used.
+    Returns one `TargetLabel` per point. Deterministic; `request.rng` is not used.
     """
     weights = styled_weights(params)
-    pixels = pixel_of(request.points, (request.image.shape[0], request.image.shape[1]))
-    own = [(int(row), int(column)) for row, column in pixels]
-    found = [find_peak(request.image, pixel) for pixel in pixels] if params.snap else own
-    meet, same = Counter(found), Counter(own)
-    # points that would move to one peak stay where they are, so that each keeps a target of its own
-    peaks = [start if meet[peak] > 1 else peak for start, peak in zip(own, found, strict=True)]
+    image, pixels = request.image, request.pixels
+    peaks, shared = find_peaks(image, pixels, snap=params.snap)
     targets = []
-    for index, peak in enumerate(peaks):
+    for index, (point, pixel) in enumerate(zip(request.points.tolist(), pixels, strict=True)):
         start = perf_counter()
-        flags = {"moved"} if peak != own[index] else set()
-        if meet[found[index]] > 1 or meet[own[index]] > 1 or same[own[index]] > 1:
-            flags.add("duplicate")
+        for peak in dict.fromkeys((peaks[index], pixel)):  # no target at the peak: back to where the user clicked
+            label = label_peak(image, peak, params, weights)
+            if params.enlarge and (not label.found or label.touches or label.contrast < LOW_CONTRAST):
+                label = label_larger(image, label, params, weights)
+            if label.found:
+                break
+        peaks[index] = peak
         tightness = float(request.tightness[index])
-        target = label_peak(request.image, peak, tightness, params, weights, flags)
-        if "empty" in target.flags and peak != own[index]:  # no target there: back to where the user clicked
-            peaks[index] = own[index]
-            target = label_peak(request.image, own[index], tightness, params, weights, flags - {"moved"})
-        point = request.points[index]
-        spent = (perf_counter() - start) * 1000
-        targets.append(replace(target, point=(float(point[0]), float(point[1])), time_ms=spent))
+        if label.found and tightness != 0.5:
+            label = cut_label(label, tightness, params)
+        flags = {"duplicate"} if shared[index] else set()
+        if peak != pixel:
+            flags.add("moved")
+        targets.append(_in_image(image, point, label, flags, weights, start))
     if params.share_heat and len(targets) > 1:
-        targets = share_heat(request.image, targets, peaks, params)
+        targets = share_heat(image, targets, peaks, params)
     return targets
 
 
 def label_peak(
-    image: NDArray, peak: tuple[int, int], tightness: float, params: DefaultParams, weights: Weights, flags: set[str]
-) -> TargetLabel:
-    """Label the target of one peak; with `enlarge` in a larger window where the first does not hold it."""
-    view = look(image, peak, 1, params, weights)
-    if params.enlarge and (not view.found or view.touches or view.contrast < LOW_CONTRAST):
-        view = look_farther(image, view, params, weights)
-    if view.found and tightness != 0.5:
-        view = finish(view.window, view.regions, view.vote, view.field, tightness, params)
-    flags = flags | _flags_of(view, image)
-    rate = quality(quality_inputs(view.soft, view.mask, view.vote), weights.quality)
-    if not view.found:
-        rate = 0.0
-    soft, mask, top, left = in_image(view.soft, view.mask, view.window.peak, view.window.stride, image.shape)
-    if at_border(mask, top, left, image.shape):
-        flags.add("clipped")
-    point = (float(peak[0]), float(peak[1]))
-    return TargetLabel(point, (top, left), soft, mask, rate, tuple(sorted(flags)))
-
-
-def look(image: NDArray, peak: tuple[int, int], stride: int, params: DefaultParams, weights: Weights) -> View:
+    image: NDArray, peak: tuple[int, int], params: DefaultParams, weights: Weights, stride: int = 1
+) -> WindowLabel:
     """Run every step on the window of one stride, cut at 0.5: masks would not be nested if `tightness` chose it."""
     window = cut_window(image, peak, stride)
     regions = grow_regions(window, VOTING_SCALES[params.n_scales])
     vote = cast_vote(regions, weights.score, params.temperature)
-    field = heat_vote(window, vote.field, params)
-    soft = refine(window, regions, vote, field, weights.refine) if params.refine else field
-    soft = np.where(window.inside, soft, np.float32(0.0))
-    return finish(window, regions, vote, soft, 0.5, params)
+    heated = heat_vote(window, vote.field, params)
+    refined = refine(window, regions, vote, heated, weights.refine) if params.refine else heated
+    refined = np.where(window.inside, refined, np.float32(0.0))
+    return WindowLabel(window, regions, vote, refined, *cut_border(window, regions, vote, refined, 0.5, params))
 
 
-def finish(
-    window: Window, regions: Regions, vote: Vote, field: NDArray[np.float32], tightness: float, params: DefaultParams
-) -> View:
-    """Cut the refined `field` at `tightness` and keep the component of the peak; 3 x 3 pixels where there is none."""
-    soft = field
-    mask = np.zeros(soft.shape, np.bool_)
-    touches = False
-    found = bool(soft[HALF, HALF] >= 0.5)
-    if found:
-        least = FLOOR_NOISES * window.floor / max(float(regions.contrast.max()), 1.0)
-        border = border_field(soft, vote.relief, tightness, least, params.loosest)
-        if params.border_px:
-            border, soft = (shift_border(each, params.border_px / window.stride) for each in (border, soft))
-            soft = np.where(window.inside, soft, np.float32(0.0))
-            soft[HALF, HALF] = max(soft[HALF, HALF], np.float32(0.5))  # the point itself always belongs
-        border = np.where(window.inside, border, np.float32(-1.0))
-        _, touches = component_kernel(border, 0.0, HALF, HALF, mask)
-    else:
-        mask[_CENTRE] = window.inside[_CENTRE]
-        mask[HALF, HALF] = True
-        soft = np.where(mask, np.maximum(soft, np.float32(0.5)), np.float32(0.0))
-    return View(window, regions, vote, field, soft, mask, found, bool(touches))
+def cut_label(label: WindowLabel, tightness: float, params: DefaultParams) -> WindowLabel:
+    """The same label cut at another tightness."""
+    cut = cut_border(label.window, label.regions, label.vote, label.refined, tightness, params)
+    return WindowLabel(label.window, label.regions, label.vote, label.refined, *cut)
 
 
-def look_farther(image: NDArray, first: View, params: DefaultParams, weights: Weights) -> View:
+def label_larger(image: NDArray, first: WindowLabel, params: DefaultParams, weights: Weights) -> WindowLabel:
     """Try windows of 129 and 257 px; the first one stays unless a larger one holds a clear, large target."""
     for stride in STRIDES[1:]:
-        view = look(image, first.window.peak, stride, params, weights)
-        area = int(view.mask.sum()) * stride * stride
-        clear = view.contrast >= max(SURE_CONTRAST, 2 * first.contrast)
-        if view.found and not view.touches and area >= LEAST_LARGE_AREA and (clear or first.touches):
-            return view
+        label = label_peak(image, first.window.peak, params, weights, stride)
+        area = int(label.mask.sum()) * stride * stride
+        clear = label.contrast >= max(SURE_CONTRAST, 2 * first.contrast)
+        if label.found and not label.touches and area >= LEAST_LARGE_AREA and (clear or first.touches):
+            return label
     return first
 
 
-def _flags_of(view: View, image: NDArray) -> set[str]:
-    flags = set()
-    if not view.found:
-        flags.add("empty")
-    if view.touches:
-        flags.add("touches_window")
-    if view.contrast < LOW_CONTRAST:
-        flags.add("low_contrast")
-    if has_holes(image, view.window.peak, view.window.stride):
-        flags.add("nan")
-    return flags
-
-
-def has_holes(image: NDArray, peak: tuple[int, int], stride: int) -> bool:
-    """Whether pixels of the image in the window of a stride are not finite."""
-    if image.dtype.kind != "f":
-        return False
-    reach = HALF * stride
-    row, column = peak
-    part = image[max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1]
-    return not np.isfinite(part).all()
+def _in_image(
+    image: NDArray, point: Sequence[float], label: WindowLabel, flags: set[str], weights: Weights, start: float
+) -> TargetLabel:
+    """The target of a window's label, with its quality and its flags."""
+    window = label.window
+    states = {
+        "empty": not label.found,
+        "touches_window": label.touches,
+        "low_contrast": label.contrast < LOW_CONTRAST,
+        "nan": has_holes(image, window.peak, HALF * window.stride),
+    }
+    rate = quality(quality_inputs(label.soft, label.mask, label.vote), weights.quality) if label.found else 0.0
+    soft, mask, top, left = in_image(label.soft, label.mask, window.peak, window.stride, image.shape)
+    flags = flags | {name for name, holds in states.items() if holds}
+    return make_target(point, (top, left), soft, mask, image.shape, start=start, quality=rate, flags=flags)
 
 
 def in_image(

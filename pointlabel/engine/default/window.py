@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ._window_kernels import noise_kernel, peak_kernel, spread_kernel, whole_units_kernel
+from ._window_kernels import noise_kernel, spread_kernel, whole_units_kernel
 
 HALF = 32  # the window is 65 x 65 window pixels
 REACH = 28  # backgrounds look this much farther out
 MARGIN = HALF + REACH
-SNAP_PX = 2
 STRIDES = (1, 2, 4)  # image pixels per window pixel: windows of 65, 129 and 257 px
 
 
@@ -63,18 +62,6 @@ def _cut(image: NDArray, peak: tuple[int, int], reach: int) -> NDArray:
     rows, columns = (_mirrored(centre, reach, size) for centre, size in zip(peak, image.shape, strict=True))
     cut: NDArray = image[rows][:, columns]
     return cut
-
-
-def find_peak(image: NDArray, pixel: NDArray[np.int64]) -> tuple[int, int]:
-    """Brightest pixel within 2 px of `pixel` on each axis; of equal ones the nearest, then the brightest 3 x 3.
-
-    Where several are still equal the point stays: no choice between them would survive a flip of the image.
-    """
-    row, column = int(pixel[0]), int(pixel[1])
-    top, left = max(row - SNAP_PX - 1, 0), max(column - SNAP_PX - 1, 0)
-    block = np.ascontiguousarray(image[top : row + SNAP_PX + 2, left : column + SNAP_PX + 2], np.float64)
-    dy, dx = peak_kernel(block, row - top, column - left, SNAP_PX)
-    return top + dy, left + dx
 
 
 def cut_window(image: NDArray, peak: tuple[int, int], stride: int = 1) -> Window:

@@ -1,4 +1,4 @@
-"""Cut the soft labels of one group of crops at a tightness. Twin of `engine.default.label.finish`, on crops."""
+"""Cut the soft labels of one group of crops at a tightness. Twin of `engine.default.border.cut_border`, on crops."""
 
 from __future__ import annotations
 

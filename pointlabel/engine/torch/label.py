@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,14 +12,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..._checks import pixel_of
-from ...methods.holes import at_border
+from ...methods.peaks import find_peaks
+from ...methods.targets import at_border, has_holes
 from ...types import LabelRequest, TargetLabel
 from ..default.label import (
     LEAST_LARGE_AREA,
     LOW_CONTRAST,
     SURE_CONTRAST,
-    has_holes,
     in_image,
     share_heat,
 )
@@ -30,7 +28,7 @@ from ..default.regions import SIDE
 from ..default.style import styled_weights
 from ..default.vote import SUMMARY
 from ..default.weights import Weights
-from ..default.window import HALF, STRIDES, find_peak
+from ..default.window import HALF, STRIDES
 from .candidates import Candidates, Spot, compiled_candidates
 from .crops import crop_windows
 from .device_candidates import device_candidates
@@ -71,7 +69,7 @@ PLANS = {
 
 @dataclass(slots=True)
 class Look:
-    """One target seen through the window of one stride: what `default.label.View` holds, cut to what is needed."""
+    """One target in the window of one stride: what `default.label.WindowLabel` holds, cut to what is needed."""
 
     found: bool
     touches: bool
@@ -150,15 +148,10 @@ def grower(device: torch.device, n_scales: int) -> Grow:
 
 def _peaks_of(request: LabelRequest, params: DefaultParams) -> Iterator[tuple[_Target, Pixel]]:
     """Peak of each point; points that would move to one peak stay where they are."""
-    pixels = pixel_of(request.points, (request.image.shape[0], request.image.shape[1]))
-    own = [(row, column) for row, column in pixels.tolist()]
-    found = [find_peak(request.image, pixel) for pixel in pixels] if params.snap else own
-    meet, same = Counter(found), Counter(own)
-    for k, (pixel, peak) in enumerate(zip(own, found, strict=True)):
-        twice = meet[peak] > 1 or meet[pixel] > 1 or same[pixel] > 1
-        flags = frozenset({"duplicate"} if twice else ())
-        target = _Target(request.image, pixel, float(request.tightness[k]), flags)
-        yield target, pixel if meet[peak] > 1 else peak
+    pixels = request.pixels
+    peaks, shared = find_peaks(request.image, pixels, snap=params.snap)
+    for pixel, peak, tightness, twice in zip(pixels, peaks, request.tightness.tolist(), shared, strict=True):
+        yield _Target(request.image, pixel, tightness, frozenset({"duplicate"} if twice else ())), peak
 
 
 def _see(
@@ -321,7 +314,7 @@ def _label(look: Look, target: _Target, peak: Pixel, moved: bool, point: list[fl
             ("empty", not look.found),
             ("touches_window", look.touches_bent),
             ("low_contrast", look.contrast < LOW_CONTRAST),
-            ("nan", has_holes(target.image, peak, look.stride)),
+            ("nan", has_holes(target.image, peak, HALF * look.stride)),
             ("clipped", at_border(look.mask, look.top, look.left, target.image.shape)),
         )
         if holds

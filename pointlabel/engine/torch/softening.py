@@ -1,4 +1,4 @@
-"""From the vote to the soft label on crops: heat, fusion, perceptron. Twin of `engine.default.label.look`."""
+"""From the vote to the soft label on crops: heat, fusion, perceptron. Twin of `engine.default.label.label_peak`."""
 
 from __future__ import annotations
 

@@ -10,10 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from pointlabel import InputError, annotate, get_method
-from pointlabel.engine.default.label import label_peak
 from pointlabel.engine.default.params import DefaultParams
 from pointlabel.engine.default.weights import load_weights
-from pointlabel.engine.default.window import find_peak
+from pointlabel.methods.peaks import find_peak
 from pointlabel.synthetic import BACKGROUNDS, SHAPES, draw_scene
 
 FLIPS: dict[str, Callable[[NDArray], NDArray]] = {
@@ -283,7 +282,7 @@ def test_the_cost_is_one_window_a_target_whatever_the_image():
     scene = draw_scene(2, (200, 200), n_targets=1, background="cloud", margin_px=90)
     row, column = find_peak(scene.image, pixels(scene)[0].astype(np.int64))
     wide = np.pad(scene.image, 400, mode="reflect")
-    small = label_peak(scene.image, (row, column), 0.5, DefaultParams(), load_weights(), set())
-    large = label_peak(wide, (row + 400, column + 400), 0.5, DefaultParams(), load_weights(), set())
+    small = annotate(scene.image, [(row, column)]).targets[0]
+    large = annotate(wide, [(row + 400, column + 400)]).targets[0]
     np.testing.assert_array_equal(small.mask, large.mask)
     assert large.origin == (small.origin[0] + 400, small.origin[1] + 400)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pointlabel import annotate
-from pointlabel.engine.default.label import look
+from pointlabel.engine.default.label import label_peak
 from pointlabel.engine.default.params import DefaultParams
 from pointlabel.engine.default.quality import INPUTS, qualities, quality, quality_inputs
 from pointlabel.engine.default.vote import SUMMARY
@@ -20,7 +20,7 @@ from tests.reference import default as twin
 def seen(seed=4):
     scene = draw_scene(seed, (160, 150), n_targets=2)
     peak = tuple(np.ceil(scene.points[0] - 0.5).astype(int).tolist())
-    return look(scene.image, peak, 1, DefaultParams(), load_weights())
+    return label_peak(scene.image, peak, DefaultParams(), load_weights())
 
 
 def plain_quality(inputs, weights):

@@ -7,12 +7,13 @@ import pytest
 
 from pointlabel.engine.default._window_kernels import (
     noise_kernel,
-    peak_kernel,
     rank_of,
     spread_kernel,
     whole_units_kernel,
 )
-from pointlabel.engine.default.window import HALF, MARGIN, REACH, STRIDES, cut_window, find_peak
+from pointlabel.engine.default.window import HALF, MARGIN, REACH, STRIDES, cut_window
+from pointlabel.methods._peak_kernels import peak_kernel
+from pointlabel.methods.peaks import find_peak
 from tests.reference import default as twin
 
 SIDE = 2 * MARGIN + 1

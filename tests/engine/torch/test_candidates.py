@@ -14,12 +14,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from pointlabel._checks import pixel_of
 from pointlabel.engine.default.regions import SCALES
-from pointlabel.engine.default.window import find_peak
 from pointlabel.engine.torch.candidates import Spot, compiled_candidates
 from pointlabel.engine.torch.cutting import cut_windows
 from pointlabel.engine.torch.device_candidates import device_candidates, grow_candidates
 from pointlabel.engine.torch.growing import flood
 from pointlabel.engine.torch.ranks import nth_smallest
+from pointlabel.methods.peaks import find_peak
 from pointlabel.synthetic import draw_scene
 from tests.reference.real_data import real_samples
 

@@ -12,15 +12,16 @@ from torch.autograd import gradcheck
 
 from pointlabel._checks import pixel_of
 from pointlabel.engine.default.heat import heat_vote
-from pointlabel.engine.default.label import View, finish, look
+from pointlabel.engine.default.label import WindowLabel, cut_label, label_peak
 from pointlabel.engine.default.params import N_BORDER_STYLE, N_SCORE_STYLE, DefaultParams
 from pointlabel.engine.default.refine import refine
 from pointlabel.engine.default.style import styled_weights
 from pointlabel.engine.default.weights import load_weights
-from pointlabel.engine.default.window import cut_window, find_peak
+from pointlabel.engine.default.window import cut_window
 from pointlabel.engine.torch import DifferentiableEngine, batch_windows, label_windows
 from pointlabel.engine.torch.differentiable import weights_as_tensors
 from pointlabel.errors import InputError
+from pointlabel.methods.peaks import find_peak
 from pointlabel.synthetic import draw_scene
 from tests.reference.real_data import real_samples
 
@@ -31,17 +32,17 @@ STYLED = DefaultParams(
 )
 
 
-def drawn_views(n: int, params: DefaultParams, seed: int = 11) -> list[View]:
+def drawn_views(n: int, params: DefaultParams, seed: int = 11) -> list[WindowLabel]:
     weights = styled_weights(params)
-    out: list[View] = []
+    out: list[WindowLabel] = []
     while len(out) < n:
         scene = draw_scene(seed=seed + len(out), shape=(96, 128), n_targets=3)
         peaks = (find_peak(scene.image, pixel) for pixel in pixel_of(scene.points, (96, 128)))
-        out += [look(scene.image, peak, 1, params, weights) for peak in peaks]
+        out += [label_peak(scene.image, peak, params, weights) for peak in peaks]
     return out[:n]
 
 
-def engine_soft(view: View, params: DefaultParams) -> np.ndarray:
+def engine_soft(view: WindowLabel, params: DefaultParams) -> np.ndarray:
     """What the engine gives before it decides whether there is a target at all."""
     field = heat_vote(view.window, view.vote.field, params)
     weights = styled_weights(params).refine
@@ -49,7 +50,7 @@ def engine_soft(view: View, params: DefaultParams) -> np.ndarray:
     return np.where(view.window.inside, soft, 0)
 
 
-def largest_difference(views: list[View], params: DefaultParams) -> float:
+def largest_difference(views: list[WindowLabel], params: DefaultParams) -> float:
     worst = 0.0
     for first in range(0, len(views), 40):
         part = views[first : first + 40]
@@ -76,11 +77,11 @@ def test_hard_limit_is_the_engine_on_drawn_windows(params):
 
 def test_hard_limit_is_the_engine_on_500_real_windows(data):
     params, weights = DefaultParams(), load_weights()
-    views: list[View] = []
+    views: list[WindowLabel] = []
     for name, wanted in (("SIRST-v1", 170), ("NUDT-SIRST", 340), ("IRSTD-1k", 500)):
         for image, points, _, _ in real_samples(data / name, every=2):
             peaks = (find_peak(image, pixel) for pixel in pixel_of(points, (image.shape[0], image.shape[1])))
-            views += [look(image, peak, 1, params, weights) for peak in peaks]
+            views += [label_peak(image, peak, params, weights) for peak in peaks]
             if len(views) >= wanted:
                 break
     assert len(views) >= 500
@@ -93,7 +94,7 @@ def test_border_is_the_engines(tightness):
     batch = batch_windows([v.window for v in views], regions=[v.regions for v in views])
     out = label_windows(batch, tightness=tightness, rounded=True)
     for k, view in enumerate(views):
-        hard = finish(view.window, view.regions, view.vote, view.field, tightness, DefaultParams()).mask
+        hard = cut_label(view, tightness, DefaultParams()).mask
         ours = (out.border[k, 0] >= 0).numpy()
         assert ours[hard].mean() > 0.99  # the engine keeps the component of the peak, which ours contains
 
@@ -107,7 +108,7 @@ def test_a_style_moves_the_border_as_the_engine_does(border_px, tightness):
     batch = batch_windows([v.window for v in views], params, regions=[v.regions for v in views])
     out = label_windows(batch, tightness=tightness, params=params, rounded=True)
     for k, view in enumerate(views):
-        hard = finish(view.window, view.regions, view.vote, view.field, tightness, params)
+        hard = cut_label(view, tightness, params)
         ours = (out.border[k, 0] >= 0).numpy()
         ours[32, 32] = True  # the point itself always belongs
         labels, _ = ndimage.label(ours, np.ones((3, 3)))
