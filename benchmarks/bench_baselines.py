@@ -19,7 +19,7 @@ from twins import mclc as mclc_twin
 from common import finish, load, need_data, parser, spread
 from pointlabel import ImageLabels, get_method
 from pointlabel.baselines.crf.mean_field import refine_crf
-from pointlabel.baselines.d2d.paper import published_windows
+from pointlabel.baselines.published_windows import published_windows
 from pointlabel.engine.conductance import rescale_window
 from pointlabel.evaluation.targets import target_areas
 from pointlabel.types import LabelRequest

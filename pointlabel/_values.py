@@ -100,3 +100,10 @@ def check_range(owner: object, name: str, low: float, high: float) -> None:
 def check_choice(owner: object, name: str, choices: tuple[str, ...]) -> None:
     """Raise where a parameter's field is none of `choices`."""
     as_choice(getattr(owner, name), f"{type(owner).__name__}.{name}", choices)
+
+
+def check_odd(owner: object, name: str) -> None:
+    """Raise where a whole number of the parameters is even."""
+    value = getattr(owner, name)
+    if value % 2 == 0:
+        raise InputError(f"{type(owner).__name__}.{name} must be odd, got {value!r}")

@@ -20,9 +20,9 @@ _checks kernel_cache parent
 compiled synthetic methods convolutions losses
 engine io
 engine.default evaluation
-engine.torch baselines.crf detectors
-baselines.d2d baselines.threshold baselines.sam calibration
-baselines.com baselines.mclc
+engine.torch baselines.crf baselines.outline baselines.published_windows detectors
+baselines.com baselines.d2d baselines.point baselines.threshold baselines.sam calibration
+baselines.mclc
 labeling
 folder
 bench training

@@ -8,14 +8,13 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from .._values import check_range, check_types
+from .._values import check_odd, check_range, check_types
 from ..engine.default._background_kernels import median_rest_kernel
 from ..engine.default._refine_kernels import component_kernel
 from ..engine.default.border import border_field
 from ..engine.default.quality import sharpness
 from ..engine.default.regions import FLOOR_NOISES
 from ..engine.default.window import HALF, Window, cut_window
-from ..errors import InputError
 from ..methods.peaks import find_peaks
 from ..methods.targets import has_holes, make_target
 from ..types import LabelRequest, TargetLabel
@@ -39,8 +38,7 @@ class ThresholdParams:
         check_range(self, "level", 0.01, 0.99)
         check_range(self, "window_px", 9, 65)
         for name in ("background_px", "window_px"):
-            if getattr(self, name) % 2 == 0:
-                raise InputError(f"ThresholdParams.{name} must be odd, got {getattr(self, name)}")
+            check_odd(self, name)
 
 
 def label_threshold(request: LabelRequest, params: ThresholdParams) -> list[TargetLabel]:

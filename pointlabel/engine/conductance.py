@@ -42,6 +42,20 @@ def grey_levels(units: NDArray[np.int32]) -> NDArray[np.uint8]:
     return ((units.astype(np.int64) * 255 + SCALE // 2) // SCALE).astype(np.uint8)
 
 
+def as_grey(image: NDArray) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Image in grey levels of 8 bits, and which pixels are finite.
+
+    Whole numbers in 0 .. 255 stay as they are, as in the published code. Other images are mapped on 0 .. 255 by their
+    smallest and largest finite value, whatever their dtype.
+    """
+    if image.dtype == np.uint8:
+        return image, np.ones(image.shape, np.bool_)
+    if np.all((image >= 0) & (image <= 255)) and np.all(image == np.floor(image)):
+        return image.astype(np.uint8), np.ones(image.shape, np.bool_)
+    units, finite = rescale_window(image)
+    return grey_levels(units), finite
+
+
 def local_entropy(units: NDArray[np.int32], *, n_bins: int = 32) -> NDArray[np.float32]:
     """Shannon entropy of the 5 x 5 pixels around each pixel over ln 25, (h, w) float32 in [0, 1].
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ._conductance_kernels import SCALE
 from ._superpixel_kernels import connected_kernel, slic_kernel, source_kernel
+from .conductance import SCALE
 
 #: Clusters are kept as bits of an int32, which come in fours.
 MAX_CLUSTERS = 28
@@ -60,13 +60,6 @@ def cell_of(owners: NDArray[np.int32], pixel: tuple[int, int]) -> NDArray[np.boo
     cell = np.empty(owners.shape, np.bool_)
     connected_kernel((owners & owners[pixel]) != 0, pixel[0], pixel[1], cell)
     return cell
-
-
-def connected_part(member: NDArray[np.bool_], pixel: tuple[int, int]) -> NDArray[np.bool_]:
-    """8-connected part of `member` that holds the pixel, (h, w) bool; empty where the pixel is no member."""
-    part = np.empty(member.shape, np.bool_)
-    connected_kernel(member, pixel[0], pixel[1], part)
-    return part
 
 
 def place_sources(

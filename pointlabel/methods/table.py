@@ -137,8 +137,8 @@ BUILT_IN: dict[str, Method] = {
         _method(
             "point",
             "a 3 x 3 block around the point: the lower bound",
-            "baselines.d2d.params:PointParams",
-            "baselines.d2d.paper:label_point",
+            "baselines.point:PointParams",
+            "baselines.point:label_point",
         ),
         _method(
             "superpixel",

@@ -12,8 +12,7 @@ from pointlabel import InputError, TargetLabel, annotate, get_method
 from pointlabel.baselines.com._enclose_kernels import enclose_kernel
 from pointlabel.baselines.com._level_set_kernels import BUMP, NEGLIGIBLE, WELL, evolve_kernel
 from pointlabel.baselines.com.label import ComParams, evolve, gaussian_taps
-from pointlabel.engine._conductance_kernels import SCALE
-from pointlabel.engine.conductance import rescale_window
+from pointlabel.engine.conductance import SCALE, rescale_window
 from pointlabel.synthetic import draw_scene
 from tests.reference import com as twin
 from tests.reference.real_data import real_samples

@@ -10,14 +10,14 @@ from pointlabel.baselines.d2d.clahe import equalise, equalise_window
 from pointlabel.baselines.d2d.paper import (
     LOOSEST,
     TIGHTEST,
-    child_rng,
     level_at,
     otsu_level,
-    published_windows,
     soft_label,
     windows_of,
 )
-from pointlabel.baselines.d2d.params import DiffusionParams, PointParams
+from pointlabel.baselines.d2d.params import DiffusionParams
+from pointlabel.baselines.point import PointParams
+from pointlabel.baselines.published_windows import child_rng, published_windows
 from pointlabel.engine.conductance import rescale_window
 from pointlabel.synthetic import draw_scene
 from pointlabel.types import LabelRequest

@@ -10,9 +10,9 @@ from skimage.color import rgb2lab
 from skimage.segmentation import slic
 
 from pointlabel import InputError, annotate, get_method
-from pointlabel.baselines.d2d.paper import published_windows
 from pointlabel.baselines.mclc import _mclc_kernels as kernels
 from pointlabel.baselines.mclc.label import MclcParams, _grid, count_votes, windows_of
+from pointlabel.baselines.published_windows import published_windows
 from pointlabel.types import LabelRequest
 from tests.reference import mclc as twin
 from tests.reference.real_data import real_samples

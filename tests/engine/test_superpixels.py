@@ -9,8 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from pointlabel import InputError
+from pointlabel.engine._superpixel_kernels import connected_kernel
 from pointlabel.engine.conductance import rescale_window
-from pointlabel.engine.superpixels import cell_of, connected_part, grow_superpixels, place_sources
+from pointlabel.engine.superpixels import cell_of, grow_superpixels, place_sources
 from tests.reference import diffusion as twin
 
 MOVES: list[Callable[[NDArray], NDArray]] = [np.fliplr, np.flipud, np.transpose, np.rot90]
@@ -110,7 +111,9 @@ def test_too_many_clusters_are_refused(n_segments):
 @pytest.mark.parametrize("share", [0.0, 0.4, 0.6, 1.0])
 def test_the_connected_part_equals_its_twin(rng, shape, share):
     member = rng.random(shape) < share
-    np.testing.assert_array_equal(connected_part(member, centre(shape)), twin.connected(member, centre(shape)))
+    part = np.empty(shape, np.bool_)
+    assert connected_kernel(member, *centre(shape), part) == part.sum()
+    np.testing.assert_array_equal(part, twin.connected(member, centre(shape)))
 
 
 @pytest.mark.parametrize("kind", ["noise", "steps"])

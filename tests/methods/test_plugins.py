@@ -128,12 +128,10 @@ def test_listing_the_names_imports_no_package(site):
 
 # Without installing: entry points that name objects of this file.
 
-DISC = Method(
-    "disc", "a block", "pointlabel.baselines.d2d.params:PointParams", "pointlabel.baselines.d2d.paper:label_point"
-)
+DISC = Method("disc", "a block", "pointlabel.baselines.point:PointParams", "pointlabel.baselines.point:label_point")
 OTHER_NAME = Method("square", "a block", DISC.params_path, DISC.function_path)
-NO_FUNCTION = Method("disc", "nothing", DISC.params_path, "pointlabel.baselines.d2d.paper:no_such_function")
-NO_DATACLASS = Method("disc", "nothing", "pointlabel.baselines.d2d.paper:label_point", DISC.function_path)
+NO_FUNCTION = Method("disc", "nothing", DISC.params_path, "pointlabel.baselines.point:no_such_function")
+NO_DATACLASS = Method("disc", "nothing", "pointlabel.baselines.point:label_point", DISC.function_path)
 SHORT = Method("disc", "too few", DISC.params_path, f"{__name__}:label_none")
 NUMBER = 7
 
@@ -191,7 +189,7 @@ def test_a_method_or_a_function_that_returns_one(offer, scene, thing):
         ("raise_something", r"cannot be loaded \(OSError: no licence\)"),
         ("absent", r"method disc of .* cannot be loaded \(AttributeError: "),
         ("NO_FUNCTION", r"paper:no_such_function cannot be loaded \(AttributeError"),
-        ("NO_DATACLASS", "paper:label_point: the parameters of a method must be a dataclass"),
+        ("NO_DATACLASS", "point:label_point: the parameters of a method must be a dataclass"),
         ("SHORT", "method disc returned 0 labels for 3 points"),
     ],
 )

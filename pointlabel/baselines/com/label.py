@@ -9,12 +9,11 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._values import check_range, check_types
-from ...engine._conductance_kernels import SCALE
-from ...engine.conductance import rescale_window
-from ...errors import InputError
+from ..._values import check_odd, check_range, check_types
+from ...engine.conductance import SCALE, rescale_window
+from ...methods.targets import window_around
 from ...types import LabelRequest, TargetLabel
-from ..d2d.paper import finish, grown, pixels_of
+from ..outline import cut_soft
 from ._enclose_kernels import enclose_kernel
 from ._level_set_kernels import evolve_kernel
 
@@ -45,8 +44,7 @@ class ComParams:
     def __post_init__(self) -> None:
         check_types(self)
         check_range(self, "window_px", 9, 257)
-        if self.window_px % 2 == 0:
-            raise InputError(f"ComParams.window_px must be odd, got {self.window_px!r}")
+        check_odd(self, "window_px")
         check_range(self, "start", 0, 255)
         check_range(self, "n_outer", 0, 10_000)
         check_range(self, "n_inner", 1, 10_000)
@@ -77,7 +75,7 @@ def label_com(request: LabelRequest, params: ComParams) -> list[TargetLabel]:
     surrounds the point, the mask is the point's pixel and flagged "empty".
 
     The soft label is 1 / 2 half a pixel inside the contour and grows by 1 over 2 `dirac_px` of phi, a distance near
-    the contour. Quality is that of `baselines.d2d.paper.label_diffusion`, not fitted to any data. Each target is
+    the contour. Quality is that of `baselines.outline.cut_soft`, not fitted to any data. Each target is
     treated alone. Deterministic; `request.rng` is not used.
 
     H. Li, J. Yang, Y. Xu, R. Wang, "A Level Set Annotation Framework With Single-Point Supervision for Infrared
@@ -87,17 +85,17 @@ def label_com(request: LabelRequest, params: ComParams) -> list[TargetLabel]:
     shape: tuple[int, int] = image.shape
     half = params.window_px // 2
     out = []
-    for point, (row, column) in zip(request.points.tolist(), pixels_of(request), strict=True):
+    for point, pixel in zip(request.points.tolist(), request.pixels, strict=True):
         start = perf_counter()
-        bounds = grown((row, row + 1, column, column + 1), half, shape)
+        bounds = window_around(pixel, half, shape)
         top, bottom, left, right = bounds
-        here = (row - top, column - left)
+        here = (pixel[0] - top, pixel[1] - left)
         units, finite = rescale_window(image[top:bottom, left:right])
         open_sides = (top > 0, bottom < shape[0], left > 0, right < shape[1])
         soft = np.empty(units.shape, np.float32)
         enclose_kernel(evolve(units, params), *here, open_sides, params.dirac_px, soft)
         soft[here] = max(soft[here], 0.5)  # a target is never lost
-        out.append(finish(soft, units, finite, here, 0.5, point, bounds, shape, start))
+        out.append(cut_soft(soft, units, finite, 0.5, point, pixel, bounds, shape, start))
     return out
 
 

@@ -13,6 +13,7 @@ from scipy import ndimage
 from ..._checks import pixel_of
 from ..._values import check_range, check_types
 from ...engine.conductance import grey_levels, rescale_window
+from ...methods.targets import at_border, widen
 from ...types import TargetLabel
 from .mean_field import refine_crf
 
@@ -70,16 +71,12 @@ def refine_by_crf(image: NDArray, labels: Sequence[TargetLabel], params: CrfPara
 
 def _refine_one(image: NDArray, label: TargetLabel, params: CrfParams) -> TargetLabel:
     start = perf_counter()
-    rows, columns = (np.flatnonzero(label.mask.any(axis=axis)) for axis in (1, 0))
-    if "empty" in label.flags or not rows.size:
+    box = label.box
+    if "empty" in label.flags or box is None:
         return label
-    bounds = []
-    for found, origin, size in zip((rows, columns), label.origin, image.shape, strict=True):
-        low, high = origin + int(found[0]) - MARGIN_PX, origin + int(found[-1]) + 1 + MARGIN_PX
-        if high - low > LARGEST_PX:
-            return label
-        bounds.append((max(low, 0), min(high, size)))
-    (top, bottom), (left, right) = bounds
+    if max(box[2] - box[0], box[3] - box[1]) + 2 * MARGIN_PX > LARGEST_PX:
+        return label
+    top, bottom, left, right = widen((box[0], box[2], box[1], box[3]), MARGIN_PX, image.shape)
     units, finite = rescale_window(image[top:bottom, left:right])
     before = np.zeros(units.shape, np.bool_)
     soft = np.zeros(units.shape, np.float32)
@@ -100,8 +97,7 @@ def _refine_one(image: NDArray, label: TargetLabel, params: CrfParams) -> Target
         return label
     both, either = np.count_nonzero(before & after), np.count_nonzero(before | after)
     flags = set(label.flags) - {"clipped"}
-    filled = np.add(np.argwhere(after), (top, left))
-    if (filled == 0).any() or (filled == np.array(image.shape) - 1).any():
+    if at_border(after, top, left, image.shape):
         flags.add("clipped")
     return replace(
         label,
@@ -117,7 +113,7 @@ def _refine_one(image: NDArray, label: TargetLabel, params: CrfParams) -> Target
 def first_guess(soft: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Probability that the CRF starts from, (h, w) float64: above 1/2 in the mask, below outside.
 
-    The soft label is bent so that 1/2 lies at the border of the mask. The level there is the mean of two means of
+    The soft label is stretched so that 1/2 lies at the border of the mask. The level there is the mean of two means of
     `soft`: over the mask's pixels that touch its outside, and over the pixels outside that touch the mask. Below it
     values shrink to [0, 1/2], above they stretch to [1/2, 1], linearly. Pixels that then lie on the wrong side of 1/2
     are put on the right one. Their log-odds, and those of the mask's own say, `MASK_ODDS`, add up.
@@ -126,9 +122,9 @@ def first_guess(soft: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[n
     edges = mask & ndimage.binary_dilation(~mask, _EIGHT), ~mask & ndimage.binary_dilation(mask, _EIGHT)
     sides = [values[edge].mean() if edge.any() else value for edge, value in zip(edges, (1.0, 0.0), strict=True)]
     level = min(max(sum(sides) / 2, LEAST_SURE), 1 - LEAST_SURE)
-    bent = np.where(values < level, values / level, 1 + (values - level) / (1 - level)) / 2
-    bent = np.clip(np.where(mask, np.maximum(bent, 0.5), np.minimum(bent, 0.5)), LEAST_SURE, 1 - LEAST_SURE)
-    odds = np.log(bent / (1 - bent)) + np.where(mask, MASK_ODDS, -MASK_ODDS)
+    share = np.where(values < level, values / level, 1 + (values - level) / (1 - level)) / 2
+    share = np.clip(np.where(mask, np.maximum(share, 0.5), np.minimum(share, 0.5)), LEAST_SURE, 1 - LEAST_SURE)
+    odds = np.log(share / (1 - share)) + np.where(mask, MASK_ODDS, -MASK_ODDS)
     return 1 / (1 + np.exp(-odds))
 
 

@@ -1,4 +1,4 @@
-"""Compiled core of the random particles of the published code, and of what is said of a mask in grey levels."""
+"""Compiled core of the random particles of the published code."""
 
 import math
 
@@ -34,39 +34,3 @@ def walk_kernel(grey, coefficient, row, column, noise, dt, heat):
             y += drift[i, j, 0] + spread[i, j] * noise[step, k, 0]
             x += drift[i, j, 1] + spread[i, j] * noise[step, k, 1]
         heat[min(max(int(y), 0), height - 1), min(max(int(x), 0), width - 1)] += 1.0
-
-
-@kernel
-def measure_kernel(grey, soft, mask, finite):
-    """Numbers of a mask that is not empty in a window of grey levels, all arrays (h, w).
-
-    Returns whether there is a rest; the mask's contrast (its mean less that of the rest) and the standard deviation of
-    the rest, both 0 without one; the sum of the soft label inside and outside; the mask's first row, the row after its
-    last, the same of columns.
-    Pixels that are not finite belong to no rest.
-    """
-    height, width = grey.shape
-    n_inside, n_around, inside, around, squares = 0, 0, 0, 0, 0
-    soft_inside, soft_outside = 0.0, 0.0
-    top, bottom, left, right = height, 0, width, 0
-    for i in range(height):
-        for j in range(width):
-            level = int(grey[i, j])
-            if mask[i, j]:
-                n_inside += 1
-                inside += level
-                soft_inside += soft[i, j]
-                top, bottom = min(top, i), i + 1
-                left, right = min(left, j), max(right, j + 1)
-                continue
-            soft_outside += soft[i, j]
-            if finite[i, j]:
-                n_around += 1
-                around += level
-                squares += level * level
-    contrast, deviation = 0.0, 0.0
-    if n_around:
-        mean = around / n_around
-        contrast = inside / n_inside - mean
-        deviation = math.sqrt(max(squares / n_around - mean * mean, 0.0))
-    return n_around > 0, contrast, deviation, soft_inside, soft_outside, (top, bottom, left, right)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ...engine._conductance_kernels import SCALE
+from ...engine.conductance import SCALE, grey_levels
 
 N_GREY = 256
 
@@ -54,8 +54,9 @@ def equalise(grey: NDArray[np.uint8], *, clip: float = 1.0, n_tiles: int = 4) ->
 
 def equalise_window(units: NDArray[np.int32], *, clip: float = 1.0, n_tiles: int = 4) -> NDArray[np.int32]:
     """`equalise` for a rescaled window: 0 .. 2^20 becomes 256 grey levels and back, (h, w) int32."""
-    grey = ((units.astype(np.int64) * (N_GREY - 1) + SCALE // 2) // SCALE).astype(np.uint8)
-    return (equalise(grey, clip=clip, n_tiles=n_tiles).astype(np.int32) * SCALE // (N_GREY - 1)).astype(np.int32)
+    return (equalise(grey_levels(units), clip=clip, n_tiles=n_tiles).astype(np.int32) * SCALE // (N_GREY - 1)).astype(
+        np.int32
+    )
 
 
 def _curve(tile: NDArray[np.uint8], clip: float) -> NDArray[np.int64]:

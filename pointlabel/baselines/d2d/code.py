@@ -1,8 +1,7 @@
-"""The published code's annotator: random particles in place of eq. (3), one Otsu threshold, a dense CRF."""
+"""The published code of "Diffuse to Detect" (arXiv 2605.20766): random particles in place of eq. (3), one Otsu threshold, a dense CRF."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
@@ -10,12 +9,15 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.segmentation import slic
 
-from ...engine.conductance import grey_entropy, grey_levels, rescale_window
+from ...engine.conductance import as_grey, grey_entropy
+from ...methods.targets import Bounds, widen
 from ...types import LabelRequest, TargetLabel
 from ..crf.mean_field import refine_crf
-from ._code_kernels import measure_kernel, walk_kernel
+from ..outline import wrap_mask
+from ..published_windows import MARGIN, child_rng, published_windows, size_classes
+from ._code_kernels import walk_kernel
 from .clahe import equalise
-from .paper import MARGIN, Bounds, child_rng, grown, otsu_level, pixels_of, published_windows, size_classes
+from .paper import otsu_level
 from .params import ParticleParams
 
 #: Particles of each source, steps, and length of a step, by published size class.
@@ -47,7 +49,7 @@ def label_particles(request: LabelRequest, params: ParticleParams) -> list[Targe
     InputError
         Where ``size_prior="oracle"`` and the request has no true areas.
     """
-    pixels = pixels_of(request)
+    pixels = request.pixels
     classes = size_classes(request, params.size_prior)
     inner = published_windows(request, params.size_prior)
     if not pixels:
@@ -59,7 +61,7 @@ def label_particles(request: LabelRequest, params: ParticleParams) -> list[Targe
     whole = np.zeros(shape, np.float32)
     crops: list[tuple[Bounds, NDArray[np.float32]]] = []
     for (row, column), name, bounds in zip(pixels, classes, inner, strict=True):
-        outer = grown(bounds, MARGIN, shape)
+        outer = widen(bounds, MARGIN, shape)
         part = (slice(*outer[:2]), slice(*outer[2:]))
         draws = child_rng(request.rng, row, column, 0)
         soft = particle_label(even[part], (row - outer[0], column - outer[2]), name, params, draws)
@@ -85,8 +87,7 @@ def label_particles(request: LabelRequest, params: ParticleParams) -> list[Targe
             )
         top, left = bounds[0] - outer[0], bounds[2] - outer[2]
         mask[top : top + guess.shape[0], left : left + guess.shape[1]] = guess > 0.5
-        label = describe(mask, soft, finite[slice(*outer[:2]), slice(*outer[2:])], grey, point, pixel, outer, bounds)
-        out.append(replace(label, time_ms=shared_ms + (perf_counter() - begin) * 1000))
+        out.append(wrap_mask(mask, soft, grey, finite, point, pixel, outer, bounds, begin, shared_ms))
     return out
 
 
@@ -125,50 +126,3 @@ def _first_maxima(grey: NDArray[np.uint8], cell: NDArray[np.bool_], n_maxima: in
     largest = ndimage.maximum_filter(grey, 7, mode="nearest")
     found = (grey == largest) & (grey > grey.mean() + 1.5 * grey.std()) & cell
     return [(int(row), int(column)) for row, column in np.argwhere(found)[:n_maxima]]
-
-
-def as_grey(image: NDArray) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Image in grey levels of 8 bits, and which pixels are finite.
-
-    Whole numbers in 0 .. 255 stay as they are, as in the published code. Other images are mapped on 0 .. 255 by their
-    smallest and largest finite value, whatever their dtype.
-    """
-    if image.dtype == np.uint8:
-        return image, np.ones(image.shape, np.bool_)
-    if np.all((image >= 0) & (image <= 255)) and np.all(image == np.floor(image)):
-        return image.astype(np.uint8), np.ones(image.shape, np.bool_)
-    units, finite = rescale_window(image)
-    return grey_levels(units), finite
-
-
-def describe(
-    mask: NDArray[np.bool_],
-    soft: NDArray[np.float32],
-    finite: NDArray[np.bool_],
-    grey: NDArray[np.uint8],
-    point: list[float],
-    pixel: tuple[int, int],
-    outer: Bounds,
-    inner: Bounds,
-) -> TargetLabel:
-    """Wrap a mask with its quality and flags; pixels that are not finite leave it, an empty one gets its point."""
-    flags = []
-    mask &= finite
-    if not finite.all():
-        flags.append("nan")
-        soft = np.where(finite, soft, np.float32(0))
-    if not mask.any():
-        flags.append("empty")
-        mask[pixel[0] - outer[0], pixel[1] - outer[2]] = True
-    window = grey[slice(*outer[:2]), slice(*outer[2:])]
-    has_rest, contrast, deviation, inside, outside, extent = measure_kernel(window, soft, mask, finite)
-    if has_rest and contrast <= deviation:
-        flags.append("low_contrast")
-    reach = (extent[0] + outer[0], extent[1] + outer[0], extent[2] + outer[2], extent[3] + outer[2])
-    at_image = (0, grey.shape[0], 0, grey.shape[1])
-    if any(r == edge for r, edge in zip(reach, at_image, strict=True)):
-        flags.append("clipped")
-    if any(r == edge != border for r, edge, border in zip(reach, inner, at_image, strict=True)):
-        flags.append("touches_window")
-    quality = inside / (np.count_nonzero(mask) + outside)
-    return TargetLabel((point[0], point[1]), (outer[0], outer[2]), soft, mask, min(quality, 1.0), tuple(sorted(flags)))

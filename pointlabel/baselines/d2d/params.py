@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..._values import check_choice, check_range, check_types
-from ...errors import InputError
+from ..._values import check_choice, check_odd, check_range, check_types
 from ..crf import CRF_SUMS
-
-SIZE_PRIORS = ("none", "fixed", "oracle")
-
-
-def _check_odd(owner: object, name: str) -> None:
-    value = getattr(owner, name)
-    if value % 2 == 0:
-        raise InputError(f"{type(owner).__name__}.{name} must be odd, got {value!r}")
+from ..published_windows import SIZE_PRIORS
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +36,7 @@ class DiffusionParams:
     def __post_init__(self) -> None:
         check_types(self)
         check_range(self, "window_px", 5, 257)
-        _check_odd(self, "window_px")
+        check_odd(self, "window_px")
         check_choice(self, "size_prior", SIZE_PRIORS)
         check_range(self, "d0", 1e-6, 1e6)
         check_range(self, "beta", 0, 100)
@@ -60,18 +52,6 @@ class DiffusionParams:
         check_range(self, "n_maxima", 0, 100)
         check_choice(self, "boundary", ("level", "otsu"))
         check_range(self, "level", 0.05, 0.6)
-
-
-@dataclass(frozen=True, slots=True)
-class PointParams:
-    """Parameters of `label_point`."""
-
-    side_px: int = 3  # side of the block around the point, odd, in [1, 33]
-
-    def __post_init__(self) -> None:
-        check_types(self)
-        check_range(self, "side_px", 1, 33)
-        _check_odd(self, "side_px")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from skimage.util import regular_grid
 
 from ..._values import check_choice, check_range, check_types
+from ...engine.conductance import as_grey
 from ...types import LabelRequest, TargetLabel
+from .._outline_kernels import measure_kernel
 from ..crf import CRF_SUMS
 from ..crf.mean_field import refine_crf
-from ..d2d._code_kernels import measure_kernel
-from ..d2d.code import as_grey, describe
-from ..d2d.paper import child_seed, pixels_of, published_windows
-from ..d2d.params import SIZE_PRIORS
+from ..outline import wrap_mask
+from ..published_windows import SIZE_PRIORS, child_seed, published_windows
 from ..threshold import ThresholdParams, label_threshold
 from ._mclc_kernels import vote_kernel
 
@@ -66,7 +66,7 @@ class MclcParams:
 def label_mclc(request: LabelRequest, params: MclcParams) -> list[TargetLabel]:
     """Let noisy copies of each point's window vote for the superpixel that holds the point, sharpen by a dense CRF.
 
-    1. The window by the published size class, as `d2d.paper.published_windows` draws it, its grey levels in three
+    1. The window by the published size class, as `published_windows` draws it, its grey levels in three
        equal channels. With ``size_prior="none"`` the class follows the area of `label_threshold`'s mask.
     2. `n_repeats` copies: each value of each channel turns white with probability `density`.
     3. SLIC of each copy in CIELAB, with scikit-image's steps; a vote for each pixel of the point's superpixel.
@@ -96,7 +96,7 @@ def label_mclc(request: LabelRequest, params: MclcParams) -> list[TargetLabel]:
     grey, finite = as_grey(request.image)
     shared_ms = (perf_counter() - start) * 1000 / len(windows)
     out = []
-    for point, (row, column), bounds in zip(request.points.tolist(), pixels_of(request), windows, strict=True):
+    for point, (row, column), bounds in zip(request.points.tolist(), request.pixels, windows, strict=True):
         begin = perf_counter()
         part = (slice(*bounds[:2]), slice(*bounds[2:]))
         window, here = np.ascontiguousarray(grey[part]), (row - bounds[0], column - bounds[2])
@@ -116,10 +116,12 @@ def label_mclc(request: LabelRequest, params: MclcParams) -> list[TargetLabel]:
                 sums=params.crf_sums,
             )
         mask = soft > 0.5
-        label = describe(mask, soft.astype(np.float32), finite[part], grey, point, (row, column), bounds, bounds)
-        _, contrast, deviation, inside, _, _ = measure_kernel(window, share, label.mask, finite[part])
+        label = wrap_mask(
+            mask, soft.astype(np.float32), grey, finite, point, (row, column), bounds, bounds, begin, shared_ms
+        )
+        _, contrast, deviation, inside, _ = measure_kernel(window, share, label.mask, finite[part])
         quality = inside / label.area * contrast / (contrast + deviation) if contrast > 0 else 0.0
-        out.append(replace(label, quality=quality, time_ms=shared_ms + (perf_counter() - begin) * 1000))
+        out.append(replace(label, quality=quality))
     return out
 
 

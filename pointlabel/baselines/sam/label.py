@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._checks import pixel_of
 from ..._values import check_choice, check_range, check_types
-from ...engine._conductance_kernels import SCALE
-from ...engine.conductance import rescale_window
+from ...engine.conductance import SCALE, rescale_window
+from ...methods.targets import Bounds, at_window, make_target
 from ...types import LabelRequest, TargetLabel
 from .models import SAM, SAM2, Family, check_checkpoint, load_predictor
 
 #: Probabilities below this are left out of the soft label.
 FLOOR = np.float32(0.01)
-
-Part = tuple[slice, slice]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +83,40 @@ def _label(family: Family, request: LabelRequest, params: SamParams) -> list[Tar
         embedding = predictor.embed(light)
         shared_ms = (perf_counter() - start) * 1000 / len(request.points)
     out = []
-    for point, pixel in zip(request.points.tolist(), pixel_of(request.points, shape).tolist(), strict=True):
+    for point, pixel in zip(request.points.tolist(), request.pixels, strict=True):
         start = perf_counter()
-        part: Part = (slice(0, shape[0]), slice(0, shape[1]))
+        bounds: Bounds = (0, shape[0], 0, shape[1])
         seen, known = embedding, finite
         if params.context == "window":
-            part = _window(pixel, params.window_px, shape)
-            light, known = _stretch(request.image[part])
+            bounds = _window(pixel, params.window_px, shape)
+            light, known = _stretch(request.image[bounds[0] : bounds[1], bounds[2] : bounds[3]])
             seen = predictor.embed(light)
         assert known is not None
-        at = (point[0] - part[0].start, point[1] - part[1].start)
+        at = (point[0] - bounds[0], point[1] - bounds[2])
         odds, score = predictor.segment(seen, (known.shape[0], known.shape[1]), at)
-        label = _describe(odds, score, known, (point[0], point[1]), (pixel[0], pixel[1]), part, shape)
-        out.append(replace(label, time_ms=shared_ms + (perf_counter() - start) * 1000))
+        soft = np.where(known, 1 / (1 + np.exp(-np.clip(odds, -50, 50))), 0).astype(np.float32)
+        soft[soft < FLOOR] = 0
+        mask = (odds > 0) & known
+        flags = [] if known.all() else ["nan"]
+        if not mask.any():
+            flags.append("empty")
+            mask[pixel[0] - bounds[0], pixel[1] - bounds[2]] = True
+        if at_window(mask, bounds, shape):
+            flags.append("touches_window")
+        out.append(
+            make_target(
+                point,
+                (bounds[0], bounds[2]),
+                soft,
+                mask,
+                shape,
+                start=start,
+                shared_ms=shared_ms,
+                quality=score,
+                flags=flags,
+                crop=True,
+            )
+        )
     return out
 
 
@@ -108,47 +126,7 @@ def _stretch(window: NDArray) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     return units.astype(np.float32) / np.float32(SCALE), finite
 
 
-def _window(pixel: list[int], side: int, shape: tuple[int, int]) -> Part:
-    """Slices of the window around a pixel, cut off at the border of the image."""
-    starts = [at - side // 2 for at in pixel]
-    rows, columns = (slice(max(a, 0), min(a + side, size)) for a, size in zip(starts, shape, strict=True))
-    return rows, columns
-
-
-def _describe(
-    odds: NDArray[np.float32],
-    score: float,
-    finite: NDArray[np.bool_],
-    point: tuple[float, float],
-    pixel: tuple[int, int],
-    part: Part,
-    shape: tuple[int, int],
-) -> TargetLabel:
-    """Wrap the model's answer for the pixels of `part`: never empty, cut to the box that holds it."""
-    flags = []
-    origin = (part[0].start, part[1].start)
-    soft = np.where(finite, 1 / (1 + np.exp(-np.clip(odds, -50, 50))), 0).astype(np.float32)
-    mask = (odds > 0) & finite
-    if not finite.all():
-        flags.append("nan")
-    if not mask.any():
-        flags.append("empty")
-        mask[pixel[0] - origin[0], pixel[1] - origin[1]] = True
-    soft[soft < FLOOR] = 0
-    edges = [mask[0].any(), mask[-1].any(), mask[:, 0].any(), mask[:, -1].any()]
-    at_image = [part[0].start == 0, part[0].stop == shape[0], part[1].start == 0, part[1].stop == shape[1]]
-    if any(touched and border for touched, border in zip(edges, at_image, strict=True)):
-        flags.append("clipped")
-    if any(touched and not border for touched, border in zip(edges, at_image, strict=True)):
-        flags.append("touches_window")
-    needed = mask | (soft > 0)
-    rows, columns = np.flatnonzero(needed.any(axis=1)), np.flatnonzero(needed.any(axis=0))
-    crop = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-    return TargetLabel(
-        point=point,
-        origin=(origin[0] + int(rows[0]), origin[1] + int(columns[0])),
-        soft=soft[crop].copy(),
-        mask=mask[crop].copy(),
-        quality=min(max(score, 0.0), 1.0),
-        flags=tuple(sorted(flags)),
-    )
+def _window(pixel: tuple[int, int], side: int, shape: tuple[int, int]) -> Bounds:
+    """The window of `side` px around a pixel, cut off at the border of the image."""
+    top, left = (at - side // 2 for at in pixel)
+    return max(top, 0), min(top + side, shape[0]), max(left, 0), min(left + side, shape[1])
