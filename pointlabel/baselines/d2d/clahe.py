@@ -54,9 +54,7 @@ def equalise(grey: NDArray[np.uint8], *, clip: float = 1.0, n_tiles: int = 4) ->
 
 def equalise_window(units: NDArray[np.int32], *, clip: float = 1.0, n_tiles: int = 4) -> NDArray[np.int32]:
     """`equalise` for a rescaled window: 0 .. 2^20 becomes 256 grey levels and back, (h, w) int32."""
-    return (equalise(grey_levels(units), clip=clip, n_tiles=n_tiles).astype(np.int32) * SCALE // (N_GREY - 1)).astype(
-        np.int32
-    )
+    return equalise(grey_levels(units), clip=clip, n_tiles=n_tiles).astype(np.int32) * SCALE // (N_GREY - 1)
 
 
 def _curve(tile: NDArray[np.uint8], clip: float) -> NDArray[np.int64]:

@@ -1,4 +1,7 @@
-"""The published code of "Diffuse to Detect" (arXiv 2605.20766): random particles in place of eq. (3), one Otsu threshold, a dense CRF."""
+"""The annotator of "Diffuse to Detect" (arXiv 2605.20766) as its published code runs.
+
+Random particles take the place of eq. (3); one Otsu threshold and a dense CRF cut the masks.
+"""
 
 from __future__ import annotations
 

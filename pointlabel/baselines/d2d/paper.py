@@ -1,4 +1,4 @@
-"""The annotator of "Diffuse to Detect" (arXiv 2605.20766) as written, eqs. (2) to (4), with its ablations as presets."""
+"""The annotator of "Diffuse to Detect" (arXiv 2605.20766) as written, eqs. (2) to (4), and its ablations."""
 
 from __future__ import annotations
 

@@ -102,9 +102,9 @@ def label_mclc(request: LabelRequest, params: MclcParams) -> list[TargetLabel]:
         window, here = np.ascontiguousarray(grey[part]), (row - bounds[0], column - bounds[2])
         seed = child_seed(request.rng, row, column, 0).generate_state(1, np.uint64)
         share = count_votes(window, here, params, int(seed[0])) / params.n_repeats
-        soft = share
+        probability = share
         if params.n_crf_iter:
-            soft = refine_crf(
+            probability = refine_crf(
                 share,
                 window,
                 n_iter=params.n_crf_iter,
@@ -115,10 +115,8 @@ def label_mclc(request: LabelRequest, params: MclcParams) -> list[TargetLabel]:
                 smooth_compatibility=params.crf_smooth_compatibility,
                 sums=params.crf_sums,
             )
-        mask = soft > 0.5
-        label = wrap_mask(
-            mask, soft.astype(np.float32), grey, finite, point, (row, column), bounds, bounds, begin, shared_ms
-        )
+        mask, soft = probability > 0.5, probability.astype(np.float32)
+        label = wrap_mask(mask, soft, grey, finite, point, (row, column), bounds, bounds, begin, shared_ms)
         _, contrast, deviation, inside, _ = measure_kernel(window, share, label.mask, finite[part])
         quality = inside / label.area * contrast / (contrast + deviation) if contrast > 0 else 0.0
         out.append(replace(label, quality=quality))
