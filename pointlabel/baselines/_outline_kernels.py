@@ -12,12 +12,26 @@ SOFT_UNIT = 1048576.0
 
 
 @kernel
-def outline_kernel(soft, units, finite, row, column, level, mask, sums):
-    """Cut `soft` at `level`: write the 8-connected part of the point into `mask`, sums over it into `sums`.
+def touches_kernel(mask, sides):
+    """Whether a mask touches one of the named sides (top, bottom, left, right) of its window."""
+    height, width = mask.shape
+    found = False
+    for j in range(width):
+        found |= (sides[0] and mask[0, j]) or (sides[1] and mask[height - 1, j])
+    for i in range(height):
+        found |= (sides[2] and mask[i, 0]) or (sides[3] and mask[i, width - 1])
+    return found
 
-    Pixels that are not finite never join. The mask is never empty: at least the pixel of the point, which does
-    not need to reach the level. `sums` (6,) int64: pixels of the mask; soft label in parts of 1 / SOFT_UNIT inside and
-    outside; intensity inside, outside, and its square outside in whole units >> 8.
+
+@kernel
+def outline_kernel(soft, units, finite, row, column, level, sides, mask):
+    """Cut `soft` at `level`: write the 8-connected part of the point into `mask`.
+
+    Pixels that are not finite never join. The mask is never empty: at least the pixel of the point, which does not need
+    to reach the level.
+
+    Returns whether it touches one of the named `sides`; its pixels; the soft label's sum in parts of 1 / SOFT_UNIT
+    inside and outside; intensity inside, outside, and its square outside in whole units >> 8.
     """
     height, width = soft.shape
     member = np.empty((height, width), np.bool_)
@@ -26,8 +40,8 @@ def outline_kernel(soft, units, finite, row, column, level, mask, sums):
             member[i, j] = soft[i, j] >= level and finite[i, j]
     member[row, column] = True
     connected_kernel(member, row, column, mask)
-    for k in range(6):
-        sums[k] = 0
+    area, soft_inside, soft_outside = 0, np.int64(0), np.int64(0)
+    inside, outside, squares = np.int64(0), np.int64(0), np.int64(0)
     for i in range(height):
         for j in range(width):
             if not finite[i, j]:
@@ -36,16 +50,17 @@ def outline_kernel(soft, units, finite, row, column, level, mask, sums):
             share = np.int64(math.floor(soft[i, j] * SOFT_UNIT + 0.5))
             value = np.int64(units[i, j] >> 8)
             if mask[i, j]:
-                sums[0] += 1
-                sums[1] += share
-                sums[3] += value
+                area += 1
+                soft_inside += share
+                inside += value
             else:
-                sums[2] += share
-                sums[4] += value
-                sums[5] += value * value
-    if sums[0] == 0:
+                soft_outside += share
+                outside += value
+                squares += value * value
+    if area == 0:
         mask[row, column] = True
-        sums[0] = 1
+        area = 1
+    return touches_kernel(mask, sides), area, soft_inside, soft_outside, inside, outside, squares
 
 
 @kernel

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..methods.targets import Bounds, at_window, make_target
+from ..methods.targets import Bounds, make_target, open_sides
 from ..types import TargetLabel
-from ._outline_kernels import SOFT_UNIT, measure_kernel, outline_kernel
+from ._outline_kernels import SOFT_UNIT, measure_kernel, outline_kernel, touches_kernel
 
 
 def cut_soft(
@@ -39,9 +39,9 @@ def cut_soft(
     """
     top, _, left, _ = bounds
     mask = np.empty(soft.shape, np.bool_)
-    sums = np.empty(6, np.int64)
-    outline_kernel(soft, units, finite, pixel[0] - top, pixel[1] - left, level, mask, sums)
-    area, inside, outside, grey_in, grey_out, square_out = sums.tolist()
+    touches, area, inside, outside, grey_in, grey_out, square_out = outline_kernel(
+        soft, units, finite, pixel[0] - top, pixel[1] - left, level, open_sides(bounds, shape), mask
+    )
     n_bad = 0 if finite.all() else finite.size - int(np.count_nonzero(finite))
     n_out = finite.size - n_bad - area
     contrast, spread = 0.0, 0.0
@@ -51,12 +51,13 @@ def cut_soft(
         contrast = max(grey_in / area - mean, 0.0)
     if n_bad:
         soft = np.where(finite, soft, np.float32(0))
-    states = {
-        "empty": area == 1,
-        "low_contrast": contrast <= spread,
-        "nan": n_bad > 0,
-        "touches_window": at_window(mask, bounds, shape),
-    }
+    flags = ["touches_window"] if touches else []
+    if area == 1:
+        flags.append("empty")
+    if contrast <= spread:
+        flags.append("low_contrast")
+    if n_bad:
+        flags.append("nan")
     agreement = min(inside / (area * SOFT_UNIT + outside), 1.0)
     return make_target(
         point,
@@ -66,7 +67,7 @@ def cut_soft(
         shape,
         start=start,
         quality=agreement * (contrast / (contrast + spread) if contrast > 0 else 0.0),
-        flags=[name for name, holds in states.items() if holds],
+        flags=flags,
     )
 
 
@@ -107,7 +108,8 @@ def wrap_mask(
     has_rest, contrast, deviation, inside, outside = measure_kernel(grey[top:bottom, left:right], soft, mask, known)
     if has_rest and contrast <= deviation:
         flags.append("low_contrast")
-    if at_window(mask[inner[0] - top : inner[1] - top, inner[2] - left : inner[3] - left], inner, grey.shape):
+    part = mask[inner[0] - top : inner[1] - top, inner[2] - left : inner[3] - left]
+    if touches_kernel(part, open_sides(inner, grey.shape)):
         flags.append("touches_window")
     quality = inside / (np.count_nonzero(mask) + outside)
     return make_target(

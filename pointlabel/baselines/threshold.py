@@ -95,7 +95,7 @@ def _label_one(
     if has_holes(image, peak, half):
         flags.add("nan")
     return make_target(
-        request.points[index],
+        request.points[index].tolist(),
         (peak[0] - half, peak[1] - half),
         soft,
         mask,

@@ -25,17 +25,6 @@ def at_border(mask: NDArray[np.bool_], top: int, left: int, shape: Sequence[int]
     )
 
 
-def at_window(mask: NDArray[np.bool_], bounds: Bounds, shape: Sequence[int]) -> bool:
-    """Whether the mask of a window touches a side of it that is not the border of the image."""
-    top, bottom, left, right = bounds
-    return bool(
-        (top > 0 and mask[0].any())
-        or (left > 0 and mask[:, 0].any())
-        or (bottom < shape[0] and mask[-1].any())
-        or (right < shape[1] and mask[:, -1].any())
-    )
-
-
 def has_holes(image: NDArray, pixel: Sequence[int], reach_px: int) -> bool:
     """Whether pixels of the image within `reach_px` of a pixel on each axis are not finite."""
     if image.dtype.kind != "f":
@@ -47,6 +36,12 @@ def has_holes(image: NDArray, pixel: Sequence[int], reach_px: int) -> bool:
 def window_around(pixel: Sequence[int], half_px: int, shape: Sequence[int]) -> Bounds:
     """The square window of 2 `half_px` + 1 px around a pixel, cut off at the image."""
     return widen((pixel[0], pixel[0] + 1, pixel[1], pixel[1] + 1), half_px, shape)
+
+
+def open_sides(bounds: Bounds, shape: Sequence[int]) -> tuple[bool, bool, bool, bool]:
+    """Which sides of a window (top, bottom, left, right) are not the border of the image."""
+    top, bottom, left, right = bounds
+    return top > 0, bottom < shape[0], left > 0, right < shape[1]
 
 
 def widen(bounds: Bounds, margin_px: int, shape: Sequence[int]) -> Bounds:
@@ -93,15 +88,13 @@ def make_target(
             part = slice(box[0], box[2]), slice(box[1], box[3])
             soft, mask = soft[part].copy(), mask[part].copy()
             origin = origin[0] + box[0], origin[1] + box[1]
-    all_flags = set(flags)
-    if at_border(mask, *origin, shape):
-        all_flags.add("clipped")
+    clipped = ("clipped",) if at_border(mask, *origin, shape) else ()
     return TargetLabel(
-        point=(float(point[0]), float(point[1])),
+        point=(point[0], point[1]),
         origin=origin,
         soft=soft,
         mask=mask,
-        quality=min(max(float(quality), 0.0), 1.0),
-        flags=tuple(sorted(all_flags)),
+        quality=min(max(quality, 0.0), 1.0),
+        flags=tuple(sorted((*flags, *clipped))),
         time_ms=shared_ms + (perf_counter() - start) * 1000,
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..._values import check_odd, check_range, check_types
 from ...engine.conductance import SCALE, rescale_window
-from ...methods.targets import window_around
+from ...methods.targets import open_sides, window_around
 from ...types import LabelRequest, TargetLabel
 from ..outline import cut_soft
 from ._enclose_kernels import enclose_kernel
@@ -91,9 +91,8 @@ def label_com(request: LabelRequest, params: ComParams) -> list[TargetLabel]:
         top, bottom, left, right = bounds
         here = (pixel[0] - top, pixel[1] - left)
         units, finite = rescale_window(image[top:bottom, left:right])
-        open_sides = (top > 0, bottom < shape[0], left > 0, right < shape[1])
         soft = np.empty(units.shape, np.float32)
-        enclose_kernel(evolve(units, params), *here, open_sides, params.dirac_px, soft)
+        enclose_kernel(evolve(units, params), *here, open_sides(bounds, shape), params.dirac_px, soft)
         soft[here] = max(soft[here], 0.5)  # a target is never lost
         out.append(cut_soft(soft, units, finite, 0.5, point, pixel, bounds, shape, start))
     return out

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from ..._values import check_choice, check_range, check_types
 from ...engine.conductance import SCALE, rescale_window
-from ...methods.targets import Bounds, at_window, make_target
+from ...methods.targets import Bounds, make_target, open_sides
 from ...types import LabelRequest, TargetLabel
+from .._outline_kernels import touches_kernel
 from .models import SAM, SAM2, Family, check_checkpoint, load_predictor
 
 #: Probabilities below this are left out of the soft label.
@@ -101,7 +102,7 @@ def _label(family: Family, request: LabelRequest, params: SamParams) -> list[Tar
         if not mask.any():
             flags.append("empty")
             mask[pixel[0] - bounds[0], pixel[1] - bounds[2]] = True
-        if at_window(mask, bounds, shape):
+        if touches_kernel(mask, open_sides(bounds, shape)):
             flags.append("touches_window")
         out.append(
             make_target(
