@@ -67,7 +67,7 @@ def _redrawn(case: Case, truth: NDArray[np.bool_] | None) -> Case | None:
 
 def _region_above(case: Case, level: float) -> NDArray[np.bool_] | None:
     """Connected region of the peak above a share of its height; None where nobody would draw it."""
-    height = case.regions.rest[LEVEL_SCALE]
+    height = case.regions.residual[LEVEL_SCALE]
     least = level * float(height[HALF, HALF])
     if least < FLOOR_NOISES * case.window.floor:
         return None

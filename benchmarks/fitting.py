@@ -12,9 +12,9 @@ from scipy.stats import rankdata
 from torch import nn
 
 from pointlabel.calibration.targets import Candidates
-from pointlabel.engine.default._feature_kernels import FEATURES
-from pointlabel.engine.default._refine_kernels import N_INPUTS
-from pointlabel.engine.default.refine import EXTRA
+from pointlabel.engine.default.refine import EXTRA, N_INPUTS, VOTE_GAIN
+from pointlabel.engine.default.regions import FEATURES
+from pointlabel.engine.default.vote import centred
 
 LEVEL, LOG_AREA = FEATURES.index("level"), FEATURES.index("log_area")
 FIT_TEMPERATURE = 0.25  # sharper than in use (0.5): the fit should tell candidates apart, the vote should blend them
@@ -57,8 +57,8 @@ def fit_score(
     good = candidates.features[train][~candidates.bad[train]]
     centre, deviation = good.mean(0), good.std(0) + 1e-9
     z = torch.tensor(np.clip((candidates.features - centre) / deviation, -4, 4), dtype=torch.float32)
-    level = torch.tensor((candidates.features[..., LEVEL] - 0.35) / 0.25, dtype=torch.float32)
-    size = torch.tensor((candidates.features[..., LOG_AREA] - 3.0) / 1.3, dtype=torch.float32)
+    both = centred(candidates.features[..., LEVEL], candidates.features[..., LOG_AREA])
+    level, size = (torch.tensor(values, dtype=torch.float32) for values in both)
     inter = torch.tensor(candidates.intersection, dtype=torch.float32)
     union = torch.tensor(candidates.union, dtype=torch.float32)
     bad = torch.tensor(candidates.bad)
@@ -100,7 +100,7 @@ class Perceptron(nn.Module):
 
     def forward(self, x: torch.Tensor, vote: torch.Tensor) -> torch.Tensor:
         hidden = torch.nn.functional.silu(self.second(torch.nn.functional.silu(self.first(x))))
-        return self.third(hidden)[..., 0] + 6 * (vote - 0.5)
+        return self.third(hidden)[..., 0] + float(VOTE_GAIN) * (vote - 0.5)
 
 
 def fit_refine(

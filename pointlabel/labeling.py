@@ -200,12 +200,12 @@ class Labeller:
         areas = None if true_area is None else as_areas(true_area, n)
         dark = choose_polarity(array, spots, self.polarity)
         requests = {}
-        for is_dark in (False, True):
-            taken = dark == is_dark
-            if taken.any():
-                theirs = None if areas is None else areas[taken]
-                turned = invert(array) if is_dark else array
-                requests[is_dark] = LabelRequest(turned, spots[taken], tight[taken], theirs, generator)
+        kinds = sorted(set(dark.tolist()))
+        for is_dark in kinds:
+            taken = dark == is_dark if len(kinds) > 1 else slice(None)
+            theirs = None if areas is None else areas[taken]
+            turned = invert(array) if is_dark else array
+            requests[is_dark] = LabelRequest(turned, spots[taken], tight[taken], theirs, generator)
         return array, dark, requests
 
     def _join(

@@ -35,7 +35,7 @@ def cut_soft(
     level : in [0, 1], border of the target.
     point, pixel : (row, column) as given, and its pixel in the image.
     bounds, shape : of the window and of the image.
-    start : `perf_counter` when the work on this target began.
+    start : as for `make_target`.
     """
     top, _, left, _ = bounds
     mask = np.empty(soft.shape, np.bool_)
@@ -59,16 +59,8 @@ def cut_soft(
     if n_bad:
         flags.append("nan")
     agreement = min(inside / (area * SOFT_UNIT + outside), 1.0)
-    return make_target(
-        point,
-        (top, left),
-        soft,
-        mask,
-        shape,
-        start=start,
-        quality=agreement * (contrast / (contrast + spread) if contrast > 0 else 0.0),
-        flags=flags,
-    )
+    quality = agreement * (contrast / (contrast + spread) if contrast > 0 else 0.0)
+    return make_target(point, (top, left), soft, mask, shape, start=start, quality=quality, flags=flags)
 
 
 def wrap_mask(
@@ -81,7 +73,6 @@ def wrap_mask(
     outer: Bounds,
     inner: Bounds,
     start: float,
-    shared_ms: float,
 ) -> TargetLabel:
     """Wrap the mask of a window as it is; pixels that are not finite leave it, an empty one gets its point.
 
@@ -93,7 +84,7 @@ def wrap_mask(
     grey, finite : (H, W) grey levels of the image, and which of its pixels are finite.
     point, pixel : (row, column) as given, and its pixel in the image.
     outer, inner : the window, and the part of it that the mask was cut in.
-    start, shared_ms : as for `make_target`.
+    start : as for `make_target`.
     """
     top, bottom, left, right = outer
     known = finite[top:bottom, left:right]
@@ -112,14 +103,4 @@ def wrap_mask(
     if touches_kernel(part, open_sides(inner, grey.shape)):
         flags.append("touches_window")
     quality = inside / (np.count_nonzero(mask) + outside)
-    return make_target(
-        point,
-        (top, left),
-        soft,
-        mask,
-        grey.shape,
-        start=start,
-        shared_ms=shared_ms,
-        quality=quality,
-        flags=flags,
-    )
+    return make_target(point, (top, left), soft, mask, grey.shape, start=start, quality=quality, flags=flags)

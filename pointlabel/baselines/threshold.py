@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._values import check_odd, check_range, check_types
-from ..engine.default._background_kernels import median_rest_kernel
+from ..engine.default._background_kernels import median_residual_kernel
 from ..engine.default._refine_kernels import component_kernel
 from ..engine.default.border import border_field
 from ..engine.default.quality import sharpness
@@ -94,17 +94,8 @@ def _label_one(
         flags.add("low_contrast")
     if has_holes(image, peak, half):
         flags.add("nan")
-    return make_target(
-        request.points[index].tolist(),
-        (peak[0] - half, peak[1] - half),
-        soft,
-        mask,
-        image.shape,
-        start=start,
-        quality=rate,
-        flags=flags,
-        crop=True,
-    )
+    point, origin = request.points[index].tolist(), (peak[0] - half, peak[1] - half)
+    return make_target(point, origin, soft, mask, image.shape, start=start, quality=rate, flags=flags, crop=True)
 
 
 def _cut(
@@ -118,7 +109,7 @@ def _cut(
     """Write the component of the centre at `tightness` into `mask`; return it, and whether it meets the border."""
     border = np.where(inside, border_field(ready, relief, tightness, least), np.float32(-1.0))
     half = len(mask) // 2
-    _, touches = component_kernel(border, 0.0, half, half, mask)
+    touches = component_kernel(border, 0.0, half, half, mask)
     return mask, bool(touches)
 
 
@@ -131,5 +122,5 @@ def subtract_median(window: Window, background_px: int) -> NDArray[np.float32]:
     stride = 2 if reach >= 6 and reach % 2 == 0 else 1
     step = max(pitch for pitch in (1, 2, 4, 8) if 4 * pitch <= max(background_px, 4))
     residual = np.empty((_SIDE, _SIDE), np.float32)
-    median_rest_kernel(window.units, HALF, reach, stride, step, residual)
+    median_residual_kernel(window.units, HALF, reach, stride, step, residual)
     return residual

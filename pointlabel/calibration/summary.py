@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..engine.default._feature_kernels import FEATURES
+from ..engine.default.regions import FEATURES
 from .choose import CLEAR, SURE, UNHURT, Calibration
 from .styles import Style
 

@@ -1,1 +1,1 @@
-"""Our annotation engine: one step a file, kernels beside."""
+"""Our annotation engine, one step per file; its equations are those of "Diffuse to Detect" (arXiv 2605.20766)."""

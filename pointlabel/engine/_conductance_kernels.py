@@ -1,4 +1,4 @@
-"""Compiled core of the medium that heat spreads in: rescaled window, local entropy, conductances.
+"""Compiled core of eq. (2) of "Diffuse to Detect" (arXiv 2605.20766): rescaled window, local entropy, conductances.
 
 Every sum over pixels runs over integers or in symmetric pairs, so that a flipped or transposed window
 gives the flipped or transposed result bit for bit.

@@ -1,4 +1,4 @@
-"""Compiled core of the diffusion: explicit steps of eq. (3) and the solve of its quasi-steady state.
+"""Compiled core of eq. (3) of "Diffuse to Detect" (arXiv 2605.20766): explicit steps, and its quasi-steady state.
 
 Fields lie flat with one spare column, whose conductances are 0, so that one loop without a branch
 covers the window and LLVM turns it into vector instructions. Neighbours are added in symmetric pairs,

@@ -1,4 +1,4 @@
-"""Compiled core of the superpixels: SLIC on one window, the cell of a point, its local maxima.
+"""Compiled core of the superpixels: SLIC (Achanta et al., 2012) on one window, cell and maxima of a point.
 
 Means come from integer sums, positions are counted from the window's centre, and a pixel as near to two
 clusters as to one belongs to both, so that flips and transposition of the window carry over bit for bit.

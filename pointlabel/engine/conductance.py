@@ -1,4 +1,4 @@
-"""Equation (2): the medium that heat spreads in, conductances from gradient and local entropy."""
+"""Eq. (2) of "Diffuse to Detect" (arXiv 2605.20766): conductances between pixels from gradient and entropy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Equations (3) and (4): heat spreads from a source through the window, then joins the superpixel."""
+"""Eqs. (3) and (4) of "Diffuse to Detect" (arXiv 2605.20766): heat spreads from a source, then joins the superpixel."""
 
 from __future__ import annotations
 

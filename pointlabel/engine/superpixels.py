@@ -1,4 +1,8 @@
-"""The superpixel prior C_p: SLIC on the window, the connected cell of the point, the sources inside it."""
+"""The superpixel prior C_p of "Diffuse to Detect" (arXiv 2605.20766), eq. (4): SLIC, the point's cell, its sources.
+
+R. Achanta, A. Shaji, K. Smith, A. Lucchi, P. Fua, S. Süsstrunk, "SLIC Superpixels Compared to State-of-the-Art
+Superpixel Methods", IEEE TPAMI 34(11), 2012.
+"""
 
 from __future__ import annotations
 

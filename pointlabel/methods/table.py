@@ -117,6 +117,8 @@ def _method(name: str, summary: str, params: str, function: str, **options: Any)
     return Method(name, summary, f"pointlabel.{params}", f"pointlabel.{function}", options, **flags)
 
 
+_D2D_PAPER = ("baselines.d2d.params:DiffusionParams", "baselines.d2d.paper:label_diffusion")
+
 BUILT_IN: dict[str, Method] = {
     method.name: method
     for method in (
@@ -143,16 +145,14 @@ BUILT_IN: dict[str, Method] = {
         _method(
             "superpixel",
             "the SLIC cell of the point alone (rho = 0)",
-            "baselines.d2d.params:DiffusionParams",
-            "baselines.d2d.paper:label_diffusion",
+            *_D2D_PAPER,
             needs_true_area=True,
             rho=0.0,
         ),
         _method(
             "heat",
             "heat from the point alone (rho = 1)",
-            "baselines.d2d.params:DiffusionParams",
-            "baselines.d2d.paper:label_diffusion",
+            *_D2D_PAPER,
             has_tightness=True,
             needs_true_area=True,
             rho=1.0,
@@ -160,16 +160,14 @@ BUILT_IN: dict[str, Method] = {
         _method(
             "diffusion",
             "heat from the point fused with its SLIC cell (eqs. 2 to 4)",
-            "baselines.d2d.params:DiffusionParams",
-            "baselines.d2d.paper:label_diffusion",
+            *_D2D_PAPER,
             has_tightness=True,
             needs_true_area=True,
         ),
         _method(
             "d2d-paper",
             "the published diffusion as its paper writes it, with its values",
-            "baselines.d2d.params:DiffusionParams",
-            "baselines.d2d.paper:label_diffusion",
+            *_D2D_PAPER,
             needs_true_area=True,
             clahe=True,
             beta=6.0,

@@ -63,7 +63,6 @@ def make_target(
     shape: Sequence[int],
     *,
     start: float,
-    shared_ms: float = 0.0,
     quality: float = 0.0,
     flags: Iterable[str] = (),
     crop: bool = False,
@@ -76,8 +75,7 @@ def make_target(
     origin : (row, column) of the window's first pixel in the image.
     soft, mask : (h, w) float32 and bool.
     shape : of the image; "clipped" is flagged where the mask touches its border.
-    start : `perf_counter` when the work on this target began.
-    shared_ms : its share of the time spent on all targets together.
+    start : `perf_counter` when the work on this target began, less its share of the work on all targets together.
     quality : expected IoU, cut to [0, 1].
     flags : all but "clipped".
     crop : keep only the box that holds the mask and the soft label; windows may then reach beyond the image.
@@ -96,5 +94,5 @@ def make_target(
         mask=mask,
         quality=min(max(quality, 0.0), 1.0),
         flags=tuple(sorted((*flags, *clipped))),
-        time_ms=shared_ms + (perf_counter() - start) * 1000,
+        time_ms=(perf_counter() - start) * 1000,
     )

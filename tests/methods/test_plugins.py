@@ -188,7 +188,7 @@ def test_a_method_or_a_function_that_returns_one(offer, scene, thing):
         ("OTHER_NAME", "its Method is called square; the entry point must have the same name"),
         ("raise_something", r"cannot be loaded \(OSError: no licence\)"),
         ("absent", r"method disc of .* cannot be loaded \(AttributeError: "),
-        ("NO_FUNCTION", r"paper:no_such_function cannot be loaded \(AttributeError"),
+        ("NO_FUNCTION", r"point:no_such_function cannot be loaded \(AttributeError"),
         ("NO_DATACLASS", "point:label_point: the parameters of a method must be a dataclass"),
         ("SHORT", "method disc returned 0 labels for 3 points"),
     ],

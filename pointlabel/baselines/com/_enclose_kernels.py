@@ -1,4 +1,4 @@
-"""Compiled core of the level set method `com`: what the zero contour of a window encloses."""
+"""Compiled core of the level set of "Click on Mask" (IEEE SPL 2024): what the zero contour of a window encloses."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Compiled core of the level set method `com`: the evolution of one window.
+"""Compiled core of the level set of "Click on Mask" (IEEE SPL 2024): the evolution of one window.
 
 Divisions follow numpy (``error_model``): the check for zeros that Python asks for would keep loops out of vector
 instructions. The wide loops run over flat windows with one more pixel on each side, so that rows cost no start-up.

@@ -1,4 +1,4 @@
-"""Compiled core of the dense CRF: sums over all pairs of pixels of a window, and mean field."""
+"""Compiled core of the dense CRF (Krähenbühl and Koltun, 2011): sums over all pairs of pixels, and mean field."""
 
 import math
 

@@ -1,4 +1,7 @@
-"""Dense conditional random field of two labels on a window: sums over all pairs of pixels, exact or on a lattice."""
+"""Dense conditional random field of two labels on a window: sums over all pairs of pixels, exact or on a lattice.
+
+P. Krähenbühl and V. Koltun, "Efficient Inference in Fully Connected CRFs with Gaussian Edge Potentials", NIPS 2011.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sums over all pairs of points under a Gaussian, approximated on the permutohedral lattice."""
+"""Sums over all pairs of points under a Gaussian, approximated on the permutohedral lattice (Adams et al., 2010)."""
 
 from __future__ import annotations
 

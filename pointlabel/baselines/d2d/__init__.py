@@ -1,1 +1,1 @@
-"""Diffuse to Detect, twice: as its paper writes it, with its ablations, and as its published code runs."""
+"""Diffuse to Detect (arXiv 2605.20766), twice: as its paper writes it, and as its published code runs."""

@@ -1,4 +1,4 @@
-"""Compiled core of the random particles of the published code."""
+"""Compiled core of the random particles in the published code of "Diffuse to Detect"."""
 
 import math
 

@@ -71,10 +71,10 @@ def label_particles(request: LabelRequest, params: ParticleParams) -> list[Targe
         np.maximum(whole[part], soft, out=whole[part])
         crops.append((outer, soft))
     binary = whole >= otsu_level(whole)
-    shared_ms = (perf_counter() - start) * 1000 / len(pixels)
+    shared_s = (perf_counter() - start) / len(pixels)
     out = []
     for point, pixel, bounds, (outer, soft) in zip(request.points.tolist(), pixels, inner, crops, strict=True):
-        begin = perf_counter()
+        begin = perf_counter() - shared_s
         mask = np.zeros(soft.shape, np.bool_)
         inside = (slice(*bounds[:2]), slice(*bounds[2:]))
         guess = binary[inside].astype(np.float64)
@@ -90,7 +90,7 @@ def label_particles(request: LabelRequest, params: ParticleParams) -> list[Targe
             )
         top, left = bounds[0] - outer[0], bounds[2] - outer[2]
         mask[top : top + guess.shape[0], left : left + guess.shape[1]] = guess > 0.5
-        out.append(wrap_mask(mask, soft, grey, finite, point, pixel, outer, bounds, begin, shared_ms))
+        out.append(wrap_mask(mask, soft, grey, finite, point, pixel, outer, bounds, begin))
     return out
 
 

@@ -1,1 +1,1 @@
-"""Monte Carlo linear clustering."""
+"""Monte Carlo linear clustering (Li et al., ICCV 2023)."""

@@ -1,4 +1,4 @@
-"""Compiled core of Monte Carlo linear clustering: every noisy copy of a window, its SLIC and its vote in one call.
+"""Compiled core of Monte Carlo linear clustering (ICCV 2023): each noisy copy of a window, its SLIC and its vote.
 
 SLIC is scikit-image's: seeds on a grid, clusters that reach two steps, parts below half a cell merged. Sums are whole
 numbers, so that a pixel that changes its cluster is taken from one sum and added to another without round-off.

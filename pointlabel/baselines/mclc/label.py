@@ -94,10 +94,10 @@ def label_mclc(request: LabelRequest, params: MclcParams) -> list[TargetLabel]:
     start = perf_counter()
     windows = windows_of(request, params.size_prior)
     grey, finite = as_grey(request.image)
-    shared_ms = (perf_counter() - start) * 1000 / len(windows)
+    shared_s = (perf_counter() - start) / len(windows)
     out = []
     for point, (row, column), bounds in zip(request.points.tolist(), request.pixels, windows, strict=True):
-        begin = perf_counter()
+        begin = perf_counter() - shared_s
         part = (slice(*bounds[:2]), slice(*bounds[2:]))
         window, here = np.ascontiguousarray(grey[part]), (row - bounds[0], column - bounds[2])
         seed = child_seed(request.rng, row, column, 0).generate_state(1, np.uint64)
@@ -116,7 +116,7 @@ def label_mclc(request: LabelRequest, params: MclcParams) -> list[TargetLabel]:
                 sums=params.crf_sums,
             )
         mask, soft = probability > 0.5, probability.astype(np.float32)
-        label = wrap_mask(mask, soft, grey, finite, point, (row, column), bounds, bounds, begin, shared_ms)
+        label = wrap_mask(mask, soft, grey, finite, point, (row, column), bounds, bounds, begin)
         _, contrast, deviation, inside, _ = measure_kernel(window, share, label.mask, finite[part])
         quality = inside / label.area * contrast / (contrast + deviation) if contrast > 0 else 0.0
         out.append(replace(label, quality=quality))

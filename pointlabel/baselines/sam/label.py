@@ -77,15 +77,15 @@ def _label(family: Family, request: LabelRequest, params: SamParams) -> list[Tar
     predictor = load_predictor(family, params.checkpoint, params.device)
     shape: tuple[int, int] = (request.image.shape[0], request.image.shape[1])
     embedding, light, finite = None, None, None
-    shared_ms = 0.0
+    shared_s = 0.0
     if params.context == "image":
         start = perf_counter()
         light, finite = _stretch(request.image)
         embedding = predictor.embed(light)
-        shared_ms = (perf_counter() - start) * 1000 / len(request.points)
+        shared_s = (perf_counter() - start) / len(request.points)
     out = []
     for point, pixel in zip(request.points.tolist(), request.pixels, strict=True):
-        start = perf_counter()
+        start = perf_counter() - shared_s
         bounds: Bounds = (0, shape[0], 0, shape[1])
         seen, known = embedding, finite
         if params.context == "window":
@@ -104,20 +104,8 @@ def _label(family: Family, request: LabelRequest, params: SamParams) -> list[Tar
             mask[pixel[0] - bounds[0], pixel[1] - bounds[2]] = True
         if touches_kernel(mask, open_sides(bounds, shape)):
             flags.append("touches_window")
-        out.append(
-            make_target(
-                point,
-                (bounds[0], bounds[2]),
-                soft,
-                mask,
-                shape,
-                start=start,
-                shared_ms=shared_ms,
-                quality=score,
-                flags=flags,
-                crop=True,
-            )
-        )
+        origin = bounds[0], bounds[2]
+        out.append(make_target(point, origin, soft, mask, shape, start=start, quality=score, flags=flags, crop=True))
     return out
 
 

@@ -32,8 +32,8 @@ def _rank_near(values, rank, guess):
 
 
 @kernel
-def median_rest_kernel(units, half, reach, stride, step, rest):
-    """Write `units` (S, S) int32 less their running median about the centre into `rest` (2 half + 1)^2 float32.
+def median_residual_kernel(units, half, reach, stride, step, residual):
+    """Write `units` (S, S) int32 less their running median about the centre into `residual` (2 half + 1)^2 float32.
 
     The median over offsets -reach..reach by `stride` is taken on a grid of pitch `step`, a multiple of `stride`, and
     interpolated linearly between. All three divide evenly, so the grid is symmetric about the centre pixel.
@@ -64,17 +64,17 @@ def median_rest_kernel(units, half, reach, stride, step, rest):
             guess = _rank_near(samples, (size + 1) // 2, guess)
             grid[i, j] = guess
         guess = grid[i, 0]
-    _interpolate(units, first, step, grid, rest)
+    _interpolate(units, first, step, grid, residual)
 
 
 @kernel
-def _interpolate(units, first, step, grid, rest):
+def _interpolate(units, first, step, grid, residual):
     """Subtract the grid, interpolated. Whole numbers below 2^24 over a power of two: exact in float32."""
     n = grid.shape[0]
     share = np.float32(1.0 / (step * step))
     line = np.empty(n, np.int32)
     low = np.empty((n - 1) * step + 1, np.float32)
-    for y in range(rest.shape[0]):
+    for y in range(residual.shape[0]):
         i = min(y // step, n - 2)
         b = y - i * step
         for j in range(n):
@@ -84,5 +84,5 @@ def _interpolate(units, first, step, grid, rest):
             for d in range(step):
                 low[j * step + d] = np.float32(step * line[j] + d * slope)
         low[(n - 1) * step] = np.float32(step * line[n - 1])
-        for x in range(rest.shape[1]):
-            rest[y, x] = np.float32(units[first + y, first + x]) - np.rint(low[x] * share)
+        for x in range(residual.shape[1]):
+            residual[y, x] = np.float32(units[first + y, first + x]) - np.rint(low[x] * share)

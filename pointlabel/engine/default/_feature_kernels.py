@@ -7,6 +7,19 @@ import math
 import numpy as np
 
 from ...compiled import kernel
+from ._region_kernels import (
+    AREA,
+    COLUMN_OFFSETS,
+    EDGES,
+    INWARD_STEPS,
+    LARGEST,
+    RING_AREA,
+    RING_SQUARES,
+    RING_TOTAL,
+    ROW_OFFSETS,
+    TOTAL,
+    WEAK_EDGES,
+)
 
 #: Names of the features, in the order of `feature_kernel`'s last axis; c is the scale's contrast at the peak.
 FEATURES = (
@@ -35,9 +48,18 @@ FEATURES = (
     "inside_mean",  # mean inside, over c
     "log_noise",  # ln c over the noise
     "log_spread",  # ln c over the window's spread
-    "level_noise",  # (level - 0.35)^2 ln c over the noise
+    "level_noise",  # (level - LEVEL_CENTRE)^2 ln c over the noise
 )
 N_FEATURES = len(FEATURES)
+(
+    STABILITY, GROWTH, GROWTH_TWO, LEVEL, LEVEL_SQUARED, STEP, STEP_OF_SCALE, STEP_OF_ALL, WEAK, LOG_AREA,
+    SIDE_OVER_SCALE, AREA_OVER_SCALE, RING_MEAN, RING_DEVIATION, MAXIMUM, ROUNDNESS, OFFSET, LOG_SCALE, LOG_CONTRAST,
+    LOG_CONTRAST_NEXT, LOG_LEVEL_NOISE, LOG_RING_SNR, INSIDE_MEAN, LOG_NOISE, LOG_SPREAD, LEVEL_NOISE,
+) = range(N_FEATURES)  # fmt: skip
+
+#: What level and ln area are centred and divided by where the score's weights follow them.
+LEVEL_CENTRE, LEVEL_SCALE = 0.35, 0.25
+LOG_AREA_CENTRE, LOG_AREA_SCALE = 3.0, 1.3
 
 
 @kernel
@@ -56,10 +78,10 @@ def feature_kernel(sums, shared, contrast, scales, levels, noise, spread, out):
         c = max(contrast[k], 1.0)
         steepest_here = 1e-6
         for a in range(n_levels):
-            out[k, a, 5] = sums[k, a, 7] / max(sums[k, a, 6], 1.0) / c
-            steepest_here = max(steepest_here, out[k, a, 5])
+            out[k, a, STEP] = sums[k, a, INWARD_STEPS] / max(sums[k, a, EDGES], 1.0) / c
+            steepest_here = max(steepest_here, out[k, a, STEP])
         for a in range(n_levels):
-            out[k, a, 6] = out[k, a, 5] / steepest_here
+            out[k, a, STEP_OF_SCALE] = out[k, a, STEP] / steepest_here
         steepest = max(steepest, steepest_here)
     for k in range(n_scales):
         c = max(contrast[k], 1.0)
@@ -69,47 +91,47 @@ def feature_kernel(sums, shared, contrast, scales, levels, noise, spread, out):
         for a in range(n_levels):
             s = sums[k, a]
             f = out[k, a]
-            area, level = s[0], levels[a]
+            area, level = s[AREA], levels[a]
             log_area = math.log(area)
-            edges, ring = max(s[6], 1.0), max(s[9], 1.0)
-            ring_mean = s[10] / ring
-            ring_deviation = math.sqrt(max(s[11] / ring - ring_mean * ring_mean, 0.0))
+            edges, ring = max(s[EDGES], 1.0), max(s[RING_AREA], 1.0)
+            ring_mean = s[RING_TOTAL] / ring
+            ring_deviation = math.sqrt(max(s[RING_SQUARES] / ring - ring_mean * ring_mean, 0.0))
             stability = 0.0
             for pair in (below, above):  # the first and last scale count their one neighbour twice
                 both = shared[pair, a]
-                stability += both / (sums[pair, a, 0] + sums[pair + 1, a, 0] - both)
-            f[0] = stability
-            f[1] = math.log(sums[k, max(a - 1, 0), 0] / sums[k, min(a + 1, n_levels - 1), 0])
-            f[2] = math.log(sums[k, max(a - 2, 0), 0] / area)
-            f[3] = level
-            f[4] = level * level
-            f[7] = f[5] / steepest
-            f[8] = s[8] / edges
-            f[9] = log_area
-            f[10] = math.sqrt(area) / scales[k]
-            f[11] = area / scales[k] ** 2
-            f[12] = ring_mean / c
-            f[13] = ring_deviation / c
-            f[14] = s[3] / c
-            f[15] = 4 * math.pi * area / edges**2
-            f[16] = math.hypot(s[4], s[5]) / area**1.5
-            f[17] = math.log(scales[k] / 21.0)
-            f[18] = math.log(c / largest)
-            f[19] = math.log(c / following)
-            f[20] = math.log(max(level * c / noise, 0.1))
-            f[21] = math.log(max((s[1] / area - ring_mean) / (ring_deviation + 0.5 * noise), 0.1))
-            f[22] = s[1] / area / c
-            f[23] = log_noise
-            f[24] = log_spread
-            f[25] = (level - 0.35) ** 2 * log_noise
+                stability += both / (sums[pair, a, AREA] + sums[pair + 1, a, AREA] - both)
+            f[STABILITY] = stability
+            f[GROWTH] = math.log(sums[k, max(a - 1, 0), AREA] / sums[k, min(a + 1, n_levels - 1), AREA])
+            f[GROWTH_TWO] = math.log(sums[k, max(a - 2, 0), AREA] / area)
+            f[LEVEL] = level
+            f[LEVEL_SQUARED] = level * level
+            f[STEP_OF_ALL] = f[STEP] / steepest
+            f[WEAK] = s[WEAK_EDGES] / edges
+            f[LOG_AREA] = log_area
+            f[SIDE_OVER_SCALE] = math.sqrt(area) / scales[k]
+            f[AREA_OVER_SCALE] = area / scales[k] ** 2
+            f[RING_MEAN] = ring_mean / c
+            f[RING_DEVIATION] = ring_deviation / c
+            f[MAXIMUM] = s[LARGEST] / c
+            f[ROUNDNESS] = 4 * math.pi * area / edges**2
+            f[OFFSET] = math.hypot(s[ROW_OFFSETS], s[COLUMN_OFFSETS]) / area**1.5
+            f[LOG_SCALE] = math.log(scales[k] / 21.0)
+            f[LOG_CONTRAST] = math.log(c / largest)
+            f[LOG_CONTRAST_NEXT] = math.log(c / following)
+            f[LOG_LEVEL_NOISE] = math.log(max(level * c / noise, 0.1))
+            f[LOG_RING_SNR] = math.log(max((s[TOTAL] / area - ring_mean) / (ring_deviation + 0.5 * noise), 0.1))
+            f[INSIDE_MEAN] = s[TOTAL] / area / c
+            f[LOG_NOISE] = log_noise
+            f[LOG_SPREAD] = log_spread
+            f[LEVEL_NOISE] = (level - LEVEL_CENTRE) ** 2 * log_noise
 
 
 @kernel
 def score_kernel(features, centre, deviation, weights, bad, temperature, n_levels, share):
     """Softmax of a score that is linear in the features and bilinear in them with level and ln area.
 
-    score = sum_j z_j (w_j0 + w_j1 (level - 0.35) / 0.25 + w_j2 (ln area - 3) / 1.3), z_j standardised and cut
-    at 4 deviations. Writes the candidates' shares of the vote into `share` (K, L); returns the best score.
+    score = sum_j z_j (w_j0 + w_j1 l + w_j2 s), z_j standardised and cut at 4 deviations, l and s the level and ln area
+    as `vote.centred` has them. Writes the candidates' shares of the vote into `share` (K, L); returns the best score.
     """
     n_scales = features.shape[0]
     best = -np.inf
@@ -119,7 +141,7 @@ def score_kernel(features, centre, deviation, weights, bad, temperature, n_level
                 share[k, a] = -np.inf
                 continue
             f = features[k, a]
-            level, size = (f[3] - 0.35) / 0.25, (f[9] - 3.0) / 1.3
+            level, size = (f[LEVEL] - LEVEL_CENTRE) / LEVEL_SCALE, (f[LOG_AREA] - LOG_AREA_CENTRE) / LOG_AREA_SCALE
             total = 0.0
             for j in range(f.shape[0]):
                 z = min(max((f[j] - centre[j]) / deviation[j], -4.0), 4.0)

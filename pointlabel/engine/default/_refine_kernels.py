@@ -7,10 +7,12 @@ import math
 import numpy as np
 
 from ...compiled import kernel
+from .._superpixel_kernels import connected_kernel
 from ._vote_kernels import STEPS
 
 N_INPUTS = 24
-NEAR_VOTE = 0.02
+NEAR_VOTE = 0.02  # votes that the perceptron looks around
+VOTE_GAIN = np.float32(6.0)  # of the vote in the perceptron's logit
 
 
 @kernel
@@ -81,7 +83,7 @@ def relative_kernel(field, core, ring, out):
 
 
 @kernel
-def input_kernel(field, relative, level_of, rest, contrast, levels, log_area, rows, columns, n, out):
+def input_kernel(field, relative, level_of, residual, contrast, levels, log_area, rows, columns, n, out):
     """Inputs of the perceptron at the first n listed pixels, `out` (n, N_INPUTS) float32.
 
     0-5 vote and 6-11 relative brightness averaged over the orbits of the 5 x 5 offsets (offsets that flips and
@@ -123,7 +125,7 @@ def input_kernel(field, relative, level_of, rest, contrast, levels, log_area, ro
             out[i, 12 + k] = levels[level] if level < levels.shape[0] else 0.0
         for k in range(2):
             j = min(2 * k, level_of.shape[0] - 1)
-            out[i, 15 + k] = min(max(rest[j, y, x] / max(contrast[j], 1.0), -1.0), 2.0)
+            out[i, 15 + k] = min(max(residual[j, y, x] / max(contrast[j], 1.0), -1.0), 2.0)
         out[i, 17] = high_3 - own
         out[i, 18] = own - low_3
         out[i, 19] = high_5 - own
@@ -137,13 +139,15 @@ def input_kernel(field, relative, level_of, rest, contrast, levels, log_area, ro
 
 
 @kernel
-def near_input_kernel(field, core, inside, level_of, rest, contrast, levels, log_area, rows, columns, inputs, votes):
+def near_input_kernel(
+    field, core, inside, level_of, residual, contrast, levels, log_area, rows, columns, inputs, votes
+):
     """List the pixels near the vote and write their inputs and votes in one call; returns how many there are."""
     ring = np.empty(field.shape, np.bool_)
     relative = np.empty(field.shape, np.float32)
     n = near_vote_kernel(field, inside, rows, columns, ring)
     relative_kernel(field, core, ring, relative)
-    input_kernel(field, relative, level_of, rest, contrast, levels, log_area, rows, columns, n, inputs)
+    input_kernel(field, relative, level_of, residual, contrast, levels, log_area, rows, columns, n, inputs)
     for i in range(n):
         votes[i] = field[rows[i], columns[i]]
     return n
@@ -151,7 +155,7 @@ def near_input_kernel(field, core, inside, level_of, rest, contrast, levels, log
 
 @kernel
 def perceptron_kernel(inputs, votes, extra, centre, deviation, w1, b1, w2, b2, w3, b3, out):
-    """sigmoid(net(inputs, extra) + 6 (vote - 0.5)) for every row, `out` (n,) float32.
+    """sigmoid(net(inputs, extra) + VOTE_GAIN (vote - 0.5)) for every row, `out` (n,) float32.
 
     Inputs are standardised and cut at 5 deviations; two hidden layers with x sigmoid(x). `extra` holds the
     numbers that all pixels of the target share, so their part of the first layer is computed once.
@@ -182,7 +186,7 @@ def perceptron_kernel(inputs, votes, extra, centre, deviation, w1, b1, w2, b2, w
             z = a[h] / (np.float32(1.0) + math.exp(-a[h]))
             for g in range(second):
                 b[g] += z * w2[h, g]
-        total = b3[0] + np.float32(6.0) * (votes[i] - np.float32(0.5))
+        total = b3[0] + VOTE_GAIN * (votes[i] - np.float32(0.5))
         for g in range(second):
             total += b[g] / (np.float32(1.0) + math.exp(-b[g])) * w3[g, 0]
         out[i] = np.float32(1.0) / (np.float32(1.0) + math.exp(-total))
@@ -192,26 +196,12 @@ def perceptron_kernel(inputs, votes, extra, centre, deviation, w1, b1, w2, b2, w
 def component_kernel(field, threshold, row, column, mask):
     """8-connected component of (row, column) at field >= threshold; the pixel itself always belongs.
 
-    Returns its area and whether it touches the border of the field.
+    Returns whether it touches the border of the field.
     """
-    height, width = field.shape
-    mask[:] = False
-    stack = np.empty(height * width, np.int32)
-    stack[0] = row * width + column
-    mask[row, column] = True
-    top, area, touches = 1, 0, False
-    while top > 0:
-        top -= 1
-        y, x = stack[top] // width, stack[top] % width
-        area += 1
-        touches |= y == 0 or x == 0 or y == height - 1 or x == width - 1
-        for v in range(max(y - 1, 0), min(y + 2, height)):
-            for u in range(max(x - 1, 0), min(x + 2, width)):
-                if not mask[v, u] and field[v, u] >= threshold:
-                    mask[v, u] = True
-                    stack[top] = v * width + u
-                    top += 1
-    return area, touches
+    member = field >= threshold
+    member[row, column] = True
+    connected_kernel(member, row, column, mask)
+    return mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any()
 
 
 @kernel

@@ -5,13 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from ...compiled import kernel
-from ._background_kernels import median_rest_kernel
+from ._background_kernels import median_residual_kernel
 
 N_SUMS = 13
+#: What `region_sums_kernel` sums up over a region, its border and its ring, in the order of its last axis.
+(
+    AREA, TOTAL, SQUARES, LARGEST, ROW_OFFSETS, COLUMN_OFFSETS, EDGES, INWARD_STEPS, WEAK_EDGES,
+    RING_AREA, RING_TOTAL, RING_SQUARES, AT_BORDER,
+) = range(N_SUMS)  # fmt: skip
 
 
 @kernel
-def flood_kernel(rest, inside, row, column, thresholds, level_of, queue, box):
+def flood_kernel(residual, inside, row, column, thresholds, level_of, queue, box):
     """Lowest index a such that a pixel is 8-connected to the peak through pixels >= thresholds[a].
 
     `thresholds` (L,) falls; `level_of` (S, S) uint8 gets a, or L where the pixel is never reached, `box` the
@@ -19,7 +24,7 @@ def flood_kernel(rest, inside, row, column, thresholds, level_of, queue, box):
     the flood first touches it, so the cost is linear in the largest region. `queue` (L, S * S) int32 is scratch.
     """
     n_levels = thresholds.shape[0]
-    side = rest.shape[0]
+    side = residual.shape[0]
     untouched = n_levels + 1
     counts = np.zeros(n_levels, np.int64)
     level_of[:] = untouched
@@ -42,7 +47,7 @@ def flood_kernel(rest, inside, row, column, thresholds, level_of, queue, box):
                 for u in range(max(x - 1, 0), min(x + 2, side)):
                     if level_of[v, u] != untouched or not inside[v, u]:
                         continue
-                    value = rest[v, u]
+                    value = residual[v, u]
                     own = level
                     while own < n_levels and value < thresholds[own]:
                         own += 1
@@ -74,17 +79,16 @@ def _lower_3x3(source, scratch, out):
 
 
 @kernel
-def region_sums_kernel(rest, level_of, box, n_levels, weak_step, row, column, sums):
+def region_sums_kernel(residual, level_of, box, n_levels, weak_step, row, column, sums):
     """Sums over each nested region, its border and its ring, `sums` (L, N_SUMS) float64.
 
-    Columns: 0 area, 1 sum, 2 sum of squares, 3 largest value, 4 sum of row offsets, 5 of column offsets,
-    6 border edges (4-neighbours), 7 sum of inward steps, 8 edges with a step below `weak_step`,
-    9 ring area, 10 ring sum, 11 ring sum of squares, 12 pixels on the window's border.
-    The ring lies 2 to 3 px outside. All sums are of whole numbers, hence exact in any order.
+    Columns: area, sum, sum of squares, largest value, sum of row offsets, of column offsets, border edges
+    (4-neighbours), sum of inward steps, edges with a step below `weak_step`, ring area, ring sum, ring sum of squares,
+    pixels on the window's border. The ring lies 2 to 3 px outside. All sums are of whole numbers, exact in any order.
     """
-    side = rest.shape[0]
+    side = residual.shape[0]
     sums[:] = 0.0
-    sums[:, 3] = -1e9
+    sums[:, LARGEST] = -1e9
     top, bottom = max(box[0] - 3, 0), min(box[1] + 4, side)
     left, right = max(box[2] - 3, 0), min(box[3] + 4, side)
     shape = (bottom - top, right - left)
@@ -101,37 +105,37 @@ def region_sums_kernel(rest, level_of, box, n_levels, weak_step, row, column, su
             far = three[y - top, x - left]
             if far >= n_levels:
                 continue
-            value = np.float64(rest[y, x])  # float() would keep the 32 bits, too few for squares
+            value = np.float64(residual[y, x])  # float() would keep the 32 bits, too few for squares
             a = level_of[y, x]
             if a < n_levels:
-                sums[a, 0] += 1
-                sums[a, 1] += value
-                sums[a, 2] += value * value
-                sums[a, 3] = max(sums[a, 3], value)
-                sums[a, 4] += y - row
-                sums[a, 5] += x - column
+                sums[a, AREA] += 1
+                sums[a, TOTAL] += value
+                sums[a, SQUARES] += value * value
+                sums[a, LARGEST] = max(sums[a, LARGEST], value)
+                sums[a, ROW_OFFSETS] += y - row
+                sums[a, COLUMN_OFFSETS] += x - column
                 if y == 0 or x == 0 or y == side - 1 or x == side - 1:
-                    sums[a, 12] += 1
+                    sums[a, AT_BORDER] += 1
             for turn in range(2):
                 v = y + turn
                 u = x + 1 - turn
                 if v >= side or u >= side:
                     continue
                 b = level_of[v, u]
-                step = value - rest[v, u] if a < b else rest[v, u] - value
+                step = value - residual[v, u] if a < b else residual[v, u] - value
                 for level in range(min(a, b), max(a, b)):
-                    sums[level, 6] += 1
-                    sums[level, 7] += step
+                    sums[level, EDGES] += 1
+                    sums[level, INWARD_STEPS] += step
                     if step < weak_step:
-                        sums[level, 8] += 1
+                        sums[level, WEAK_EDGES] += 1
             for level in range(far, min(one[y - top, x - left], n_levels)):
-                sums[level, 9] += 1
-                sums[level, 10] += value
-                sums[level, 11] += value * value
+                sums[level, RING_AREA] += 1
+                sums[level, RING_TOTAL] += value
+                sums[level, RING_SQUARES] += value * value
     for level in range(1, n_levels):
-        for k in (0, 1, 2, 4, 5, 12):
+        for k in (AREA, TOTAL, SQUARES, ROW_OFFSETS, COLUMN_OFFSETS, AT_BORDER):
             sums[level, k] += sums[level - 1, k]
-        sums[level, 3] = max(sums[level, 3], sums[level - 1, 3])
+        sums[level, LARGEST] = max(sums[level, LARGEST], sums[level - 1, LARGEST])
 
 
 @kernel
@@ -148,26 +152,26 @@ def shared_area_kernel(level_a, level_b, box, n_levels, out):
 
 
 @kernel
-def grow_kernel(units, inside, sampling, levels, least, weak_step, rest, level_of, contrast, sums, shared):
+def grow_kernel(units, inside, sampling, levels, least, weak_step, residual, level_of, contrast, sums, shared):
     """Every scale's background, flood and sums in one call: what each call of its own costs adds up.
 
-    `sampling` (K, 3) holds reach, stride and step of `median_rest_kernel`; no region is cut below `least`;
-    `weak_step` is a share of the contrast. Writes `rest`, `level_of` (K, S, S), `contrast` (K,),
+    `sampling` (K, 3) holds reach, stride and step of `median_residual_kernel`; no region is cut below `least`;
+    `weak_step` is a share of the contrast. Writes `residual`, `level_of` (K, S, S), `contrast` (K,),
     `sums` (K, L, N_SUMS) and `shared` (K - 1 or more, L).
     """
-    n_scales, side = rest.shape[0], rest.shape[1]
+    n_scales, side = residual.shape[0], residual.shape[1]
     half = side // 2
     n_levels = levels.shape[0]
     queue = np.empty((n_levels, side * side), np.int32)
     boxes = np.empty((n_scales, 4), np.int64)
     thresholds = np.empty(n_levels)
     for k in range(n_scales):
-        median_rest_kernel(units, half, sampling[k, 0], sampling[k, 1], sampling[k, 2], rest[k])
-        peak = np.float64(rest[k, half, half])
+        median_residual_kernel(units, half, sampling[k, 0], sampling[k, 1], sampling[k, 2], residual[k])
+        peak = np.float64(residual[k, half, half])
         contrast[k] = peak
         for a in range(n_levels):  # two units of slack: a tie in the image's own grey levels stays a tie
             thresholds[a] = min(max(levels[a] * peak - 2, least), peak)
-        flood_kernel(rest[k], inside, half, half, thresholds, level_of[k], queue, boxes[k])
-        region_sums_kernel(rest[k], level_of[k], boxes[k], n_levels, weak_step * peak, half, half, sums[k])
+        flood_kernel(residual[k], inside, half, half, thresholds, level_of[k], queue, boxes[k])
+        region_sums_kernel(residual[k], level_of[k], boxes[k], n_levels, weak_step * peak, half, half, sums[k])
     for k in range(n_scales - 1):
         shared_area_kernel(level_of[k], level_of[k + 1], boxes[k], n_levels, shared[k])

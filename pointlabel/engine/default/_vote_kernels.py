@@ -7,9 +7,9 @@ import math
 import numpy as np
 
 from ...compiled import kernel
+from ._feature_kernels import GROWTH_TWO, LEVEL, LOG_AREA, LOG_NOISE, LOG_SPREAD, STABILITY, STEP
 
 STEPS = 1048576.0  # fields are rounded to whole 2^-20, so that sums of them are exact in any order
-LEAST_VOTE = np.float32(2.0**-17)  # below which a vote adds nothing to the box that heat spreads in
 
 
 @kernel
@@ -35,7 +35,7 @@ def vote_kernel(level_of, share, field):
 
 
 @kernel
-def relief_kernel(rest, contrast, share, relief):
+def relief_kernel(residual, contrast, share, relief):
     """Expected height over the background as a share of the peak's, `relief` (S, S) float32 in [-1, 2]."""
     n_scales = share.shape[0]
     weight = np.zeros(n_scales, np.float32)
@@ -49,7 +49,7 @@ def relief_kernel(rest, contrast, share, relief):
     for k in range(n_scales):
         for y in range(relief.shape[0]):
             for x in range(relief.shape[1]):
-                relief[y, x] += weight[k] * rest[k, y, x]
+                relief[y, x] += weight[k] * residual[k, y, x]
     for y in range(relief.shape[0]):
         for x in range(relief.shape[1]):
             value = relief[y, x]
@@ -68,22 +68,22 @@ def summary_kernel(features, share, best, out):
             if w == 0.0:
                 continue
             f = features[k, a]
-            out[0] += w * f[9]
-            square += w * f[9] * f[9]
-            out[2] += w * f[3]
-            out[4] += w * f[23]
-            out[5] += w * f[24]
-            out[6] += w * f[0]
+            out[0] += w * f[LOG_AREA]
+            square += w * f[LOG_AREA] * f[LOG_AREA]
+            out[2] += w * f[LEVEL]
+            out[4] += w * f[LOG_NOISE]
+            out[5] += w * f[LOG_SPREAD]
+            out[6] += w * f[STABILITY]
             out[7] -= w * math.log(w)
-            out[8] += w * f[5]
-            out[9] += w * f[2]
+            out[8] += w * f[STEP]
+            out[9] += w * f[GROWTH_TWO]
     out[1] = math.sqrt(max(square - out[0] * out[0], 0.0))
     out[3] = best
 
 
 @kernel
-def tally_kernel(level_of, rest, contrast, features, share, best, field, relief, summary):
+def tally_kernel(level_of, residual, contrast, features, share, best, field, relief, summary):
     """Field, relief and summary of a vote in one call."""
     vote_kernel(level_of, share, field)
-    relief_kernel(rest, contrast, share, relief)
+    relief_kernel(residual, contrast, share, relief)
     summary_kernel(features, share, best, summary)

@@ -40,7 +40,7 @@ def cut_border(
             soft = np.where(window.inside, soft, np.float32(0.0))
             soft[HALF, HALF] = max(soft[HALF, HALF], np.float32(0.5))  # the point itself always belongs
         border = np.where(window.inside, border, np.float32(-1.0))
-        _, touches = component_kernel(border, 0.0, HALF, HALF, mask)
+        touches = component_kernel(border, 0.0, HALF, HALF, mask)
     else:
         mask[_CENTRE] = window.inside[_CENTRE]
         mask[HALF, HALF] = True

@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 from ..conductance import window_conductance
 from ..diffusion import diffuse, fuse, solve_steady
 from ._refine_kernels import box_kernel
-from ._vote_kernels import LEAST_VOTE, STEPS
 from .params import DefaultParams
+from .vote import LEAST_VOTE, in_steps
 from .window import Window
 
 _UNIT_BITS = 4  # window units have 16 bits, the medium's 20
 
 
 def heat_vote(window: Window, field: NDArray[np.float32], params: DefaultParams) -> NDArray[np.float32]:
-    """Eqs. (3) and (4) with the vote as source and as prior: the heat starts from it and is fused with it."""
+    """Eqs. (3) and (4) of "Diffuse to Detect", arXiv 2605.20766: the vote is the heat's source and its prior."""
     if params.n_steps == 0 or params.rho == 0:
         return field
     top, bottom, left, right = box_kernel(field, LEAST_VOTE)
@@ -28,7 +28,7 @@ def heat_vote(window: Window, field: NDArray[np.float32], params: DefaultParams)
     east, south = window_conductance(units, d0=params.d0, beta=params.beta, alpha=params.alpha)
     heat = diffuse(source, east, south, n_steps=params.n_steps)
     out = np.zeros_like(field)
-    out[part] = np.rint(fuse(heat, source, params.rho) * np.float32(STEPS)) / np.float32(STEPS)
+    out[part] = in_steps(fuse(heat, source, params.rho))
     return out
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ._refine_kernels import N_INPUTS, near_input_kernel, perceptron_kernel
+from ._refine_kernels import N_INPUTS, NEAR_VOTE, VOTE_GAIN, near_input_kernel, perceptron_kernel
 from .regions import LEVELS, Regions
 from .vote import SUMMARY, Vote
 from .weights import RefineWeights
@@ -18,7 +18,8 @@ from .window import Window
 EXTRA = ("log_area_deviation", "level", "best_score", "log_noise", "log_spread")
 _EXTRA_AT = np.array([SUMMARY.index(name) for name in EXTRA])
 _N_PIXELS = 65 * 65
-VOTE_GAIN = np.float32(6.0)  # of the vote in the perceptron's logit
+
+__all__ = ["EXTRA", "NEAR_VOTE", "N_INPUTS", "VOTE_GAIN", "PixelInputs", "pixel_inputs", "refine", "standardised"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def pixel_inputs(window: Window, regions: Regions, vote: Vote, field: NDArray[np
         window.core,
         window.inside,
         regions.level_of,
-        regions.rest,
+        regions.residual,
         regions.contrast,
         LEVELS,
         float(vote.summary[0]),

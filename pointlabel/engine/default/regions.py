@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ._feature_kernels import N_FEATURES, feature_kernel
-from ._region_kernels import N_SUMS, grow_kernel
+from ._feature_kernels import FEATURES, feature_kernel
+from ._region_kernels import AREA, AT_BORDER, N_SUMS, grow_kernel
 from .window import HALF, Window
 
 #: Sides of the running medians that are taken as background, in window pixels ...
@@ -31,14 +31,14 @@ class Regions:
 
     Attributes
     ----------
-    rest : (K, 65, 65) float32, the units less each background.
+    residual : (K, 65, 65) float32, the units less each background.
     level_of : (K, 65, 65) uint8, index of the highest level whose region holds the pixel, L where none does.
     contrast : (K,) the peak's height over each background, in units.
-    features : (K, L, N_FEATURES) float64.
+    features : (K, L, F) float64 in the order of `FEATURES`.
     bad : (K, L) bool, candidates that touch the window's border or whose scale has hardly any contrast.
     """
 
-    rest: NDArray[np.float32]
+    residual: NDArray[np.float32]
     level_of: NDArray[np.uint8]
     contrast: NDArray[np.float64]
     features: NDArray[np.float64]
@@ -48,20 +48,22 @@ class Regions:
 def grow_regions(window: Window, scales: tuple[int, ...] = SCALES) -> Regions:
     """Grow the nested regions of each background scale from the window's peak."""
     n_scales, n_levels = len(scales), len(LEVELS)
-    rest = np.empty((n_scales, SIDE, SIDE), np.float32)
+    residual = np.empty((n_scales, SIDE, SIDE), np.float32)
     level_of = np.empty((n_scales, SIDE, SIDE), np.uint8)
     sums = np.empty((n_scales, n_levels, N_SUMS))
     contrast = np.empty(n_scales)
     shared = np.empty((max(n_scales - 1, 1), n_levels))
     sampling = np.array([SAMPLING[scale] for scale in scales])
     least = FLOOR_NOISES * window.floor
-    grow_kernel(window.units, window.inside, sampling, LEVELS, least, WEAK_STEP, rest, level_of, contrast, sums, shared)
+    grow_kernel(
+        window.units, window.inside, sampling, LEVELS, least, WEAK_STEP, residual, level_of, contrast, sums, shared
+    )
     if n_scales == 1:  # a lone scale agrees with itself
-        sums, shared = np.concatenate([sums, sums]), sums[:, :, 0].copy()
-    features = np.empty((len(sums), n_levels, N_FEATURES))
+        sums, shared = np.concatenate([sums, sums]), sums[:, :, AREA].copy()
+    features = np.empty((len(sums), n_levels, len(FEATURES)))
     sides = np.array(scales if n_scales > 1 else scales * 2, np.float64)
     doubled = contrast if n_scales > 1 else np.repeat(contrast, 2)
     feature_kernel(sums, shared, doubled, sides, LEVELS, window.noise, window.spread, features)
     flat = (contrast < LEAST_CONTRAST * contrast.max()) | (contrast <= 0)
-    bad = (sums[:n_scales, :, 12] > 0) | flat[:, None]
-    return Regions(rest, level_of, contrast, features[:n_scales], bad)
+    bad = (sums[:n_scales, :, AT_BORDER] > 0) | flat[:, None]
+    return Regions(residual, level_of, contrast, features[:n_scales], bad)

@@ -7,12 +7,12 @@ from functools import cache
 
 import numpy as np
 
-from ._feature_kernels import N_FEATURES
-from ._refine_kernels import N_INPUTS
 from .params import N_BORDER_STYLE, N_SCORE_STYLE, DefaultParams
+from .refine import N_INPUTS
+from .regions import FEATURES
 from .weights import Weights, load_weights
 
-assert (N_SCORE_STYLE, N_BORDER_STYLE) == (N_FEATURES, N_INPUTS + 1)
+assert (len(FEATURES), N_INPUTS + 1) == (N_SCORE_STYLE, N_BORDER_STYLE)
 
 
 def styled_weights(params: DefaultParams) -> Weights:

@@ -1,17 +1,20 @@
-"""The superpixel prior of eq. (4) as a vote over the candidates."""
+"""The prior of eq. (4) of "Diffuse to Detect" (arXiv 2605.20766) as a vote over the candidates."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._feature_kernels import score_kernel
-from ._vote_kernels import tally_kernel
+from ._feature_kernels import LEVEL_CENTRE, LEVEL_SCALE, LOG_AREA_CENTRE, LOG_AREA_SCALE, score_kernel
+from ._vote_kernels import STEPS, tally_kernel
 from .regions import LEVELS, Regions
 from .weights import ScoreWeights
+
+LEAST_VOTE = np.float32(2.0**-17)  # below which a vote adds nothing to the box that heat spreads in
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,16 @@ SUMMARY = (
 )
 
 
+def centred(level: Any, log_area: Any) -> tuple[Any, Any]:
+    """Level and ln area as the score's weights follow them; arrays or tensors."""
+    return (level - LEVEL_CENTRE) / LEVEL_SCALE, (log_area - LOG_AREA_CENTRE) / LOG_AREA_SCALE
+
+
+def in_steps(field: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Round a field to whole steps of 1 / STEPS, so that sums of it are exact in any order."""
+    return np.rint(field * np.float32(STEPS)) / np.float32(STEPS)
+
+
 def cast_vote(regions: Regions, weights: ScoreWeights, temperature: float) -> Vote:
     """Score the candidates and let them vote."""
     share = np.empty(regions.bad.shape)
@@ -72,7 +85,7 @@ def vote_of(regions: Regions, share: NDArray[np.float64], best: float) -> Vote:
     summary = np.empty(len(SUMMARY))
     tally_kernel(
         regions.level_of,
-        regions.rest,
+        regions.residual,
         regions.contrast,
         regions.features,
         share,

@@ -1,4 +1,4 @@
-"""The window around a target: cut out, freed of gain and offset, moved to the target's peak."""
+"""The window around a target: cut out, freed of gain and offset, its peak in the middle."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def compiled_candidates(spots: Sequence[Spot], stride: int, n_scales: int) -> Ca
     return Candidates(
         core=stacked([window.core for window in windows]),
         inside=stacked([window.inside for window in windows]),
-        rest=stacked([each.rest for each in grown]),
+        rest=stacked([each.residual for each in grown]),
         level_of=stacked([each.level_of for each in grown]),
         contrast=stacked([each.contrast for each in grown]),
         features=stacked([each.features for each in grown]),

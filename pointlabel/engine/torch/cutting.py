@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..default._window_kernels import OFF_TIES, UNITS
+from ...methods.peaks import OFF_TIES, UNITS
 from ..default.window import HALF, MARGIN, REACH
 from .candidates import Spot
 from .ranks import nth_smallest

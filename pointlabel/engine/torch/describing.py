@@ -7,7 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from ..default._feature_kernels import FEATURES
+from ..default.regions import FEATURES
+from ..default.vote import LEVEL_CENTRE
 
 
 def describe(
@@ -69,6 +70,6 @@ def describe(
         "inside_mean": mean / c,
         "log_noise": log_noise,
         "log_spread": (c / spread).log(),
-        "level_noise": (levels - 0.35) ** 2 * log_noise,
+        "level_noise": (levels - LEVEL_CENTRE) ** 2 * log_noise,
     }
     return torch.stack([found[name].expand_as(area) for name in FEATURES], 3)

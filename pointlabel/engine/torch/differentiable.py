@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
-from ..default._vote_kernels import LEAST_VOTE
 from ..default.params import DefaultParams
 from ..default.regions import FLOOR_NOISES, LEVELS
 from ..default.style import styled_weights
+from ..default.vote import LEAST_VOTE
 from ..default.weights import Weights
 from .border import BORDER_WIDTH, border_field, shift_border, soft_mask
 from .conductance import soft_conductance

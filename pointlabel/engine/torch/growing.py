@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ..default._region_kernels import N_SUMS
-from ..default.regions import SIDE
+from ..default.regions import N_SUMS, SIDE
 
 HALF = SIDE // 2
 _CHECK_EVERY = 8  # steps of the flood between two looks at which windows still change

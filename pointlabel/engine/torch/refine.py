@@ -8,10 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d, pad, silu
 
-from ..default._refine_kernels import N_INPUTS, NEAR_VOTE
-from ..default._vote_kernels import STEPS
-from ..default.refine import EXTRA
-from ..default.vote import SUMMARY
+from ..default.refine import EXTRA, N_INPUTS, NEAR_VOTE
+from ..default.vote import STEPS, SUMMARY
 from .conductance import safe_sqrt
 from .vote import peak_contrast
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ..default._refine_kernels import NEAR_VOTE
-from ..default._vote_kernels import LEAST_VOTE, STEPS
 from ..default.params import DefaultParams
+from ..default.refine import NEAR_VOTE
 from ..default.regions import LEVELS, SIDE
+from ..default.vote import LEAST_VOTE, STEPS
 from ..default.weights import RefineWeights
 from .candidates import Candidates
 from .conductance import ENTROPY_PX, soft_conductance

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..default._feature_kernels import FEATURES
-from ..default.vote import SUMMARY
+from ..default.regions import FEATURES
+from ..default.vote import SUMMARY, centred
 from .conductance import safe_sqrt
 
 LEVEL, LOG_AREA = FEATURES.index("level"), FEATURES.index("log_area")
@@ -19,7 +19,7 @@ _OF_FEATURE = {
 def score_candidates(features: Tensor, centre: Tensor, deviation: Tensor, coefficients: Tensor) -> Tensor:
     """Score of every candidate, (B, K, L).
 
-    sum_j z_j (w_j0 + w_j1 (level - 0.35) / 0.25 + w_j2 (ln area - 3) / 1.3), z_j standardised and cut at 4 deviations.
+    sum_j z_j (w_j0 + w_j1 l + w_j2 s), z_j standardised and cut at 4 deviations, l and s from `default.vote.centred`.
 
     Parameters
     ----------
@@ -28,8 +28,7 @@ def score_candidates(features: Tensor, centre: Tensor, deviation: Tensor, coeffi
     coefficients : (F, 3), the learnable part.
     """
     z = ((features - centre) / deviation).clamp(-4, 4)
-    level = (features[..., LEVEL] - 0.35) / 0.25
-    size = (features[..., LOG_AREA] - 3.0) / 1.3
+    level, size = centred(features[..., LEVEL], features[..., LOG_AREA])
     parts = z @ coefficients
     return parts[..., 0] + parts[..., 1] * level + parts[..., 2] * size
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..default._vote_kernels import LEAST_VOTE, STEPS
+from ..default.vote import LEAST_VOTE, STEPS
 from ..default.weights import ScoreWeights
 from .candidates import Candidates
 from .vote import expectations, score_candidates, soft_vote

@@ -74,7 +74,7 @@ def batch_windows(
     if len(grown) != len(windows):
         raise InputError(f"regions must have one entry a window, {len(windows)}, got {len(grown)}")
     image = np.stack([window.core for window in windows])[:, None].astype(np.float64)
-    rest = np.stack([each.rest for each in grown]).astype(np.float64)
+    rest = np.stack([each.residual for each in grown]).astype(np.float64)
     least = np.array([window.floor for window in windows])
     return WindowBatch(
         image=torch.from_numpy(image).to(dtype),

@@ -44,7 +44,9 @@ def test_inputs_equal_their_twin(seed, pixel):
     np.testing.assert_allclose(ours, relative, atol=2**-20)
     for index in range(0, len(pixels.rows), 7):
         at = int(pixels.rows[index]), int(pixels.columns[index])
-        expected = twin.inputs(vote.field, ours, regions.level_of, regions.rest, LEVELS, float(vote.summary[0]), *at)
+        expected = twin.inputs(
+            vote.field, ours, regions.level_of, regions.residual, LEVELS, float(vote.summary[0]), *at
+        )
         np.testing.assert_allclose(pixels.inputs[index], expected, rtol=1e-4, atol=1e-5)
 
 
@@ -79,13 +81,12 @@ def test_components_equal_those_of_scipy(rng, pixel):
     field = ndimage.gaussian_filter(rng.standard_normal((16, 20)), 1)
     for threshold in (-1.0, 0.0, 0.1, 9.0):
         mask = np.empty(field.shape, np.bool_)
-        area, touches = component_kernel(field, threshold, pixel[0], pixel[1], mask)
+        touches = component_kernel(field, threshold, pixel[0], pixel[1], mask)
         above = field >= threshold
         above[pixel] = True
         parts, _ = ndimage.label(above, np.ones((3, 3)))
         expected = parts == parts[pixel]
         np.testing.assert_array_equal(mask, expected)
-        assert area == expected.sum()
         assert touches == (expected[[0, -1]].any() or expected[:, [0, -1]].any())
 
 

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from pointlabel.engine.default._background_kernels import median_rest_kernel
-from pointlabel.engine.default._feature_kernels import FEATURES
+from pointlabel.engine.default._background_kernels import median_residual_kernel
 from pointlabel.engine.default._region_kernels import N_SUMS, flood_kernel, region_sums_kernel, shared_area_kernel
-from pointlabel.engine.default.regions import FLOOR_NOISES, LEVELS, SAMPLING, SCALES, grow_regions
+from pointlabel.engine.default.regions import FEATURES, FLOOR_NOISES, LEVELS, SAMPLING, SCALES, grow_regions
 from pointlabel.engine.default.window import HALF, MARGIN, cut_window
 from pointlabel.synthetic import BACKGROUNDS, draw_scene
 from tests.reference import default as twin
@@ -32,10 +31,10 @@ def relief(rng, kind):
     return field
 
 
-def flood(rest, inside):
-    thresholds = LEVELS * float(rest[HALF, HALF])
+def flood(residual, inside):
+    thresholds = LEVELS * float(residual[HALF, HALF])
     level_of, box = np.empty((SIDE, SIDE), np.uint8), np.empty(4, np.int64)
-    flood_kernel(rest, inside, HALF, HALF, thresholds, level_of, np.empty((N_LEVELS, SIDE * SIDE), np.int32), box)
+    flood_kernel(residual, inside, HALF, HALF, thresholds, level_of, np.empty((N_LEVELS, SIDE * SIDE), np.int32), box)
     return thresholds, level_of, box
 
 
@@ -49,42 +48,42 @@ def test_medians_equal_their_twin(rng, scale, kind):
         "few values": np.array([0, 30000, 65535])[rng.integers(0, 3, (side, side))],
         "flat": np.full((side, side), 65535),
     }[kind].astype(np.int32)
-    rest = np.empty((SIDE, SIDE), np.float32)
-    median_rest_kernel(units, HALF, *SAMPLING[scale], rest)
-    np.testing.assert_array_equal(rest, twin.median_rest(units, HALF, *SAMPLING[scale]))
+    residual = np.empty((SIDE, SIDE), np.float32)
+    median_residual_kernel(units, HALF, *SAMPLING[scale], residual)
+    np.testing.assert_array_equal(residual, twin.median_rest(units, HALF, *SAMPLING[scale]))
 
 
 @pytest.mark.parametrize("kind", ["white", "smooth", "plateaus"])
 @pytest.mark.parametrize("holes", [False, True])
 def test_floods_and_sums_equal_their_twins(rng, kind, holes):
-    rest = relief(rng, kind)
+    residual = relief(rng, kind)
     inside = np.ones((SIDE, SIDE), bool)
     if holes:
         inside[:, : HALF - 2] = False
         inside[HALF + 1, HALF] = False
-    thresholds, level_of, box = flood(rest, inside)
-    regions = twin.regions(rest, inside, (HALF, HALF), thresholds)
+    thresholds, level_of, box = flood(residual, inside)
+    regions = twin.regions(residual, inside, (HALF, HALF), thresholds)
     table = np.empty((N_LEVELS, N_SUMS))
-    weak = 0.05 * float(rest[HALF, HALF])
-    region_sums_kernel(rest, level_of, box, N_LEVELS, weak, HALF, HALF, table)
+    weak = 0.05 * float(residual[HALF, HALF])
+    region_sums_kernel(residual, level_of, box, N_LEVELS, weak, HALF, HALF, table)
     for level, region in enumerate(regions):
         np.testing.assert_array_equal(level_of <= level, region)
-        np.testing.assert_array_equal(table[level], twin.sums(rest, region, weak, (HALF, HALF)))
+        np.testing.assert_array_equal(table[level], twin.sums(residual, region, weak, (HALF, HALF)))
     rows, columns = np.nonzero(regions[-1])
     assert box.tolist() == [rows.min(), rows.max(), columns.min(), columns.max()]
 
 
 def test_sums_hold_at_the_window_border():
-    rest = np.zeros((SIDE, SIDE), np.float32)
-    rest[:, 0] = 50
-    rest[HALF, :] = 100
-    thresholds, level_of, box = flood(rest, np.ones((SIDE, SIDE), bool))
+    residual = np.zeros((SIDE, SIDE), np.float32)
+    residual[:, 0] = 50
+    residual[HALF, :] = 100
+    thresholds, level_of, box = flood(residual, np.ones((SIDE, SIDE), bool))
     table = np.empty((N_LEVELS, N_SUMS))
-    region_sums_kernel(rest, level_of, box, N_LEVELS, 5.0, HALF, HALF, table)
+    region_sums_kernel(residual, level_of, box, N_LEVELS, 5.0, HALF, HALF, table)
     for row, region in zip(
-        table, twin.regions(rest, np.ones((SIDE, SIDE), bool), (HALF, HALF), thresholds), strict=True
+        table, twin.regions(residual, np.ones((SIDE, SIDE), bool), (HALF, HALF), thresholds), strict=True
     ):
-        np.testing.assert_array_equal(row, twin.sums(rest, region, 5.0, (HALF, HALF)))
+        np.testing.assert_array_equal(row, twin.sums(residual, region, 5.0, (HALF, HALF)))
     assert table[0, 12] == 2
     assert table[-1, 12] == SIDE + 1
 
@@ -104,10 +103,10 @@ def test_features_equal_their_formulas(background, scales):
     window = cut_window(scene.image, tuple(np.ceil(scene.points[0] - 0.5).astype(int).tolist()))
     regions = grow_regions(window, scales)
     masks = []
-    for rest, contrast in zip(regions.rest, regions.contrast, strict=True):
+    for residual, contrast in zip(regions.residual, regions.contrast, strict=True):
         thresholds = np.minimum(np.maximum(LEVELS * contrast - 2, FLOOR_NOISES * window.floor), contrast)
-        masks.append(twin.regions(rest, window.inside, (HALF, HALF), thresholds))
-    expected = twin.features(regions.rest, masks, np.array(scales), LEVELS, window.noise, window.spread)
+        masks.append(twin.regions(residual, window.inside, (HALF, HALF), thresholds))
+    expected = twin.features(regions.residual, masks, np.array(scales), LEVELS, window.noise, window.spread)
     assert set(expected) == set(FEATURES)
     for index, name in enumerate(FEATURES):
         np.testing.assert_allclose(regions.features[..., index], expected[name], rtol=1e-6, atol=1e-7, err_msg=name)

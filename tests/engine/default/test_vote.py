@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pointlabel.engine.default._feature_kernels import N_FEATURES, score_kernel
+from pointlabel.engine.default._feature_kernels import score_kernel
 from pointlabel.engine.default._vote_kernels import relief_kernel
 from pointlabel.engine.default.heat import heat_vote
 from pointlabel.engine.default.params import DefaultParams
-from pointlabel.engine.default.regions import LEVELS, grow_regions
+from pointlabel.engine.default.regions import FEATURES, LEVELS, grow_regions
 from pointlabel.engine.default.vote import SUMMARY, cast_vote, vote_of
 from pointlabel.engine.default.weights import ScoreWeights, load_weights
 from pointlabel.engine.default.window import HALF, cut_window
@@ -30,9 +30,9 @@ def masks_of(regions):
 @pytest.mark.parametrize("temperature", [0.05, 0.5, 5.0])
 @pytest.mark.parametrize("n_bad", [0, 10, 63, 64])
 def test_shares_equal_a_softmax(rng, temperature, n_bad):
-    features = rng.normal(0, 2, (4, len(LEVELS), N_FEATURES))
+    features = rng.normal(0, 2, (4, len(LEVELS), len(FEATURES)))
     weights = ScoreWeights(
-        rng.normal(0, 1, N_FEATURES), rng.uniform(0.5, 2, N_FEATURES), rng.normal(0, 0.3, (N_FEATURES, 3))
+        rng.normal(0, 1, len(FEATURES)), rng.uniform(0.5, 2, len(FEATURES)), rng.normal(0, 0.3, (len(FEATURES), 3))
     )
     bad = rng.permutation(4 * len(LEVELS)).reshape(4, -1) < n_bad
     share = np.empty(bad.shape)
@@ -49,7 +49,7 @@ def test_the_vote_equals_explicit_sums(seed):
     _, regions = seen(seed)
     vote = cast_vote(regions, load_weights().score, 0.5)
     np.testing.assert_allclose(vote.field, twin.vote(masks_of(regions), vote.share), atol=2**-17)
-    np.testing.assert_allclose(vote.relief, twin.relief(regions.rest, vote.share), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(vote.relief, twin.relief(regions.residual, vote.share), rtol=1e-5, atol=1e-5)
     expected = twin.summary(regions.features, vote.share)
     at = [SUMMARY.index(n) for n in SUMMARY if n != "best_score"]
     np.testing.assert_allclose(vote.summary[at], expected, rtol=1e-9, atol=1e-7)
@@ -64,11 +64,11 @@ def test_without_candidates_nothing_is_voted_for():
 
 
 def test_relief_leaves_out_backgrounds_above_the_peak(rng):
-    rest = rng.normal(0, 100, (2, 65, 65)).astype(np.float32)
-    rest[:, HALF, HALF] = (200, -50)
+    residual = rng.normal(0, 100, (2, 65, 65)).astype(np.float32)
+    residual[:, HALF, HALF] = (200, -50)
     share, relief = np.full((2, 4), 0.125), np.empty((65, 65), np.float32)
-    relief_kernel(rest, rest[:, HALF, HALF].astype(float), share, relief)
-    np.testing.assert_allclose(relief, twin.relief(rest, share), rtol=1e-5, atol=1e-5)
+    relief_kernel(residual, residual[:, HALF, HALF].astype(float), share, relief)
+    np.testing.assert_allclose(relief, twin.relief(residual, share), rtol=1e-5, atol=1e-5)
 
 
 def test_heat_spreads_the_vote_and_can_be_switched_off():
