@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, field, fields
 from numbers import Integral, Real
 from typing import Any
 
@@ -82,28 +82,31 @@ def as_like(value: Any, default: Any, name: str) -> Any:
     raise InputError(f"{name} must be {kind}, got {shown(value)}")
 
 
-def check_types(owner: Any) -> None:
-    """Bring each field of a frozen dataclass to the type of its default; raise where one is of another type."""
-    for item in fields(owner):
-        if item.default is not MISSING:
-            value = getattr(owner, item.name)
-            clean = as_like(value, item.default, f"{type(owner).__name__}.{item.name}")
-            if clean is not value:
-                object.__setattr__(owner, item.name, clean)
+def ranged(default: float, low: float, high: float, *, odd: bool = False) -> Any:
+    """Declare a number in [low, high], or an odd one, as a field of `Parameters`."""
+    return field(default=default, metadata={"range": (low, high), "odd": odd})
 
 
-def check_range(owner: object, name: str, low: float, high: float) -> None:
-    """Raise where a parameter's field lies outside [low, high]."""
-    as_number(getattr(owner, name), f"{type(owner).__name__}.{name}", low, high)
+def chosen(default: str, choices: tuple[str, ...]) -> Any:
+    """Declare one of several words as a field of `Parameters`."""
+    return field(default=default, metadata={"choices": choices})
 
 
-def check_choice(owner: object, name: str, choices: tuple[str, ...]) -> None:
-    """Raise where a parameter's field is none of `choices`."""
-    as_choice(getattr(owner, name), f"{type(owner).__name__}.{name}", choices)
+class Parameters:
+    """Base of a frozen dataclass of parameters: its fields are checked, and brought to the types of their defaults."""
 
+    __slots__ = ()
 
-def check_odd(owner: object, name: str) -> None:
-    """Raise where a whole number of the parameters is even."""
-    value = getattr(owner, name)
-    if value % 2 == 0:
-        raise InputError(f"{type(owner).__name__}.{name} must be odd, got {value!r}")
+    def __post_init__(self) -> None:
+        for item in fields(self):  # type: ignore[arg-type]
+            if item.default is not MISSING:
+                value, name = getattr(self, item.name), f"{type(self).__name__}.{item.name}"
+                clean = as_like(value, item.default, name)
+                if clean is not value:
+                    object.__setattr__(self, item.name, clean)
+                if "range" in item.metadata:
+                    as_number(clean, name, *item.metadata["range"])
+                if item.metadata.get("odd") and clean % 2 == 0:
+                    raise InputError(f"{name} must be odd, got {clean!r}")
+                if "choices" in item.metadata:
+                    as_choice(clean, name, item.metadata["choices"])

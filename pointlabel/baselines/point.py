@@ -7,21 +7,16 @@ from time import perf_counter
 
 import numpy as np
 
-from .._values import check_odd, check_range, check_types
+from .._values import Parameters, ranged
 from ..methods.targets import make_target, window_around
 from ..types import LabelRequest, TargetLabel
 
 
 @dataclass(frozen=True, slots=True)
-class PointParams:
+class PointParams(Parameters):
     """Parameters of `label_point`."""
 
-    side_px: int = 3  # side of the block around the point, odd, in [1, 33]
-
-    def __post_init__(self) -> None:
-        check_types(self)
-        check_range(self, "side_px", 1, 33)
-        check_odd(self, "side_px")
+    side_px: int = ranged(3, 1, 33, odd=True)  # side of the block around the point
 
 
 def label_point(request: LabelRequest, params: PointParams) -> list[TargetLabel]:

@@ -8,7 +8,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from .._values import check_odd, check_range, check_types
+from .._values import Parameters, ranged
 from ..engine.default._background_kernels import median_residual_kernel
 from ..engine.default._refine_kernels import component_kernel
 from ..engine.default.border import border_field
@@ -25,20 +25,12 @@ _SIDE = 2 * HALF + 1
 
 
 @dataclass(frozen=True, slots=True)
-class ThresholdParams:
+class ThresholdParams(Parameters):
     """Parameters of `label_threshold`."""
 
-    background_px: int = 21  # side of the running median that is subtracted, odd, in [3, 57]
-    level: float = 0.30  # border at this share of the peak's height at tightness 0.5, in [0.01, 0.99]
-    window_px: int = 33  # side of the window that holds the mask, odd, in [9, 65]
-
-    def __post_init__(self) -> None:
-        check_types(self)
-        check_range(self, "background_px", 3, 57)
-        check_range(self, "level", 0.01, 0.99)
-        check_range(self, "window_px", 9, 65)
-        for name in ("background_px", "window_px"):
-            check_odd(self, name)
+    background_px: int = ranged(21, 3, 57, odd=True)  # side of the running median that is subtracted
+    level: float = ranged(0.30, 0.01, 0.99)  # border at this share of the peak's height at tightness 0.5
+    window_px: int = ranged(33, 9, 65, odd=True)  # side of the window that holds the mask
 
 
 def label_threshold(request: LabelRequest, params: ThresholdParams) -> list[TargetLabel]:

@@ -9,7 +9,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._values import check_odd, check_range, check_types
+from ..._values import Parameters, as_number, ranged
 from ...engine.conductance import SCALE, rescale_window
 from ...methods.targets import open_sides, window_around
 from ...types import LabelRequest, TargetLabel
@@ -25,37 +25,27 @@ TRUNCATE = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class ComParams:
+class ComParams(Parameters):
     """Parameters of `label_com`; the defaults are the published values."""
 
-    window_px: int = 41  # side of the window around the point, odd, in [9, 257]
-    start: float = 50.0  # the first contour surrounds what is brighter, on the window's 0 .. 255, in [0, 255]
-    n_outer: int = 10  # outer iterations: each starts anew to ask whether the inside grows brighter, in [0, 10000]
-    n_inner: int = 5  # steps of an outer iteration, in [1, 10000]
-    time_step: float = 5.0  # of a step, in (0, 100]
+    window_px: int = ranged(41, 9, 257, odd=True)  # side of the window around the point
+    start: float = ranged(50.0, 0, 255)  # the first contour surrounds what is brighter, on the window's 0 .. 255
+    n_outer: int = ranged(10, 0, 10_000)  # outer iterations: each starts anew to ask whether the inside grows brighter
+    n_inner: int = ranged(5, 1, 10_000)  # steps of an outer iteration
+    time_step: float = ranged(5.0, 1e-6, 100)  # of a step
     regularity: float = 0.04  # weight of the distance regulariser; times time_step at most 0.25
-    shrink: float = 1.5  # weight of the area term while the inside grows brighter, in [0, 100]
-    grow: float = 0.1  # its weight, of the other sign, when it does not, in [0, 100]
-    difference: float = 1e-9  # weight of the expectation difference, in [0, 1]
-    dirac_px: float = 1.5  # half width of the Dirac: how far from the contour the terms act, in [0.1, 10]
-    sigma_px: float = 1.5  # Gaussian that smooths the window before its gradient is taken, in [0.3, 10]
-    band_px: int = 3  # width of the band outside the contour whose mean is compared, in [1, 32]
+    shrink: float = ranged(1.5, 0, 100)  # weight of the area term while the inside grows brighter
+    grow: float = ranged(0.1, 0, 100)  # its weight, of the other sign, when it does not
+    difference: float = ranged(1e-9, 0, 1)  # weight of the expectation difference
+    dirac_px: float = ranged(1.5, 0.1, 10)  # half width of the Dirac: how far from the contour the terms act
+    sigma_px: float = ranged(1.5, 0.3, 10)  # Gaussian that smooths the window before its gradient is taken
+    band_px: int = ranged(3, 1, 32)  # width of the band outside the contour whose mean is compared
 
     def __post_init__(self) -> None:
-        check_types(self)
-        check_range(self, "window_px", 9, 257)
-        check_odd(self, "window_px")
-        check_range(self, "start", 0, 255)
-        check_range(self, "n_outer", 0, 10_000)
-        check_range(self, "n_inner", 1, 10_000)
-        check_range(self, "time_step", 1e-6, 100)
-        check_range(self, "regularity", 0, 0.25 / self.time_step)  # larger products let the field explode
-        check_range(self, "shrink", 0, 100)
-        check_range(self, "grow", 0, 100)
-        check_range(self, "difference", 0, 1)
-        check_range(self, "dirac_px", 0.1, 10)
-        check_range(self, "sigma_px", 0.3, 10)
-        check_range(self, "band_px", 1, 32)
+        Parameters.__post_init__(self)
+        as_number(
+            self.regularity, "ComParams.regularity", 0, 0.25 / self.time_step
+        )  # larger products let the field explode
 
 
 def label_com(request: LabelRequest, params: ComParams) -> list[TargetLabel]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.util import regular_grid
 
-from ..._values import check_choice, check_range, check_types
+from ..._values import Parameters, chosen, ranged
 from ...engine.conductance import as_grey
 from ...types import LabelRequest, TargetLabel
 from .._outline_kernels import measure_kernel
@@ -29,38 +29,22 @@ GUESS = ThresholdParams()
 
 
 @dataclass(frozen=True, slots=True)
-class MclcParams:
+class MclcParams(Parameters):
     """Parameters of `label_mclc`; the defaults are the published values."""
 
-    size_prior: str = "none"  # "none": from the plain rule's mask; "fixed": the spot window; "oracle": by the true area
-    n_repeats: int = 50  # noisy copies of the window, in [1, 10000]
-    density: float = 0.05  # share of the channels' values that salt turns white, in [0, 1]
-    n_segments: int = 9  # about how many superpixels of the window, in [1, 100]
-    compactness: float = 20.0  # CIELAB units that weigh as much as a step between superpixels, in [0.1, 1000]
-    n_slic_iter: int = 10  # iterations of the superpixels, in [1, 100]
-    n_crf_iter: int = 1  # iterations of the dense CRF, 0 for none, in [0, 100]
-    crf_spatial_px: float = 32.0  # reach of its bilateral pairs in pixels, in [0.1, 1000]
-    crf_intensity: float = 13.0  # their reach in grey levels of 8 bits, in [0.1, 1000]
-    crf_compatibility: float = 10.0  # their weight, in [0, 1e6]
-    crf_smooth_px: float = 3.0  # reach of its pairs that look at the distance alone, in pixels, in [0.1, 1000]
-    crf_smooth_compatibility: float = 3.0  # their weight, in [0, 1e6]
-    crf_sums: str = "exact"  # its sums over all pairs: "exact", or "lattice" as published
-
-    def __post_init__(self) -> None:
-        check_types(self)
-        check_choice(self, "size_prior", SIZE_PRIORS)
-        check_range(self, "n_repeats", 1, 10_000)
-        check_range(self, "density", 0, 1)
-        check_range(self, "n_segments", 1, 100)
-        check_range(self, "compactness", 0.1, 1000)
-        check_range(self, "n_slic_iter", 1, 100)
-        check_range(self, "n_crf_iter", 0, 100)
-        check_range(self, "crf_spatial_px", 0.1, 1000)
-        check_range(self, "crf_intensity", 0.1, 1000)
-        check_range(self, "crf_compatibility", 0, 1e6)
-        check_range(self, "crf_smooth_px", 0.1, 1000)
-        check_range(self, "crf_smooth_compatibility", 0, 1e6)
-        check_choice(self, "crf_sums", CRF_SUMS)
+    size_prior: str = chosen("none", SIZE_PRIORS)  # by the plain rule's mask, the spot window, or by the true area
+    n_repeats: int = ranged(50, 1, 10_000)  # noisy copies of the window
+    density: float = ranged(0.05, 0, 1)  # share of the channels' values that salt turns white
+    n_segments: int = ranged(9, 1, 100)  # about how many superpixels of the window
+    compactness: float = ranged(20.0, 0.1, 1000)  # CIELAB units that weigh as much as a step between superpixels
+    n_slic_iter: int = ranged(10, 1, 100)  # iterations of the superpixels
+    n_crf_iter: int = ranged(1, 0, 100)  # iterations of the dense CRF, 0 for none
+    crf_spatial_px: float = ranged(32.0, 0.1, 1000)  # reach of its bilateral pairs in pixels
+    crf_intensity: float = ranged(13.0, 0.1, 1000)  # their reach in grey levels of 8 bits
+    crf_compatibility: float = ranged(10.0, 0, 1e6)  # their weight
+    crf_smooth_px: float = ranged(3.0, 0.1, 1000)  # reach of its pairs that look at the distance alone, in pixels
+    crf_smooth_compatibility: float = ranged(3.0, 0, 1e6)  # their weight
+    crf_sums: str = chosen("exact", CRF_SUMS)  # its sums over all pairs: "exact", or "lattice" as published
 
 
 def label_mclc(request: LabelRequest, params: MclcParams) -> list[TargetLabel]:

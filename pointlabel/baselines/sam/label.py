@@ -8,7 +8,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._values import check_choice, check_range, check_types
+from ..._values import Parameters, chosen, ranged
 from ...engine.conductance import SCALE, rescale_window
 from ...methods.targets import Bounds, make_target, open_sides
 from ...types import LabelRequest, TargetLabel
@@ -20,19 +20,13 @@ FLOOR = np.float32(0.01)
 
 
 @dataclass(frozen=True, slots=True)
-class SamParams:
+class SamParams(Parameters):
     """Parameters of `label_sam` and `label_sam2`."""
 
     checkpoint: str = ""  # folder with config.json and *.safetensors; there is no default, and nothing is downloaded
-    context: str = "image"  # what the model sees: the whole "image", or a "window" around each point
-    window_px: int = 64  # side of that window, in [8, 4096]
-    device: str = "cpu"  # "cpu" or "cuda"
-
-    def __post_init__(self) -> None:
-        check_types(self)
-        check_choice(self, "context", ("image", "window"))
-        check_range(self, "window_px", 8, 4096)
-        check_choice(self, "device", ("cpu", "cuda"))
+    context: str = chosen("image", ("image", "window"))  # what the model sees, or around each point
+    window_px: int = ranged(64, 8, 4096)  # side of that window
+    device: str = chosen("cpu", ("cpu", "cuda"))  # "cpu" or "cuda"
 
 
 def label_sam(request: LabelRequest, params: SamParams) -> list[TargetLabel]:
