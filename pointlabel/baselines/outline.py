@@ -51,16 +51,10 @@ def cut_soft(
         contrast = max(grey_in / area - mean, 0.0)
     if n_bad:
         soft = np.where(finite, soft, np.float32(0))
-    flags = ["touches_window"] if touches else []
-    if area == 1:
-        flags.append("empty")
-    if contrast <= spread:
-        flags.append("low_contrast")
-    if n_bad:
-        flags.append("nan")
+    flags = {"touches_window": touches, "empty": area == 1, "low_contrast": contrast <= spread, "nan": n_bad > 0}
     agreement = min(inside / (area * SOFT_UNIT + outside), 1.0)
     quality = agreement * (contrast / (contrast + spread) if contrast > 0 else 0.0)
-    return make_target(point, (top, left), soft, mask, shape, start=start, quality=quality, flags=flags)
+    return make_target(point, (top, left), soft, mask, shape, start=start, quality=quality, **flags)
 
 
 def wrap_mask(
@@ -89,18 +83,14 @@ def wrap_mask(
     top, bottom, left, right = outer
     known = finite[top:bottom, left:right]
     mask &= known
-    flags = []
-    if not known.all():
-        flags.append("nan")
+    flags = {"nan": not known.all(), "empty": not mask.any()}
+    if flags["nan"]:
         soft = np.where(known, soft, np.float32(0))
-    if not mask.any():
-        flags.append("empty")
+    if flags["empty"]:
         mask[pixel[0] - top, pixel[1] - left] = True
     has_rest, contrast, deviation, inside, outside = measure_kernel(grey[top:bottom, left:right], soft, mask, known)
-    if has_rest and contrast <= deviation:
-        flags.append("low_contrast")
+    flags["low_contrast"] = has_rest and contrast <= deviation
     part = mask[inner[0] - top : inner[1] - top, inner[2] - left : inner[3] - left]
-    if touches_kernel(part, open_sides(inner, grey.shape)):
-        flags.append("touches_window")
+    flags["touches_window"] = touches_kernel(part, open_sides(inner, grey.shape))
     quality = inside / (np.count_nonzero(mask) + outside)
-    return make_target(point, (top, left), soft, mask, grey.shape, start=start, quality=quality, flags=flags)
+    return make_target(point, (top, left), soft, mask, grey.shape, start=start, quality=quality, **flags)

@@ -26,8 +26,8 @@ def label_point(request: LabelRequest, params: PointParams) -> list[TargetLabel]
         start = perf_counter()
         top, bottom, left, right = window_around((row, column), params.side_px // 2, image.shape)
         mask = np.isfinite(image[top:bottom, left:right])
-        flags = [] if mask.all() else ["nan"]
+        holes = not mask.all()
         mask[row - top, column - left] = True
         soft = mask.astype(np.float32)
-        out.append(make_target(point, (top, left), soft, mask, image.shape, start=start, flags=flags))
+        out.append(make_target(point, (top, left), soft, mask, image.shape, start=start, nan=holes))
     return out

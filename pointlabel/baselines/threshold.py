@@ -49,15 +49,13 @@ def label_threshold(request: LabelRequest, params: ThresholdParams) -> list[Targ
     peaks, shared = find_peaks(request.image, pixels)
     targets = []
     for index, (pixel, peak) in enumerate(zip(pixels, peaks, strict=True)):
-        flags = {"duplicate"} if shared[index] else set()
-        if peak != pixel:
-            flags.add("moved")
+        flags = {"moved": peak != pixel, "duplicate": shared[index]}
         targets.append(_label_one(request, index, peak, params, flags))
     return targets
 
 
 def _label_one(
-    request: LabelRequest, index: int, peak: tuple[int, int], params: ThresholdParams, flags: set[str]
+    request: LabelRequest, index: int, peak: tuple[int, int], params: ThresholdParams, flags: dict[str, bool]
 ) -> TargetLabel:
     start = perf_counter()
     image, half = request.image, params.window_px // 2
@@ -67,7 +65,7 @@ def _label_one(
     inside = window.inside[middle, middle]
     height = float(residual[half, half])
     soft, mask = np.zeros(residual.shape, np.float32), np.zeros(residual.shape, np.bool_)
-    rate = 0.0
+    rate, touches = 0.0, False
     if height > 0:
         relief = residual / np.float32(height)
         least = FLOOR_NOISES * window.floor / height
@@ -76,18 +74,17 @@ def _label_one(
         _, touches = _cut(ready, relief, float(request.tightness[index]), least, inside, mask)
         soft[loosest] = np.clip(relief[loosest], 0, 1)
         rate = sharpness(soft, mask) * height / (height + window.noise)
-        if touches:
-            flags.add("touches_window")
     else:
-        flags.add("empty")
         mask[half, half] = True
         soft[half, half] = 0.5
-    if height < LOW_CONTRAST * window.noise:
-        flags.add("low_contrast")
-    if has_holes(image, peak, half):
-        flags.add("nan")
+    flags |= {
+        "touches_window": touches,
+        "empty": height <= 0,
+        "low_contrast": height < LOW_CONTRAST * window.noise,
+        "nan": has_holes(image, peak, half),
+    }
     point, origin = request.points[index].tolist(), (peak[0] - half, peak[1] - half)
-    return make_target(point, origin, soft, mask, image.shape, start=start, quality=rate, flags=flags, crop=True)
+    return make_target(point, origin, soft, mask, image.shape, start=start, quality=rate, crop=True, **flags)
 
 
 def _cut(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from time import perf_counter
 
 import numpy as np
@@ -64,8 +64,8 @@ def make_target(
     *,
     start: float,
     quality: float = 0.0,
-    flags: Iterable[str] = (),
     crop: bool = False,
+    **flags: bool,
 ) -> TargetLabel:
     """Label of one target from its mask and soft label in a window.
 
@@ -77,8 +77,8 @@ def make_target(
     shape : of the image; "clipped" is flagged where the mask touches its border.
     start : `perf_counter` when the work on this target began, less its share of the work on all targets together.
     quality : expected IoU, cut to [0, 1].
-    flags : all but "clipped".
     crop : keep only the box that holds the mask and the soft label; windows may then reach beyond the image.
+    flags : whether each of `types.FLAGS` holds, but "clipped".
     """
     if crop:
         box = box_of(mask | (soft > 0))
@@ -86,13 +86,13 @@ def make_target(
             part = slice(box[0], box[2]), slice(box[1], box[3])
             soft, mask = soft[part].copy(), mask[part].copy()
             origin = origin[0] + box[0], origin[1] + box[1]
-    clipped = ("clipped",) if at_border(mask, *origin, shape) else ()
+    flags["clipped"] = at_border(mask, *origin, shape)
     return TargetLabel(
         point=(point[0], point[1]),
         origin=origin,
         soft=soft,
         mask=mask,
         quality=min(max(quality, 0.0), 1.0),
-        flags=tuple(sorted((*flags, *clipped))),
+        flags=tuple(sorted([name for name, holds in flags.items() if holds])),
         time_ms=(perf_counter() - start) * 1000,
     )

@@ -44,9 +44,7 @@ def test_a_mask_at_the_border_is_clipped(side):
     top, left = ((0, 9), (35, 9), (9, 0), (9, 34))[side]
     assert at_border(mask, top, left, (40, 40))
     assert open_sides((top, top + 5, left, left + 6), (40, 40)) == tuple(k != side for k in range(4))
-    made = make_target(
-        (1, 2), (top, left), mask.astype(np.float32), mask, (40, 40), start=perf_counter(), flags=["nan"]
-    )
+    made = make_target((1, 2), (top, left), mask.astype(np.float32), mask, (40, 40), start=perf_counter(), nan=True)
     assert made.flags == ("clipped", "nan")
 
 

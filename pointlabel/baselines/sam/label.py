@@ -92,14 +92,12 @@ def _label(family: Family, request: LabelRequest, params: SamParams) -> list[Tar
         soft = np.where(known, 1 / (1 + np.exp(-np.clip(odds, -50, 50))), 0).astype(np.float32)
         soft[soft < FLOOR] = 0
         mask = (odds > 0) & known
-        flags = [] if known.all() else ["nan"]
-        if not mask.any():
-            flags.append("empty")
+        flags = {"nan": not known.all(), "empty": not mask.any()}
+        if flags["empty"]:
             mask[pixel[0] - bounds[0], pixel[1] - bounds[2]] = True
-        if touches_kernel(mask, open_sides(bounds, shape)):
-            flags.append("touches_window")
+        flags["touches_window"] = touches_kernel(mask, open_sides(bounds, shape))
         origin = bounds[0], bounds[2]
-        out.append(make_target(point, origin, soft, mask, shape, start=start, quality=score, flags=flags, crop=True))
+        out.append(make_target(point, origin, soft, mask, shape, start=start, quality=score, crop=True, **flags))
     return out
 
 

@@ -88,10 +88,8 @@ def label_default(request: LabelRequest, params: DefaultParams) -> list[TargetLa
         tightness = float(request.tightness[index])
         if label.found and tightness != 0.5:
             label = cut_label(label, tightness, params)
-        flags = {"duplicate"} if shared[index] else set()
-        if peak != pixel:
-            flags.add("moved")
-        targets.append(_in_image(image, point, label, flags, weights, start))
+        moved = {"moved": peak != pixel, "duplicate": shared[index]}
+        targets.append(_in_image(image, point, label, weights, start, moved))
     if params.share_heat and len(targets) > 1:
         targets = share_heat(image, targets, peaks, params)
     return targets
@@ -128,11 +126,11 @@ def label_larger(image: NDArray, first: WindowLabel, params: DefaultParams, weig
 
 
 def _in_image(
-    image: NDArray, point: Sequence[float], label: WindowLabel, flags: set[str], weights: Weights, start: float
+    image: NDArray, point: Sequence[float], label: WindowLabel, weights: Weights, start: float, moved: dict[str, bool]
 ) -> TargetLabel:
     """The target of a window's label, with its quality and its flags."""
     window = label.window
-    states = {
+    flags = moved | {
         "empty": not label.found,
         "touches_window": label.touches,
         "low_contrast": label.contrast < LOW_CONTRAST,
@@ -140,8 +138,7 @@ def _in_image(
     }
     rate = quality(quality_inputs(label.soft, label.mask, label.vote), weights.quality) if label.found else 0.0
     soft, mask, top, left = in_image(label.soft, label.mask, window.peak, window.stride, image.shape)
-    flags = flags | {name for name, holds in states.items() if holds}
-    return make_target(point, (top, left), soft, mask, image.shape, start=start, quality=rate, flags=flags)
+    return make_target(point, (top, left), soft, mask, image.shape, start=start, quality=rate, **flags)
 
 
 def in_image(

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from ...methods.peaks import find_peaks
-from ...methods.targets import at_border, has_holes
+from ...methods.targets import has_holes, make_target
 from ...types import LabelRequest, TargetLabel
 from ..default.label import (
     LEAST_LARGE_AREA,
@@ -86,12 +86,12 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """A target on its way: which image, where it was clicked, and what it is flagged with so far."""
+    """A target on its way: which image, where it was clicked, and whether another has its peak."""
 
     image: NDArray
     own: Pixel
     tightness: float
-    flags: frozenset[str]
+    is_duplicate: bool
 
 
 def label_requests(
@@ -126,12 +126,12 @@ def label_requests(
     if lost:  # no target there: back to where the user clicked
         for k, look in zip(lost, see([targets[k] for k in lost], [targets[k].own for k in lost]), strict=True):
             looks[k], peaks[k], moved[k] = look, targets[k].own, False
-    each_ms = (perf_counter() - start) * 1000 / len(targets)
+    each_s = (perf_counter() - start) / len(targets)
     made = iter(zip(looks, targets, peaks, moved, strict=True))
     out, first = [], 0
     for request in requests:
         n = len(request.points)
-        labels = [_label(*next(made), point, each_ms) for point in request.points.tolist()]
+        labels = [_label(*next(made), point, perf_counter() - each_s) for point in request.points.tolist()]
         if params.share_heat and n > 1:
             labels = share_heat(request.image, labels, peaks[first : first + n], params)
         out.append(labels)
@@ -150,8 +150,8 @@ def _peaks_of(request: LabelRequest, params: DefaultParams) -> Iterator[tuple[_T
     """Peak of each point; points that would move to one peak stay where they are."""
     pixels = request.pixels
     peaks, shared = find_peaks(request.image, pixels, snap=params.snap)
-    for pixel, peak, tightness, twice in zip(pixels, peaks, request.tightness.tolist(), shared, strict=True):
-        yield _Target(request.image, pixel, tightness, frozenset({"duplicate"} if twice else ())), peak
+    for pixel, peak, tightness, is_duplicate in zip(pixels, peaks, request.tightness.tolist(), shared, strict=True):
+        yield _Target(request.image, pixel, tightness, is_duplicate), peak
 
 
 def _see(
@@ -305,26 +305,19 @@ def _in_window(finished: Finished, i: int) -> tuple[NDArray[np.float32], NDArray
     return soft, mask
 
 
-def _label(look: Look, target: _Target, peak: Pixel, moved: bool, point: list[float], time_ms: float) -> TargetLabel:
-    flags = set(target.flags)
-    flags |= {
-        name
-        for name, holds in (
-            ("moved", moved),
-            ("empty", not look.found),
-            ("touches_window", look.touches_bent),
-            ("low_contrast", look.contrast < LOW_CONTRAST),
-            ("nan", has_holes(target.image, peak, HALF * look.stride)),
-            ("clipped", at_border(look.mask, look.top, look.left, target.image.shape)),
-        )
-        if holds
-    }
-    return TargetLabel(
-        (point[0], point[1]),
+def _label(look: Look, target: _Target, peak: Pixel, moved: bool, point: list[float], start: float) -> TargetLabel:
+    return make_target(
+        point,
         (look.top, look.left),
         look.soft,
         look.mask,
-        look.rate,
-        tuple(sorted(flags)),
-        time_ms=time_ms,
+        target.image.shape,
+        start=start,
+        quality=look.rate,
+        moved=moved,
+        duplicate=target.is_duplicate,
+        empty=not look.found,
+        touches_window=look.touches_bent,
+        low_contrast=look.contrast < LOW_CONTRAST,
+        nan=has_holes(target.image, peak, HALF * look.stride),
     )
