@@ -14,10 +14,10 @@ Part = tuple[slice, slice]
 Pixel = tuple[int, int]
 
 
-def shared_part(a: TargetLabel, b: TargetLabel) -> Part | None:
+def shared_part(a: Part, b: Part) -> Part | None:
     """Slices, in the image, of the part that two crops share; None where they share none."""
     shared = []
-    for one, other in zip(a.window, b.window, strict=True):
+    for one, other in zip(a, b, strict=True):
         start, stop = max(one.start, other.start), min(one.stop, other.stop)
         if start >= stop:
             return None
@@ -27,16 +27,14 @@ def shared_part(a: TargetLabel, b: TargetLabel) -> Part | None:
 
 def masks_meet(a: TargetLabel, b: TargetLabel) -> bool:
     """Whether two masks claim the same pixel."""
-    part = shared_part(a, b)
-    return part is not None and bool((a.mask[_inside(a, part)] & b.mask[_inside(b, part)]).any())
+    part = shared_part(a.window, b.window)
+    return part is not None and bool((a.mask[inside(a.origin, part)] & b.mask[inside(b.origin, part)]).any())
 
 
-def _inside(target: TargetLabel, part: Part) -> Part:
-    row, column = target.origin
-    return (
-        slice(part[0].start - row, part[0].stop - row),
-        slice(part[1].start - column, part[1].stop - column),
-    )
+def inside(origin: Pixel, part: Part) -> Part:
+    """Slices of a part of the image in a crop that starts at `origin`."""
+    (row, column), (rows, columns) = origin, part
+    return slice(rows.start - row, rows.stop - row), slice(columns.start - column, columns.stop - column)
 
 
 def share_out(targets: Sequence[TargetLabel], homes: Sequence[Pixel | None]) -> list[TargetLabel]:
@@ -73,10 +71,10 @@ def _settle(
     a: TargetLabel, b: TargetLabel, home_a: Pixel | None, home_b: Pixel | None
 ) -> tuple[TargetLabel, TargetLabel]:
     """Share out the pixels that two masks both claim; `a` is the one that comes first."""
-    part = shared_part(a, b)
+    part = shared_part(a.window, b.window)
     if part is None:
         return a, b
-    in_a, in_b = _inside(a, part), _inside(b, part)
+    in_a, in_b = inside(a.origin, part), inside(b.origin, part)
     both = a.mask[in_a] & b.mask[in_b]
     if not both.any():
         return a, b
@@ -130,7 +128,7 @@ def _with_pixel(target: TargetLabel, pixel: Pixel) -> TargetLabel:
 
 
 def _first_wins(a: TargetLabel, b: TargetLabel, part: Part) -> np.ndarray:
-    soft_a, soft_b = a.soft[_inside(a, part)], b.soft[_inside(b, part)]
+    soft_a, soft_b = a.soft[inside(a.origin, part)], b.soft[inside(b.origin, part)]
     rows = np.arange(part[0].start, part[0].stop)[:, None]
     columns = np.arange(part[1].start, part[1].stop)
     near_a = (rows - a.point[0]) ** 2 + (columns - a.point[1]) ** 2

@@ -13,6 +13,7 @@ from scipy import ndimage
 from ..._checks import pixel_of
 from ..._values import Parameters, ranged
 from ...engine.conductance import grey_levels, rescale_window
+from ...methods.overlaps import inside, shared_part
 from ...methods.targets import at_border, widen
 from ...types import TargetLabel
 from .mean_field import refine_crf
@@ -73,8 +74,10 @@ def _refine_one(image: NDArray, label: TargetLabel, params: CrfParams) -> Target
     units, finite = rescale_window(image[top:bottom, left:right])
     before = np.zeros(units.shape, np.bool_)
     soft = np.zeros(units.shape, np.float32)
-    _copy(label.mask, label.origin, before, (top, left))
-    _copy(label.soft, label.origin, soft, (top, left))
+    part = shared_part(label.window, (slice(top, bottom), slice(left, right)))
+    assert part is not None  # both hold the mask
+    here, there = inside((top, left), part), inside(label.origin, part)
+    before[here], soft[here] = label.mask[there], label.soft[there]
     probability = refine_crf(
         first_guess(soft, before),
         grey_levels(units),
@@ -119,18 +122,6 @@ def first_guess(soft: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[n
     share = np.clip(np.where(mask, np.maximum(share, 0.5), np.minimum(share, 0.5)), LEAST_SURE, 1 - LEAST_SURE)
     odds = np.log(share / (1 - share)) + np.where(mask, MASK_ODDS, -MASK_ODDS)
     return 1 / (1 + np.exp(-odds))
-
-
-def _copy(source: NDArray, at: tuple[int, int], target: NDArray, origin: tuple[int, int]) -> None:
-    """Copy the part of a crop that another crop holds too; both are given with their places in the image."""
-    into, out = [], []
-    for start, other, size, room in zip(at, origin, source.shape, target.shape, strict=True):
-        low, high = max(start, other), min(start + size, other + room)
-        if low >= high:
-            return
-        out.append(slice(low - start, high - start))
-        into.append(slice(low - other, high - other))
-    target[tuple(into)] = source[tuple(out)]
 
 
 def _component(found: NDArray[np.bool_], before: NDArray[np.bool_], home: tuple[int, int]) -> NDArray[np.bool_] | None:

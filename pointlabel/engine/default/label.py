@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...methods.crop_grid import CropGrid
-from ...methods.overlaps import masks_meet
+from ...methods.overlaps import inside, masks_meet
 from ...methods.peaks import find_peaks
 from ...methods.targets import has_holes, make_target
 from ...types import LabelRequest, TargetLabel
@@ -182,6 +182,6 @@ def share_heat(
         )
         shares = heat_between(image, [peaks[i], peaks[j]], (part[0], part[1]), params)
         for k, share in zip((i, j), shares, strict=True):
-            here = tuple(slice(w.start - p.start, w.stop - p.start) for w, p in zip(out[k].window, part, strict=True))
+            here = inside((part[0].start, part[1].start), out[k].window)
             out[k] = replace(out[k], soft=out[k].soft * share[here])
     return out
