@@ -158,8 +158,9 @@ class Labeller:
         if self.device is not None:
             return self.label_many([(image, points, tightness)])[0]
         array, dark, requests = self._split(image, points, tightness, true_area, generator)
-        label = self.method.function
-        made = [label(request, self.params) for request in requests.values()]
+        made = []
+        for request in requests.values():
+            made.append(self.method.function(request, self.params))
         return self._join(array, dark, requests, made)
 
     def label_many(self, items: Iterable[tuple[ArrayLike, ArrayLike, ArrayLike]]) -> list[ImageLabels]:
