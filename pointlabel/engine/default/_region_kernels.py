@@ -8,6 +8,7 @@ from ...compiled import kernel
 from ._background_kernels import median_rest_kernel
 
 N_SUMS = 13
+AT_BORDER = 12  # column of the sums: pixels on the window's border
 
 
 @kernel

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._feature_kernels import N_FEATURES, feature_kernel
-from ._region_kernels import N_SUMS, grow_kernel
+from ._region_kernels import AT_BORDER, N_SUMS, grow_kernel
 from .window import HALF, Window
 
 #: Sides of the running medians that are taken as background, in window pixels ...
@@ -63,5 +63,5 @@ def grow_regions(window: Window, scales: tuple[int, ...] = SCALES) -> Regions:
     doubled = contrast if n_scales > 1 else np.repeat(contrast, 2)
     feature_kernel(sums, shared, doubled, sides, LEVELS, window.noise, window.spread, features)
     flat = (contrast < LEAST_CONTRAST * contrast.max()) | (contrast <= 0)
-    bad = (sums[:n_scales, :, 12] > 0) | flat[:, None]
+    bad = (sums[:n_scales, :, AT_BORDER] > 0) | flat[:, None]
     return Regions(rest, level_of, contrast, features[:n_scales], bad)

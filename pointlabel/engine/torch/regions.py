@@ -1,4 +1,4 @@
-"""Nested regions grown from the peaks of many windows. Twin of the kernels in `engine.default._region_kernels`."""
+"""Candidates grown from the peaks of many windows on any device. Twin of `engine.default.regions`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,49 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ..default._region_kernels import N_SUMS
-from ..default.regions import SIDE
+from ..default._region_kernels import AT_BORDER, N_SUMS
+from ..default.regions import FLOOR_NOISES, LEAST_CONTRAST, LEVELS, SIDE, WEAK_STEP
+from ..default.window import REACH
+from .background import running_medians
+from .batch import WindowBatch
+from .features import describe_candidates
+from .window import Windows
 
 HALF = SIDE // 2
 _CHECK_EVERY = 8  # steps of the flood between two looks at which windows still change
+
+
+def grow_windows(windows: Windows, scales: tuple[int, ...]) -> WindowBatch:
+    """Grow the nested regions of each background scale from the windows' peaks; maps float32, features float64."""
+    n_scales, n_levels = len(scales), len(LEVELS)
+    image = windows.units[:, None, REACH : REACH + SIDE, REACH : REACH + SIDE].float()
+    background = running_medians(windows.units, scales)
+    rest = image - background
+    contrast = rest[..., HALF, HALF].double()
+    levels = torch.from_numpy(LEVELS).to(rest.device)
+    own = own_levels(rest, contrast, levels, FLOOR_NOISES * windows.floor, windows.inside)
+    level_of = flood(own, n_levels)
+    weak_step = (WEAK_STEP * contrast).flatten()
+    listed = region_sums(rest.flatten(0, 1), level_of.flatten(0, 1), n_levels, weak_step)
+    sums = listed.unflatten(0, (-1, n_scales))
+    sides, doubled = torch.tensor(scales, dtype=torch.float64, device=rest.device), contrast
+    if n_scales == 1:  # a lone scale agrees with itself
+        shared, described = sums[..., 0], sums.repeat(1, 2, 1, 1)
+        sides, doubled = sides.repeat(2), contrast.repeat(1, 2)
+    else:
+        pairs = [shared_area(level_of[:, k], level_of[:, k + 1], n_levels) for k in range(n_scales - 1)]
+        shared, described = torch.stack(pairs, 1), sums
+    features = describe_candidates(described, shared, doubled, sides, levels, windows.noise, windows.spread)
+    flat = (contrast < LEAST_CONTRAST * contrast.amax(1, keepdim=True)) | (contrast <= 0)
+    return WindowBatch(
+        image=image,
+        inside=windows.inside[:, None],
+        background=background,
+        level_of=level_of,
+        features=features[:, :n_scales],
+        bad=(sums[..., AT_BORDER] > 0) | flat[..., None],
+        floor=windows.floor,
+    )
 
 
 def own_levels(rest: Tensor, contrast: Tensor, levels: Tensor, least: Tensor, inside: Tensor) -> Tensor:
