@@ -220,7 +220,7 @@ def host_share(requests: list[LabelRequest]) -> float:
         return grow_candidates(spots, stride, *given, **named)
 
     cpu, params, shares = torch.device("cpu"), DefaultParams(), []
-    places = ((labels, "_targets_of"), (labels, "_qualities"), (labels, "_label"), (border, "cut_masks_kernel"))
+    places = ((labels, "_targets_of"), (labels, "_qualities"), (labels, "_in_image"), (border, "cut_masks_kernel"))
     with ExitStack() as stack:
         stack.enter_context(patch.dict(PLANS, cpu=PLANS["cuda"]))
         stack.enter_context(patch.object(labels, "grow_candidates", grow))

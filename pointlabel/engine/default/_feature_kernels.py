@@ -38,9 +38,10 @@ FEATURES = (
     "level_noise",  # (level - 0.35)^2 ln c over the noise
 )
 N_FEATURES = len(FEATURES)
-#: Middle and unit of the level and of ln area where the score is bilinear in them.
-LEVEL_MIDDLE, LEVEL_UNIT = 0.35, 0.25
-LOG_AREA_MIDDLE, LOG_AREA_UNIT = 3.0, 1.3
+
+#: What level and ln area are centred and divided by where the score's weights follow them.
+LEVEL_CENTRE, LEVEL_SCALE = 0.35, 0.25
+LOG_AREA_CENTRE, LOG_AREA_SCALE = 3.0, 1.3
 
 
 @kernel
@@ -104,7 +105,7 @@ def feature_kernel(sums, shared, contrast, scales, levels, noise, spread, out):
             f[22] = s[1] / area / c
             f[23] = log_noise
             f[24] = log_spread
-            f[25] = (level - LEVEL_MIDDLE) ** 2 * log_noise
+            f[25] = (level - LEVEL_CENTRE) ** 2 * log_noise
 
 
 @kernel
@@ -122,7 +123,7 @@ def score_kernel(features, centre, deviation, weights, bad, temperature, n_level
                 share[k, a] = -np.inf
                 continue
             f = features[k, a]
-            level, size = (f[3] - LEVEL_MIDDLE) / LEVEL_UNIT, (f[9] - LOG_AREA_MIDDLE) / LOG_AREA_UNIT
+            level, size = (f[3] - LEVEL_CENTRE) / LEVEL_SCALE, (f[9] - LOG_AREA_CENTRE) / LOG_AREA_SCALE
             total = 0.0
             for j in range(f.shape[0]):
                 z = min(max((f[j] - centre[j]) / deviation[j], -4.0), 4.0)

@@ -82,10 +82,11 @@ def batch_windows(
         return torch.from_numpy(np.stack(arrays))
 
     image = stacked([window.core for window in windows])[:, None].to(dtype)
+    residual = stacked([each.rest for each in grown]).to(dtype)
     return WindowBatch(
         image=image,
         inside=stacked([window.inside for window in windows])[:, None],
-        background=image - stacked([each.rest for each in grown]),
+        background=torch.sub(image, residual, out=residual),
         level_of=stacked([each.level_of for each in grown]),
         features=stacked([each.features for each in grown]),
         bad=stacked([each.bad for each in grown]),

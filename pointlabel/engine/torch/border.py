@@ -42,17 +42,15 @@ def border_field(
 
 
 def shift_border(field: Tensor, border_px: float) -> Tensor:
-    """Largest value of a field (..., S, S) within a disc, or smallest for a negative radius.
+    """Largest value of a field (B, 1, S, S) within a disc, or smallest for a negative radius.
 
     Twin of `engine.default.border.shift_border`. The gradient goes to the pixel that was taken.
     """
     footprint = disc(abs(border_px))
     if footprint.size == 1:
         return field
-    reach, (height, width) = len(footprint) // 2, field.shape[-2:]
-    wide = pad(field.reshape(-1, 1, height, width), (reach,) * 4, mode="replicate").view(
-        *field.shape[:-2], height + 2 * reach, width + 2 * reach
-    )
+    height, width = field.shape[-2:]
+    wide = pad(field, (len(footprint) // 2,) * 4, mode="replicate")
     choose = torch.maximum if border_px > 0 else torch.minimum
     out = field
     for y, x in zip(*footprint.nonzero(), strict=True):
@@ -63,9 +61,9 @@ def shift_border(field: Tensor, border_px: float) -> Tensor:
 def relief_of(crops: Crops) -> tuple[Tensor, Tensor]:
     """Expected relief on crops, (n, 1, s, s), and the relief below which no pixel joins by it, (n,)."""
     batch, contrast = crops.batch, crops.batch.contrast[crops.index]
-    rest = crops.image - crops.cut(batch.background)
+    residual = crops.image - crops.cut(batch.background)
     least = FLOOR_NOISES * batch.floor[crops.index] / contrast.amax(1).clamp(min=1)
-    return expected_relief(crops.votes.share[crops.index], contrast, rest), least.to(rest)
+    return expected_relief(crops.votes.share[crops.index], contrast, residual), least.to(residual)
 
 
 def move_border(soft: Tensor, border: Tensor, crops: Crops, border_px: float) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..default._feature_kernels import FEATURES, LEVEL_MIDDLE
+from ..default._feature_kernels import FEATURES, LEVEL_CENTRE
 
 
 def describe_candidates(
@@ -68,6 +68,6 @@ def describe_candidates(
         "inside_mean": mean / c,
         "log_noise": log_noise,
         "log_spread": (c / spread).log(),
-        "level_noise": (levels - LEVEL_MIDDLE) ** 2 * log_noise,
+        "level_noise": (levels - LEVEL_CENTRE) ** 2 * log_noise,
     }
     return torch.stack([found[name].expand_as(area) for name in FEATURES], 3)

@@ -82,7 +82,7 @@ class WindowLabel:
     `touches` and `area` are those of the mask at tightness 0.5, by which windows are chosen.
     """
 
-    label: TargetLabel
+    target: TargetLabel
     touches: bool
     area: float
     contrast: float
@@ -90,7 +90,7 @@ class WindowLabel:
     @property
     def found(self) -> bool:
         """Whether there is a target at the peak."""
-        return "empty" not in self.label.flags
+        return "empty" not in self.target.flags
 
 
 def label_requests(
@@ -116,17 +116,17 @@ def label_requests(
     tensors = weights_as_tensors(weights, torch.empty(0, dtype=torch.float64, device=device))
     grown_by_kernels = device.type == "cpu" if compiled is None else compiled
     engine = _BatchedEngine(params, device, grown_by_kernels, PLANS[device.type], tensors, weights.quality)
-    views = engine.look_farther(targets)
-    lost = [k for k, view in enumerate(views) if not view.found and targets[k].peak != targets[k].pixel]
+    made = engine.label_targets(targets)
+    lost = [k for k, label in enumerate(made) if not label.found and targets[k].peak != targets[k].pixel]
     for k in lost:  # no target there: back to where the user clicked
         targets[k] = replace(targets[k], peak=targets[k].pixel)
-    for k, view in zip(lost, engine.look_farther([targets[k] for k in lost]), strict=True):
-        views[k] = view
+    for k, label in zip(lost, engine.label_targets([targets[k] for k in lost]), strict=True):
+        made[k] = label
     each_ms = (perf_counter() - start) * 1000 / len(targets)
     out, first = [], 0
     for request in requests:
         part = slice(first, first + len(request.points))
-        labels = [replace(view.label, time_ms=each_ms) for view in views[part]]
+        labels = [replace(label.target, time_ms=each_ms) for label in made[part]]
         if params.share_heat and len(labels) > 1:
             labels = share_heat(request.image, labels, [target.peak for target in targets[part]], params)
         out.append(labels)
@@ -171,39 +171,37 @@ class _BatchedEngine:
     weights: dict[str, Any]
     quality: QualityWeights
 
-    def look_farther(self, targets: Sequence[_Target]) -> list[WindowLabel]:
-        """Look at targets through windows of 65 px, and through larger ones where those do not hold them."""
-        seen = self.look(targets, 1)
-        if not self.params.enlarge:
-            return seen
-        waiting = [k for k, e in enumerate(seen) if not e.found or e.touches or e.contrast < LOW_CONTRAST]
-        for stride in STRIDES[1:]:
+    def label_targets(self, targets: Sequence[_Target]) -> list[WindowLabel]:
+        """Label targets in windows of 65 px, and in larger ones where those do not hold them."""
+        labels = self.label_in_windows(targets, 1)
+        waiting = [k for k, e in enumerate(labels) if not e.found or e.touches or e.contrast < LOW_CONTRAST]
+        for stride in STRIDES[1:] if self.params.enlarge else ():
             left = []
-            for k, view in zip(waiting, self.look([targets[k] for k in waiting], stride), strict=True):
-                first = seen[k]
-                clear = view.contrast >= max(SURE_CONTRAST, 2 * first.contrast)
-                enough = view.area * stride * stride >= LEAST_LARGE_AREA
-                if view.found and not view.touches and enough and (clear or first.touches):
-                    seen[k] = view
+            for k, larger in zip(waiting, self.label_in_windows([targets[k] for k in waiting], stride), strict=True):
+                first = labels[k]
+                clear = larger.contrast >= max(SURE_CONTRAST, 2 * first.contrast)
+                enough = larger.area * stride * stride >= LEAST_LARGE_AREA
+                if larger.found and not larger.touches and enough and (clear or first.touches):
+                    labels[k] = larger
                 else:
                     left.append(k)
             waiting = left
-        return seen
+        return labels
 
-    def look(self, targets: Sequence[_Target], stride: int) -> list[WindowLabel]:
-        """Look at all targets through windows of one stride, one batch after the other or in threads."""
+    def label_in_windows(self, targets: Sequence[_Target], stride: int) -> list[WindowLabel]:
+        """Label targets in windows of one stride, one batch after the other or in threads."""
         size = max(self.plan.windows // stride, 1)  # larger windows see more of the image
         parts = [targets[first : first + size] for first in range(0, len(targets), size)]
-        look = partial(self._look_at_batch, stride=stride)
+        label = partial(self._label_batch, stride=stride)
         if self.plan.threads == 1 or len(parts) == 1:
-            return [view for part in parts for view in look(part)]
+            return [found for part in parts for found in label(part)]
         with ThreadPoolExecutor(self.plan.threads) as threads:
-            return [view for views in threads.map(look, parts) for view in views]
+            return [found for labels in threads.map(label, parts) for found in labels]
 
     @torch.inference_mode()  # holds for one thread
-    def _look_at_batch(self, targets: Sequence[_Target], stride: int) -> list[WindowLabel]:
+    def _label_batch(self, targets: Sequence[_Target], stride: int) -> list[WindowLabel]:
         """Every step on one batch, cut at 0.5 and, where that differs, at the targets' tightness."""
-        params = self.params
+        params, plan = self.params, self.plan
         spots = [(target.image, target.peak) for target in targets]
         batch = grow_candidates(spots, stride, params.n_scales, self.device, compiled=self.compiled)
         votes = cast_votes(batch, self.weights, params.temperature, rounded=True)
@@ -216,7 +214,6 @@ class _BatchedEngine:
         extra_px = int(np.ceil(abs(params.border_px)))
         custom_tightness = any(target.tightness != 0.5 for target in targets)
         out: dict[int, WindowLabel] = {}
-        plan = self.plan
         for crops in crop_windows(batch, votes, loose, extra_px=extra_px, sides=plan.sides, n_pixels=plan.pixels):
             soft, _ = soften(crops, self.weights, params, rounded=True)
             half = final = cut_masks(soft.clone() if custom_tightness else soft, crops, params, stride=stride)
@@ -226,8 +223,8 @@ class _BatchedEngine:
             rates = _qualities(final, summary[index], n_votes[index], self.quality).tolist()
             origins, half_touches, areas = crops.origin.tolist(), half.touches.tolist(), half.sums[:, 0].tolist()
             for i, k in enumerate(index.tolist()):
-                label = _label(targets[k], final, i, origins[i], stride, contrast[k], rates[i])
-                out[k] = WindowLabel(label, half_touches[i], areas[i], contrast[k])
+                target = _in_image(targets[k], final, i, origins[i], stride, contrast[k], rates[i])
+                out[k] = WindowLabel(target, half_touches[i], areas[i], contrast[k])
         return [out[k] for k in range(len(targets))]
 
 
@@ -245,7 +242,7 @@ def _qualities(
     return np.where(masks.found, qualities(np.column_stack(inputs), weights), 0.0)
 
 
-def _label(
+def _in_image(
     target: _Target, masks: HardMasks, i: int, origin: list[int], stride: int, contrast: float, quality: float
 ) -> TargetLabel:
     """Cut what is kept of a target out of the i-th crop, which starts at `origin` in its window, and flag it."""

@@ -15,6 +15,7 @@ from ..default.regions import LEVELS, SIDE
 from ..default.vote import SUMMARY
 from .conductance import safe_sqrt
 from .crops import Crops
+from .regions import lower_3x3
 from .vote import reaches, round_field
 
 _EXTRA_AT = [SUMMARY.index(name) for name in EXTRA]
@@ -58,14 +59,11 @@ def refine_votes(field: Tensor, crops: Crops, weights: Mapping[str, Any], *, rou
 
 
 def dilate(lit: Tensor, reach: int) -> Tensor:
-    """Grow each map (..., H, W) bool by `reach` pixels on both axes."""
-    for axis in (-1, -2):
-        grown, size = lit.clone(), lit.shape[axis]
-        for by in range(1, min(reach, size - 1) + 1):
-            grown.narrow(axis, by, size - by).logical_or_(lit.narrow(axis, 0, size - by))
-            grown.narrow(axis, 0, size - by).logical_or_(lit.narrow(axis, by, size - by))
-        lit = grown
-    return lit
+    """Grow each map (..., S, S) bool by `reach` pixels on both axes."""
+    apart = ~lit
+    for _ in range(reach):
+        apart = lower_3x3(apart, True)
+    return ~apart
 
 
 def relative_brightness(field: Tensor, image: Tensor, ring: Tensor) -> Tensor:
@@ -103,8 +101,8 @@ def pixel_inputs(pixels: tuple[Tensor, ...], field: Tensor, relative: Tensor, cr
     place = (window[:, None] * n_scales + scale) * SIDE**2 + in_window[:, None]
     levels = torch.tensor([*LEVELS.tolist(), 0.0], dtype=field.dtype, device=device)
     reached = levels[batch.level_of.flatten()[place[:, :3]].int()]
-    rest = batch.image.flatten()[window * SIDE**2 + in_window][:, None] - batch.background.flatten()[place[:, 3:]]
-    height = (rest / batch.contrast.clamp(min=1)[window[:, None], scale[3:]]).clamp(-1, 2)
+    residual = batch.image.flatten()[window * SIDE**2 + in_window][:, None] - batch.background.flatten()[place[:, 3:]]
+    height = (residual / batch.contrast.clamp(min=1)[window[:, None], scale[3:]]).clamp(-1, 2)
     down, across = 0.5 * (bright[:, 17] - bright[:, 7]), 0.5 * (bright[:, 13] - bright[:, 11])
     y, x = ((line - SIDE // 2).to(field) for line in (row, column))
     distance = torch.hypot(y, x)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ..default._feature_kernels import FEATURES, LEVEL_MIDDLE, LEVEL_UNIT, LOG_AREA_MIDDLE, LOG_AREA_UNIT
+from ..default._feature_kernels import FEATURES, LEVEL_CENTRE, LEVEL_SCALE, LOG_AREA_CENTRE, LOG_AREA_SCALE
 from ..default._vote_kernels import LEAST_VOTE, STEPS
 from ..default.vote import SUMMARY
 from .batch import WindowBatch
@@ -69,8 +69,8 @@ def score_candidates(features: Tensor, centre: Tensor, deviation: Tensor, coeffi
     """
     centre, deviation, coefficients = (each.to(features) for each in (centre, deviation, coefficients))
     z = ((features - centre) / deviation).clamp(-4, 4)
-    level = (features[..., LEVEL] - LEVEL_MIDDLE) / LEVEL_UNIT
-    size = (features[..., LOG_AREA] - LOG_AREA_MIDDLE) / LOG_AREA_UNIT
+    level = (features[..., LEVEL] - LEVEL_CENTRE) / LEVEL_SCALE
+    size = (features[..., LOG_AREA] - LOG_AREA_CENTRE) / LOG_AREA_SCALE
     parts = z @ coefficients
     return parts[..., 0] + parts[..., 1] * level + parts[..., 2] * size
 
@@ -93,13 +93,13 @@ def expected_region(share: Tensor, level_of: Tensor) -> Tensor:
     return total.view(batch, 1, *level_of.shape[-2:])
 
 
-def expected_relief(share: Tensor, contrast: Tensor, rest: Tensor) -> Tensor:
+def expected_relief(share: Tensor, contrast: Tensor, residual: Tensor) -> Tensor:
     """Expected height over the background as a share of the peak's, (B, 1, H, W) in [-1, 2].
 
-    `rest` (B, K, H, W) is the image less each background, `contrast` (B, K) its value at the peak.
+    `residual` (B, K, H, W) is the image less each background, `contrast` (B, K) its value at the peak.
     """
     weight = torch.where(contrast > 0, share.sum(-1) / torch.where(contrast > 0, contrast, 1.0), 0.0)
-    return (weight.to(rest)[..., None, None] * rest).sum(1, keepdim=True).clamp(-1, 2)
+    return (weight.to(residual)[..., None, None] * residual).sum(1, keepdim=True).clamp(-1, 2)
 
 
 def expectations(share: Tensor, features: Tensor, score: Tensor, bad: Tensor) -> Tensor:
