@@ -55,8 +55,8 @@ def local_entropy(medium: Tensor, *, n_bins: int = 32, domain: Tensor | None = N
         logs = [0.0, *(math.log(n) for n in range(1, ENTROPY_PX**2 + 1))]
         log = torch.tensor(logs, dtype=medium.dtype, device=medium.device)
         spent = torch.zeros_like(medium)
-        for same in count:
-            spent += log[same.int()]
+        for same in count.split(ENTROPY_PX):  # a few at a time: logarithms take more memory than counts
+            spent += log[same.int()].sum(0)
         number = known.sum(0)
         entropy = (log[number] - spent / number.clamp(min=1)) / math.log(ENTROPY_PX**2)
         entropy = entropy.clamp(min=0)
