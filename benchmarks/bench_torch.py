@@ -20,18 +20,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from common import DATASETS, finish, load, parser
 from pointlabel.engine.default.label import label_default
 from pointlabel.engine.default.params import DefaultParams
-from pointlabel.engine.torch import finishing
+from pointlabel.engine.torch import border, diffuse
 from pointlabel.engine.torch import label as labels
-from pointlabel.engine.torch.cutting import host_parts
-from pointlabel.engine.torch.device_candidates import device_candidates
-from pointlabel.engine.torch.heat import spread_heat
-from pointlabel.engine.torch.label import PLANS, grower, label_requests
+from pointlabel.engine.torch.label import PLANS, grow_candidates, label_requests
+from pointlabel.engine.torch.window import gather_parts
 from pointlabel.synthetic import draw_scene
 from pointlabel.types import LabelRequest, TargetLabel
 
 ONE_THREAD = dict.fromkeys(("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 WINDOW_PX, N_STEPS = 33, 100
-NUMBERS_A_STEP = 19  # read and written for each pixel by a step of `spread_heat`
+NUMBERS_A_STEP = 19  # read and written for each pixel by a step of `diffuse` without gradients
 MOST_RATIO = 6.0  # of torch's time on one CPU thread to Numba's
 ASKED = {"diffusion": 200_000, "default": 20_000}  # targets a second on a GPU
 
@@ -67,9 +65,9 @@ def bench_diffusion(device: torch.device, n: int, repeat: int) -> dict[str, Any]
     """Diffusion alone, from maps in the host's memory to heat in the host's memory."""
     rng = np.random.default_rng(0)
     on_gpu = device.type == "cuda"
-    host = [torch.from_numpy(rng.random((n, WINDOW_PX, WINDOW_PX), np.float32)) for _ in range(3)]
-    host[1][:, :, -1] = 0
-    host[2][:, -1] = 0
+    host = [torch.from_numpy(rng.random((n, 1, WINDOW_PX, WINDOW_PX), np.float32)) for _ in range(3)]
+    host[1][..., -1] = 0
+    host[2][..., -1, :] = 0
     out = torch.empty_like(host[0])
     if on_gpu:
         host, out = [maps.pin_memory() for maps in host], out.pin_memory()
@@ -80,7 +78,7 @@ def bench_diffusion(device: torch.device, n: int, repeat: int) -> dict[str, Any]
             for first in range(0, n, chunk):
                 part = slice(first, first + chunk)
                 maps = [each[part].to(device, non_blocking=True) for each in host]
-                out[part].copy_(spread_heat(maps[0], maps[1], maps[2], N_STEPS), non_blocking=True)
+                out[part].copy_(diffuse(maps[0], maps[1], maps[2], n_steps=N_STEPS), non_blocking=True)
 
     seconds, fastest = best_of(work, device, repeat)
     moved = NUMBERS_A_STEP * 4 * (WINDOW_PX + 1) ** 2 * N_STEPS * n / seconds
@@ -186,9 +184,8 @@ def estimate_gpu(requests: list[LabelRequest], args: argparse.Namespace) -> dict
     """What a GPU would have to start and to move for the whole default: counted on the CPU, not measured on a GPU."""
     params, cpu = DefaultParams(), torch.device("cpu")
     n = sum(len(request.points) for request in requests)
-    grow = partial(device_candidates, n_scales=params.n_scales, device=cpu)
     with patch.dict(PLANS, cpu=PLANS["cuda"]), Traffic() as traffic:
-        label_requests(requests, params, cpu, grow=grow)
+        label_requests(requests, params, cpu, compiled=False)
     n_kernels = traffic.n_kernels / max(n / PLANS["cuda"].windows, 1)
     moved = traffic.n_bytes / n / (args.assume_share * args.assume_gb * 1e9)
     started = n_kernels * args.assume_launch_us / 1e6 / PLANS["cuda"].windows
@@ -218,20 +215,20 @@ def host_share(requests: list[LabelRequest]) -> float:
 
         return call
 
-    def grow(spots: Any, stride: int) -> Any:
-        timed(host_parts)(spots, stride)
-        return compiled(spots, stride)
+    def grow(spots: Any, stride: int, *given: Any, **named: Any) -> Any:
+        timed(gather_parts)(spots, stride, cpu)
+        return grow_candidates(spots, stride, *given, **named)
 
-    cpu, params = torch.device("cpu"), DefaultParams()
-    compiled, shares = grower(cpu, params.n_scales), []
-    places = ((labels, "_peaks_of"), (labels, "_looks_of"), (labels, "_label"), (finishing, "finish_kernel"))
+    cpu, params, shares = torch.device("cpu"), DefaultParams(), []
+    places = ((labels, "_targets_of"), (labels, "_qualities"), (labels, "_in_image"), (border, "cut_masks_kernel"))
     with ExitStack() as stack:
         stack.enter_context(patch.dict(PLANS, cpu=PLANS["cuda"]))
+        stack.enter_context(patch.object(labels, "grow_candidates", grow))
         for module, name in places:
             stack.enter_context(patch.object(module, name, timed(getattr(module, name))))
         for _ in range(3):
             spent[0] = 0.0
-            label_requests(requests, params, cpu, grow=grow)
+            label_requests(requests, params, cpu)
             start = perf_counter()
             for request in requests:
                 label_default(request, params)
@@ -244,11 +241,9 @@ def bench_candidates(requests: list[LabelRequest], repeat: int) -> dict[str, flo
     spots = [(r.image, (int(row), int(column))) for r in requests for row, column in r.points][:32]
     cpu, n_scales = torch.device("cpu"), DefaultParams().n_scales
     out = {}
-    for name, grow in (
-        ("numba", grower(cpu, n_scales)),
-        ("torch", partial(device_candidates, n_scales=n_scales, device=cpu)),
-    ):
-        out[f"{name}_ms"] = best_of(partial(grow, spots, 1), cpu, repeat)[0] * 1000 / len(spots)
+    for name in ("numba", "torch"):
+        grow = partial(grow_candidates, spots, 1, n_scales, cpu, compiled=name == "numba")
+        out[f"{name}_ms"] = best_of(grow, cpu, repeat)[0] * 1000 / len(spots)
     return out
 
 

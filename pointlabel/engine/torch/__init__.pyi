@@ -1,3 +1,5 @@
+from .batch import WindowBatch as WindowBatch
+from .batch import batch_windows as batch_windows
 from .border import border_field as border_field
 from .border import soft_mask as soft_mask
 from .conductance import local_entropy as local_entropy
@@ -10,5 +12,3 @@ from .diffusion import diffuse as diffuse
 from .diffusion import fuse as fuse
 from .diffusion import soft_diffusion as soft_diffusion
 from .diffusion import solve_steady as solve_steady
-from .window import WindowBatch as WindowBatch
-from .window import batch_windows as batch_windows

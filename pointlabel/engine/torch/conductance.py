@@ -6,7 +6,7 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, pad
+from torch.nn.functional import pad
 
 from ...errors import InputError
 
@@ -36,36 +36,45 @@ def local_entropy(medium: Tensor, *, n_bins: int = 32, domain: Tensor | None = N
     Returns
     -------
     (B, 1, H, W), without a gradient: entropy is a constant of the differentiable engine. Windows are cut off at the
-    border of the map and of the domain; one bin at a time, so that memory does not grow with `n_bins`.
+    border of the map and of the domain. Each of the 25 pixels around a pixel is compared with all 25 at once, so that
+    time and memory do not depend on `n_bins`.
     """
     with torch.no_grad():
         bins = (medium.detach() * n_bins).floor().clamp(0, n_bins - 1)
-        counted = torch.ones_like(bins) if domain is None else domain.to(bins.dtype)
+        if domain is not None:
+            bins = torch.where(domain, bins, n_bins)
+        reach, (height, width) = ENTROPY_PX // 2, medium.shape[-2:]
+        wide = pad(bins.to(torch.uint8 if n_bins < 256 else torch.int16), (reach,) * 4, value=n_bins)
+        block = [(y, x) for y in range(ENTROPY_PX) for x in range(ENTROPY_PX)]
+        around = torch.stack([wide[..., y : y + height, x : x + width] for y, x in block])
+        count = torch.zeros_like(around)
+        for one in around:
+            count += around == one
+        known = around != n_bins
+        count *= known
+        logs = [0.0, *(math.log(n) for n in range(1, ENTROPY_PX**2 + 1))]
+        log = torch.tensor(logs, dtype=medium.dtype, device=medium.device)
+        spent = torch.zeros_like(medium)
+        for same in count.split(ENTROPY_PX):  # a few at a time: logarithms take more memory than counts
+            spent += log[same.int()].sum(0)
+        number = known.sum(0)
+        entropy = (log[number] - spent / number.clamp(min=1)) / math.log(ENTROPY_PX**2)
+        entropy = entropy.clamp(min=0)
+        return entropy if domain is None else torch.where(domain, entropy, 0.0)
 
-        def around(values: Tensor) -> Tensor:
-            return avg_pool2d(values, ENTROPY_PX, 1, ENTROPY_PX // 2, divisor_override=1)
 
-        number = around(counted)
-        total = torch.zeros_like(number)
-        for b in torch.unique(bins).tolist():
-            count = around(counted * (bins == b))
-            total += torch.xlogy(count, count)
-        entropy = (torch.xlogy(number, number) - total) / (math.log(ENTROPY_PX**2) * number.clamp(min=1))
-        return entropy.clamp(min=0) * counted
-
-
-def gradient_length(medium: Tensor, *, domain: Tensor | None = None) -> Tensor:
+def gradient_length(medium: Tensor, domain: Tensor) -> Tensor:
     """Length of the gradient: central differences, one-sided at the border of the map and of the domain."""
     lengths = [_difference(medium, domain, axis) ** 2 for axis in (-2, -1)]
     return safe_sqrt(lengths[0] + lengths[1])
 
 
-def _difference(medium: Tensor, domain: Tensor | None, axis: int) -> Tensor:
+def _difference(medium: Tensor, domain: Tensor, axis: int) -> Tensor:
     """Difference of both neighbours along an axis; a neighbour that is missing is replaced by the pixel itself."""
-    known = torch.ones_like(medium, dtype=torch.bool) if domain is None else domain
-    before, after = _shifted(medium, axis, 1), _shifted(medium, axis, -1)
-    has_before, has_after = _shifted(known, axis, 1), _shifted(known, axis, -1)
-    span = torch.where(has_after, after, medium) - torch.where(has_before, before, medium)
+    has_before, has_after = _shifted(domain, axis, 1), _shifted(domain, axis, -1)
+    before = torch.where(has_before, _shifted(medium, axis, 1), medium)
+    after = torch.where(has_after, _shifted(medium, axis, -1), medium)
+    span = after - before
     return torch.where(has_before & has_after, 0.5 * span, span)
 
 
@@ -109,13 +118,11 @@ def soft_conductance(
     """
     check_maps("medium", medium)
     texture = local_entropy(medium, n_bins=n_bins, domain=domain) if entropy is None else entropy.detach()
-    length = gradient_length(medium, domain=domain)
-    conductivity = 0.5 * d0 * torch.exp(-beta * (alpha * length + (1 - alpha) * texture))
-    if domain is not None:
-        conductivity = torch.where(domain, conductivity, 0.0)
-    east = conductivity + _shifted(conductivity, -1, -1)
-    south = conductivity + _shifted(conductivity, -2, -1)
-    known = torch.ones_like(medium, dtype=torch.bool) if domain is None else domain
-    east = torch.where(known & _shifted(known, -1, -1), east, 0.0)
-    south = torch.where(known & _shifted(known, -2, -1), south, 0.0)
+    if domain is None:
+        domain = torch.ones_like(medium, dtype=torch.bool)
+    length = gradient_length(medium, domain)
+    half = torch.where(domain, 0.5 * d0 * torch.exp(-beta * (alpha * length + (1 - alpha) * texture)), 0.0)
+    east, south = (
+        torch.where(domain & _shifted(domain, axis, -1), half + _shifted(half, axis, -1), 0.0) for axis in (-1, -2)
+    )
     return east, south

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import max_pool2d
 
 from ..default.params import DefaultParams
-from ..default.regions import FLOOR_NOISES, LEVELS
 from ..default.style import styled_weights
-from ..default.vote import LEAST_VOTE
 from ..default.weights import Weights
-from .border import BORDER_WIDTH, border_field, shift_border, soft_mask
-from .conductance import soft_conductance
-from .diffusion import diffuse, fuse
-from .refine import EXTRA_AT, as_engine, near_vote, pixel_inputs, relative_brightness, soft_refine, whole
-from .vote import expectations, expected_region, expected_relief, peak_contrast, score_candidates, soft_vote
-from .window import UNITS, WindowBatch
+from .batch import WindowBatch
+from .border import BORDER_WIDTH, border_field, move_border, relief_of, soft_mask
+from .crops import Crops, whole_windows
+from .heat import heat_votes
+from .refine import refine_votes
+from .vote import cast_votes, round_field
 
 THETA = ("d0", "beta", "alpha", "rho")
-BOX_MARGIN = 4  # heat spreads in the votes' bounding box and so many pixels around it
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,36 +63,23 @@ def weights_as_tensors(weights: Weights, like: Tensor) -> dict[str, Any]:
     }
 
 
-def spread_vote(
-    field: Tensor,
-    image: Tensor,
+def soften(
+    crops: Crops,
+    weights: Mapping[str, Any],
+    params: DefaultParams,
+    theta: Mapping[str, Tensor | float] | None = None,
     *,
-    d0: Tensor | float,
-    beta: Tensor | float,
-    alpha: Tensor | float,
-    rho: Tensor | float,
-    n_steps: int,
-) -> Tensor:
-    """Spread the vote by heat within its bounding box and fuse both: twin of `engine.default.heat.heat_vote`."""
-    voted = whole(field) >= float(LEAST_VOTE)
-    domain = _bounding_boxes(voted, BOX_MARGIN)
-    field = torch.where(domain, field, 0.0)  # what lies farther out is too little to count
-    east, south = soft_conductance(image / UNITS, d0=d0, beta=beta, alpha=alpha, domain=domain)
-    return fuse(diffuse(field, east, south, n_steps=n_steps), field, rho)
-
-
-def _bounding_boxes(lit: Tensor, margin: int) -> Tensor:
-    """Box around the lit pixels of each map, grown by a margin, (B, 1, S, S) bool; False where none is lit."""
-    out = torch.ones_like(lit)
-    for axis in (-1, -2):
-        line = lit.any(axis, keepdim=True)
-        counted = line.to(torch.int32)
-        along = -2 if axis == -1 else -1
-        span = (counted.cumsum(along) > 0) & (counted.flip(along).cumsum(along).flip(along) > 0)
-        kernel = (2 * margin + 1, 1) if along == -2 else (1, 2 * margin + 1)
-        grown = max_pool2d(span.float(), kernel, 1, tuple(k // 2 for k in kernel)) > 0
-        out = out & grown
-    return out
+    rounded: bool,
+) -> tuple[Tensor, Tensor]:
+    """Soft labels of crops and their votes after the heat, (n, 1, s, s) each; see `label_windows`."""
+    field = crops.field
+    if params.n_steps > 0:
+        medium = {name: getattr(params, name) for name in THETA} | dict(theta or {})
+        field = heat_votes(field, crops.image, crops.domain(), medium, params.n_steps)
+        field = round_field(field) if rounded else field
+    if params.refine:
+        return refine_votes(field, crops, weights, rounded=rounded), field
+    return torch.where(crops.inside, field, 0.0), field
 
 
 def label_windows(
@@ -130,67 +113,14 @@ def label_windows(
     features and backgrounds, the entropy, the box that heat spreads in, and which pixels lie near the vote.
     """
     options = params or DefaultParams()
-    fitted = weights_as_tensors(styled_weights(options), batch.image) if weights is None else weights
-    score = score_candidates(batch.features, fitted["score_centre"], fitted["score_deviation"], fitted["score"])
-    share = soft_vote(score, batch.bad, options.temperature)
-    settle = as_engine if rounded else _unchanged
-    field = settle(expected_region(share, batch.level_of))
-    rest = batch.image - batch.background
-    relief = expected_relief(share, rest)
-    summary = expectations(share, batch.features, score, batch.bad)
-    if options.n_steps > 0:
-        medium = {name: getattr(options, name) for name in THETA} | dict(theta or {})
-        field = settle(spread_vote(field, batch.image, n_steps=options.n_steps, **medium))
-    soft = field
-    if options.refine:
-        soft = refined(batch, field, rest, summary, fitted, settle)
-    soft = torch.where(batch.inside, soft, 0.0)
-    contrast = peak_contrast(rest).amax(1).clamp(min=1)
-    border = border_field(soft, relief, tightness, FLOOR_NOISES * batch.least / contrast, options.loosest)
-    if options.border_px:
-        border, soft = shift_border(border, options.border_px), shift_border(soft, options.border_px)
-        soft = keep_centre(torch.where(batch.inside, soft, 0.0))
-    border = torch.where(batch.inside, border, -1.0)
-    return SoftLabels(share, field, relief, soft, border, soft_mask(border, border_width), summary)
-
-
-def keep_centre(soft: Tensor) -> Tensor:
-    """Lift the middle pixel of each map to 0.5: the point itself always belongs, however far the border is moved in."""
-    middle = torch.zeros(soft.shape[-2:], dtype=torch.bool, device=soft.device)
-    middle[soft.shape[-2] // 2, soft.shape[-1] // 2] = True
-    return torch.where(middle, soft.clamp(min=0.5), soft)
-
-
-def _unchanged(field: Tensor) -> Tensor:
-    return field
-
-
-def refined(
-    batch: WindowBatch,
-    field: Tensor,
-    rest: Tensor,
-    summary: Tensor,
-    fitted: Mapping[str, Any],
-    settle: Callable[[Tensor], Tensor] = _unchanged,
-) -> Tensor:
-    """Soft label of every pixel near the vote by the perceptron, 0 elsewhere; (B, 1, S, S)."""
-    near, ring = near_vote(field, batch.inside)
-    levels = torch.as_tensor(LEVELS).to(field)
-    relative = settle(relative_brightness(field, batch.image, ring))
-    inputs = pixel_inputs(field, relative, batch.level_of, rest, levels, summary[:, 0])
-    at = near[:, 0]
-    owner = at.nonzero()[:, 0]
-    probability = soft_refine(
-        inputs.movedim(1, -1)[at],
-        field[:, 0][at],
-        summary[:, EXTRA_AT][owner],
-        fitted["refine_centre"],
-        fitted["refine_deviation"],
-        fitted["refine"],
-        style=fitted.get("style"),
-    )
-    out = torch.zeros_like(field[:, 0])
-    return out.masked_scatter(at, probability)[:, None]
+    fitted = weights_as_tensors(styled_weights(options), batch.features) if weights is None else weights
+    votes = cast_votes(batch, fitted, options.temperature, rounded=rounded)
+    crops = whole_windows(batch, votes)
+    soft, field = soften(crops, fitted, options, theta, rounded=rounded)
+    relief, least = relief_of(crops)
+    border = border_field(soft, relief, tightness, least, options.loosest)
+    soft, border = move_border(soft, border, crops, options.border_px)
+    return SoftLabels(votes.share, field, relief, soft, border, soft_mask(border, border_width), votes.summary)
 
 
 class DifferentiableEngine(nn.Module):

@@ -161,6 +161,19 @@ def test_gradcheck_of_theta_score_and_image():
     assert gradcheck(run, (theta, tightness, score, patch), eps=1e-6, atol=1e-5, rtol=1e-3, fast_mode=True)
 
 
+def test_gradcheck_of_a_border_that_is_moved():
+    params = DefaultParams(border_px=1.0)
+    views = drawn_views(2, params, seed=4)
+    batch = batch_windows([v.window for v in views], params, regions=[v.regions for v in views])
+    theta = torch.tensor([3.2, 6.0], dtype=torch.float64, requires_grad=True)
+
+    def run(theta):
+        out = label_windows(batch, theta={"d0": theta[0], "beta": theta[1]}, params=params, border_width=0.2)
+        return out.mask.sum(), (out.soft**2).sum()
+
+    assert gradcheck(run, (theta,), eps=1e-6, atol=1e-5, rtol=1e-3, fast_mode=True)
+
+
 def test_candidates_without_a_vote_leave_gradients_true():
     views = drawn_views(3, DefaultParams(), seed=4)
     batch = batch_windows([v.window for v in views], regions=[v.regions for v in views])
@@ -213,7 +226,7 @@ def test_float32_is_near_float64():
     views = drawn_views(10, DefaultParams())
     batch = batch_windows([v.window for v in views], regions=[v.regions for v in views])
     single = label_windows(batch.to(dtype=torch.float32)).soft
-    assert single.dtype == torch.float32
+    assert single.dtype == DifferentiableEngine()(batch.to(dtype=torch.float32)).mask.dtype == torch.float32
     torch.testing.assert_close(single.double(), label_windows(batch).soft, atol=2e-3, rtol=0)
 
 

@@ -41,6 +41,15 @@ def test_entropy_is_the_kernels(rng, n_bins):
     np.testing.assert_allclose(ours[0, 0], local_entropy(units, n_bins=n_bins), atol=1e-6)
 
 
+def test_entropy_of_a_domain_is_that_of_a_map_cut_to_it(rng):
+    medium = as_maps(rng.integers(0, 6, (21, 21)) / 32)
+    domain = torch.zeros(1, 1, 21, 21, dtype=torch.bool)
+    domain[..., 3:17, 5:20] = True
+    ours = soft_entropy(medium, domain=domain)
+    torch.testing.assert_close(ours[..., 3:17, 5:20], soft_entropy(medium[..., 3:17, 5:20]))
+    assert float(ours[~domain].abs().max()) == 0
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_domain_conducts_like_a_window_cut_to_it(rng, dtype):
     units = random_units(rng, (20, 24))
@@ -72,6 +81,16 @@ def test_steps_and_steady_heat_are_the_kernels(rng, shape, n_steps):
         fused = fuse(ours, as_maps(prior), 0.3, heat_first=first)
         twin = kernels.fuse(kernels.diffuse(source, east, south, n_steps=n_steps), prior, 0.3, heat_first=first)
         np.testing.assert_allclose(fused[0, 0], twin, atol=1e-5)
+
+
+@pytest.mark.parametrize("n_steps", [0, 25])
+def test_steps_in_line_are_those_with_gradients(rng, n_steps):
+    source = torch.from_numpy(rng.random((5, 1, 19, 23)))
+    east, south = soft_conductance(torch.from_numpy(rng.random((5, 1, 19, 23))))
+    without = diffuse(source, east, south, n_steps=n_steps)
+    torch.testing.assert_close(without, diffuse(source.requires_grad_(), east, south, n_steps=n_steps))
+    torch.testing.assert_close(without.sum((1, 2, 3)), source.sum((1, 2, 3)))
+    assert float(diffuse(torch.zeros(1, 1, 9, 9), *soft_conductance(torch.rand(1, 1, 9, 9))).abs().max()) == 0
 
 
 def test_steady_heat_solves_its_equation(rng):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,12 +12,7 @@ from pointlabel import InputError, annotate, annotate_images
 from pointlabel.engine.default.label import label_default
 from pointlabel.engine.default.params import N_BORDER_STYLE, N_SCORE_STYLE, DefaultParams
 from pointlabel.engine.torch import devices
-from pointlabel.engine.torch.conductance import local_entropy, soft_conductance
-from pointlabel.engine.torch.device_candidates import device_candidates
-from pointlabel.engine.torch.diffusion import diffuse
-from pointlabel.engine.torch.heat import spread_heat
 from pointlabel.engine.torch.label import PLANS, Plan, label_requests
-from pointlabel.engine.torch.softening import box_entropy, dilate
 from pointlabel.errors import MissingExtraError
 from pointlabel.synthetic import draw_scene
 from pointlabel.types import ImageLabels, LabelRequest, TargetLabel
@@ -188,8 +182,7 @@ def test_candidates_of_the_device_give_the_same_labels():
         requests = [
             LabelRequest(s.image, s.points, np.array([0.5, 0.4, 0.7]), None, np.random.default_rng(0)) for s in scenes
         ]
-        grow = partial(device_candidates, n_scales=params.n_scales, device=CPU)
-        for request, labels in zip(requests, label_requests(requests, params, CPU, grow=grow), strict=True):
+        for request, labels in zip(requests, label_requests(requests, params, CPU, compiled=False), strict=True):
             for one, other in zip(labels, label_default(request, params), strict=True):
                 assert_same(one, other)
 
@@ -207,32 +200,6 @@ def test_real_images(data):
                     assert shared >= 0.9 * joint
                     both, either = both + shared, either + joint
     assert both >= 0.999 * either > 1000
-
-
-# Parts
-
-
-def test_heat_is_that_of_the_differentiable_steps(rng):
-    medium = torch.from_numpy(rng.random((5, 1, 19, 23)))
-    source = torch.from_numpy(rng.random((5, 1, 19, 23)))
-    east, south = soft_conductance(medium)
-    ours = spread_heat(source[:, 0], east[:, 0], south[:, 0], 25)
-    torch.testing.assert_close(ours, diffuse(source, east, south, n_steps=25)[:, 0])
-    torch.testing.assert_close(ours.sum((1, 2)), source.sum((1, 2, 3)))
-
-
-def test_entropy_is_that_of_the_differentiable_engine(rng):
-    bins = torch.from_numpy(rng.integers(0, 6, (4, 21, 21)))
-    domain = torch.zeros(4, 21, 21, dtype=torch.bool)
-    domain[:, 3:17, 5:20] = True
-    theirs = local_entropy((bins.double() + 0.5)[:, None] / 32, domain=domain[:, None])[:, 0]
-    torch.testing.assert_close(box_entropy(bins, domain).double(), theirs, atol=1e-6, rtol=0)
-
-
-def test_dilation(rng):
-    lit = torch.from_numpy(rng.random((3, 12, 15)) > 0.97)
-    theirs = torch.nn.functional.max_pool2d(lit.float(), 5, 1, 2) > 0
-    assert torch.equal(dilate(lit, 2), theirs)
 
 
 # What is refused

@@ -11,20 +11,19 @@ from ..default.regions import FEATURES
 from ..default.vote import LEVEL_CENTRE
 
 
-def describe(
+def describe_candidates(
     sums: Tensor, shared: Tensor, contrast: Tensor, sides: Tensor, levels: Tensor, noise: Tensor, spread: Tensor
 ) -> Tensor:
     """Features of all candidates, (B, K, L, F) float64.
 
     Parameters
     ----------
-    sums : (B, K, L, N_SUMS), from `growing.region_sums`; shared : (B, K - 1, L), pixels that neighbouring scales share.
+    sums : (B, K, L, N_SUMS), from `regions.region_sums`; shared : (B, K - 1, L), pixels that neighbouring scales share.
     contrast : (B, K); sides : (K,) of the backgrounds in px; levels : (L,), falling.
     noise, spread : (B,).
     """
     n_scales, n_levels = sums.shape[1:3]
-    area, total, squares, highest, down, across, edges, steps, weak, ring, ring_sum, ring_squares, _ = sums.unbind(3)
-    del squares
+    area, total, _, highest, down, across, edges, steps, weak, ring, ring_sum, ring_squares, _ = sums.unbind(3)
     c = contrast.clamp(min=1)[..., None]
     edges, ring = edges.clamp(min=1), ring.clamp(min=1)
     step = steps / edges / c

@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from ...compiled import kernel
-from ..default._refine_kernels import component_kernel
+from ..default._refine_kernels import box_kernel, component_kernel, sharpness_kernel
 
-N_NUMBERS = 9
 LEAST_SOFT = np.float32(1 / 512)  # what is below is cut off with the crop
 
 
 @kernel
-def finish_kernel(soft, border, inside, vote, found, centre, edges, masks, numbers):
+def cut_masks_kernel(soft, border, inside, vote, found, centre, edges, masks, touches, sums, boxes):
     """Cut every soft label at its border, keep the component of the peak, and sum up what quality and crop need.
 
     Parameters
@@ -23,15 +22,16 @@ def finish_kernel(soft, border, inside, vote, found, centre, edges, masks, numbe
     centre : (n, 2) row and column of the peak in the crop.
     edges : (n, 4) whether the crop's first row, last row, first column and last column are the window's.
     masks : (n, s, s) bool, written.
-    numbers : (n, N_NUMBERS) float64, written: 0 whether the mask touches the window's border, 1 area, sums of the soft
-        label 2 inside and 3 outside the mask, 4 of the smaller one of soft label and vote, and the box of what is to
-        be kept: 5 first and 6 last + 1 row, 7 first and 8 last + 1 column, all 0 where there is nothing.
+    touches : (n,) bool, written: whether the target was found and its mask touches the window's border.
+    sums : (n, 4) float64, written: area of the mask, sums of the soft label inside and outside of it, and of the
+        smaller one of soft label and vote.
+    boxes : (n, 4) int64, written: first and last + 1 row, then column, of what is to be kept; all 0 for nothing.
     """
     n, side = soft.shape[0], soft.shape[1]
     for i in range(n):
         row, column = centre[i]
         mask, label = masks[i], soft[i]
-        touches = False
+        touches[i] = False
         if found[i]:
             component_kernel(border[i], np.float32(0.0), row, column, mask)
         else:
@@ -43,32 +43,17 @@ def finish_kernel(soft, border, inside, vote, found, centre, edges, masks, numbe
             for y in range(side):
                 for x in range(side):
                     label[y, x] = max(label[y, x], np.float32(0.5)) if mask[y, x] else np.float32(0.0)
-        area, within, outside, shared = 0, 0.0, 0.0, 0.0
-        top, bottom, left, right = side, 0, side, 0
+        within, outside, area = sharpness_kernel(label, mask)
+        shared = 0.0
         for y in range(side):
             for x in range(side):
-                value = label[y, x]
-                shared += min(value, vote[i, y, x])
-                if mask[y, x]:
-                    area += 1
-                    within += value
-                    touches |= (
+                shared += min(label[y, x], vote[i, y, x])
+                if mask[y, x] and found[i]:
+                    touches[i] |= (
                         (y == 0 and edges[i, 0])
                         or (y == side - 1 and edges[i, 1])
                         or (x == 0 and edges[i, 2])
                         or (x == side - 1 and edges[i, 3])
                     )
-                else:
-                    outside += value
-                    if value < LEAST_SOFT:
-                        continue
-                top, bottom, left, right = min(top, y), max(bottom, y + 1), min(left, x), max(right, x + 1)
-        numbers[i, 0] = touches and found[i]
-        numbers[i, 1] = area
-        numbers[i, 2] = within
-        numbers[i, 3] = outside
-        numbers[i, 4] = shared
-        numbers[i, 5] = top if bottom > 0 else 0
-        numbers[i, 6] = bottom
-        numbers[i, 7] = left if bottom > 0 else 0
-        numbers[i, 8] = right
+        sums[i, 0], sums[i, 1], sums[i, 2], sums[i, 3] = area, within, outside, shared
+        boxes[i, 0], boxes[i, 1], boxes[i, 2], boxes[i, 3] = box_kernel(np.maximum(label, mask), LEAST_SOFT)

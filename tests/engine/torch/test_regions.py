@@ -14,11 +14,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from pointlabel._checks import pixel_of
 from pointlabel.engine.default.regions import SCALES
-from pointlabel.engine.torch.candidates import Spot, compiled_candidates
-from pointlabel.engine.torch.cutting import cut_windows
-from pointlabel.engine.torch.device_candidates import device_candidates, grow_candidates
-from pointlabel.engine.torch.growing import flood
-from pointlabel.engine.torch.ranks import nth_smallest
+from pointlabel.engine.torch.batch import WindowBatch
+from pointlabel.engine.torch.label import grow_candidates
+from pointlabel.engine.torch.regions import flood, grow_windows
+from pointlabel.engine.torch.window import Spot, cut_windows, gather_parts, nth_smallest
 from pointlabel.methods.peaks import find_peak
 from pointlabel.synthetic import draw_scene
 from tests.reference.real_data import real_samples
@@ -28,10 +27,13 @@ pytestmark = pytest.mark.slow
 CPU = torch.device("cpu")
 
 
+def grow(spots: list[Spot], stride: int = 1, n_scales: int = 4, *, compiled: bool = False) -> WindowBatch:
+    return grow_candidates(spots, stride, n_scales, CPU, compiled=compiled)
+
+
 def assert_equal(spots: list[Spot], stride: int, n_scales: int) -> None:
     """Everything whole is equal; the features differ by a last digit of their logarithms at most."""
-    ours = device_candidates(spots, stride, n_scales=n_scales, device=CPU)
-    theirs = compiled_candidates(spots, stride, n_scales)
+    ours, theirs = grow(spots, stride, n_scales), grow(spots, stride, n_scales, compiled=True)
     for field in fields(ours):
         one, other = getattr(ours, field.name), getattr(theirs, field.name)
         assert one.dtype == other.dtype, field.name
@@ -117,24 +119,22 @@ def test_the_host_waits_as_often_for_many_windows_as_for_few():
     counts = []
     for spots in (spots_of_scene(3)[:1], spots_of_scene(3)[:1] * 6):
         with Waits() as waits:
-            device_candidates(spots, 1, n_scales=4, device=CPU)
+            grow(spots)
         counts.append(waits.n)
     assert counts[0] == counts[1] > 0
 
 
 def test_one_window_or_many_give_the_same():
     spots = spots_of_scene(4)
-    together = device_candidates(spots, 1, n_scales=4, device=CPU)
+    together = grow(spots)
     for k, spot in enumerate(spots):
-        alone = device_candidates([spot], 1, n_scales=4, device=CPU)
+        alone = grow([spot])
         assert torch.equal(alone.level_of[0], together.level_of[k])
         assert torch.equal(alone.features[0], together.features[k])
 
 
-def test_grow_candidates_leaves_its_windows_alone():
-    from pointlabel.engine.torch.cutting import gather_parts
-
+def test_grow_windows_leaves_its_windows_alone():
     windows = cut_windows(gather_parts(spots_of_scene(5), 1, CPU), 1)
     before = windows.units.clone()
-    grow_candidates(windows, SCALES)
+    grow_windows(windows, SCALES)
     assert torch.equal(windows.units, before)

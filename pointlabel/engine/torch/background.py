@@ -7,18 +7,17 @@ from torch import Tensor
 
 from ..default.regions import SAMPLING, SIDE
 from ..default.window import REACH
-from .ranks import nth_smallest
+from .window import nth_smallest
 
 _MIDDLE = 32768  # units less this fit 16 bits with their sign
 
 
-def rest_over_medians(units: Tensor, scales: tuple[int, ...]) -> Tensor:
-    """Units (B, 121, 121) less their running median of each scale, (B, K, 65, 65) float32: the kernel's whole numbers.
+def running_medians(units: Tensor, scales: tuple[int, ...]) -> Tensor:
+    """Running median of units (B, 121, 121) at each scale, (B, K, 65, 65) float32: the kernel's whole numbers.
 
     The median is taken over samples a few pixels apart, on a grid, and interpolated linearly between.
     """
-    core = units[:, REACH : REACH + SIDE, REACH : REACH + SIDE].float()
-    return torch.stack([core - _interpolated(*_grid_of(units, scale)) for scale in scales], 1)
+    return torch.stack([_interpolated(*_grid_of(units, scale)) for scale in scales], 1)
 
 
 def _grid_of(units: Tensor, scale: int) -> tuple[Tensor, int]:

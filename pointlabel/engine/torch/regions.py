@@ -1,4 +1,4 @@
-"""Nested regions grown from the peaks of many windows. Twin of the kernels in `engine.default._region_kernels`."""
+"""Candidates grown from the peaks of many windows on any device. Twin of `engine.default.regions`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,51 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ..default.regions import N_SUMS, SIDE
+from ..default.regions import AT_BORDER, FLOOR_NOISES, LEAST_CONTRAST, LEVELS, N_SUMS, SIDE, WEAK_STEP
+from ..default.window import REACH
+from .background import running_medians
+from .batch import WindowBatch
+from .features import describe_candidates
+from .window import Windows
 
 HALF = SIDE // 2
 _CHECK_EVERY = 8  # steps of the flood between two looks at which windows still change
 
 
-def own_levels(rest: Tensor, contrast: Tensor, levels: Tensor, least: Tensor, inside: Tensor) -> Tensor:
+def grow_windows(windows: Windows, scales: tuple[int, ...]) -> WindowBatch:
+    """Grow the nested regions of each background scale from the windows' peaks; maps float32, features float64."""
+    n_scales, n_levels = len(scales), len(LEVELS)
+    image = windows.units[:, None, REACH : REACH + SIDE, REACH : REACH + SIDE].float()
+    background = running_medians(windows.units, scales)
+    residual = image - background
+    contrast = residual[..., HALF, HALF].double()
+    levels = torch.from_numpy(LEVELS).to(residual.device)
+    own = own_levels(residual, contrast, levels, FLOOR_NOISES * windows.floor, windows.inside)
+    level_of = flood(own, n_levels)
+    weak_step = (WEAK_STEP * contrast).flatten()
+    listed = region_sums(residual.flatten(0, 1), level_of.flatten(0, 1), n_levels, weak_step)
+    sums = listed.unflatten(0, (-1, n_scales))
+    sides, doubled = torch.tensor(scales, dtype=torch.float64, device=residual.device), contrast
+    if n_scales == 1:  # a lone scale agrees with itself
+        shared, described = sums[..., 0], sums.repeat(1, 2, 1, 1)
+        sides, doubled = sides.repeat(2), contrast.repeat(1, 2)
+    else:
+        pairs = [shared_area(level_of[:, k], level_of[:, k + 1], n_levels) for k in range(n_scales - 1)]
+        shared, described = torch.stack(pairs, 1), sums
+    features = describe_candidates(described, shared, doubled, sides, levels, windows.noise, windows.spread)
+    flat = (contrast < LEAST_CONTRAST * contrast.amax(1, keepdim=True)) | (contrast <= 0)
+    return WindowBatch(
+        image=image,
+        inside=windows.inside[:, None],
+        background=background,
+        level_of=level_of,
+        features=features[:, :n_scales],
+        bad=(sums[..., AT_BORDER] > 0) | flat[..., None],
+        floor=windows.floor,
+    )
+
+
+def own_levels(residual: Tensor, contrast: Tensor, levels: Tensor, least: Tensor, inside: Tensor) -> Tensor:
     """Index of the first level that a pixel's own height reaches, L where none is, (B, K, S, S) uint8.
 
     `levels` (L,) falls; no level is cut below `least` (B,). Two units of slack keep ties of the image's grey levels.
@@ -21,8 +59,8 @@ def own_levels(rest: Tensor, contrast: Tensor, levels: Tensor, least: Tensor, in
     heights = torch.minimum(torch.maximum(levels * peak - 2, least[:, None, None]), peak)
     n_levels = len(levels)
     rising = heights.flip(-1).ceil().float()  # heights are compared with whole numbers
-    reached = torch.searchsorted(rising, rest.flatten(2).contiguous(), right=True, out_int32=True)
-    own = (n_levels - reached).view(rest.shape)
+    reached = torch.searchsorted(rising, residual.flatten(2).contiguous(), right=True, out_int32=True)
+    own = (n_levels - reached).view(residual.shape)
     return torch.where(inside[:, None], own, n_levels).to(torch.uint8)
 
 
@@ -57,12 +95,12 @@ def lower_3x3(maps: Tensor, beyond: int) -> Tensor:
     return torch.minimum(torch.minimum(wide[..., :-2, :], wide[..., 2:, :]), across)
 
 
-def region_sums(rest: Tensor, level_of: Tensor, n_levels: int, weak_step: Tensor) -> Tensor:
+def region_sums(residual: Tensor, level_of: Tensor, n_levels: int, weak_step: Tensor) -> Tensor:
     """Sums over each nested region, its border and its ring, (N, L, N_SUMS) float64; see `region_sums_kernel`.
 
     Parameters
     ----------
-    rest : (N, S, S) float32, whole numbers; level_of : (N, S, S) uint8.
+    residual : (N, S, S) float32, whole numbers; level_of : (N, S, S) uint8.
     weak_step : (N,) float64, steps below which an edge counts as weak.
 
     Pixels within 3 px of a region, a small part of all, are listed once; each adds to the level at which it joins a
@@ -73,7 +111,7 @@ def region_sums(rest: Tensor, level_of: Tensor, n_levels: int, weak_step: Tensor
     far = lower_3x3(lower_3x3(one, n_levels), n_levels)
     at = (far.view(-1) < n_levels).nonzero()[:, 0]
     window, row, column = at // SIDE**2, at // SIDE % SIDE, at % SIDE
-    levels, values = level_of.view(-1), rest.reshape(-1)
+    levels, values = level_of.view(-1), residual.reshape(-1)
     own, value = levels[at], values[at].double()
     first = window * (n_levels + 1)
 
@@ -81,7 +119,7 @@ def region_sums(rest: Tensor, level_of: Tensor, n_levels: int, weak_step: Tensor
         total.index_add_(0, first + level, maps, alpha=sign)
 
     ones = torch.ones_like(value)
-    inner = value.new_zeros(len(rest) * (n_levels + 1), 6)
+    inner = value.new_zeros(len(residual) * (n_levels + 1), 6)
     on_rim = ((row == 0) | (column == 0) | (row == SIDE - 1) | (column == SIDE - 1)).double()
     shift = (row - HALF).double(), (column - HALF).double()
     powers = torch.stack([ones, value, value * value], 1)
@@ -99,8 +137,8 @@ def region_sums(rest: Tensor, level_of: Tensor, n_levels: int, weak_step: Tensor
     add(ring, far.view(-1)[at], powers)
     add(ring, one.view(-1)[at], powers, -1)
     largest = value.new_full((len(inner),), -1e9).scatter_reduce_(0, first + own, value, "amax")
-    sums = torch.cat([inner, edges, ring], 1).view(len(rest), n_levels + 1, -1)[:, :-1].cumsum(1)
-    highest = largest.view(len(rest), n_levels + 1)[:, :-1].cummax(1).values
+    sums = torch.cat([inner, edges, ring], 1).view(len(residual), n_levels + 1, -1)[:, :-1].cumsum(1)
+    highest = largest.view(len(residual), n_levels + 1)[:, :-1].cummax(1).values
     out = torch.cat([sums[..., :3], highest[..., None], sums[..., 3:5], sums[..., 6:], sums[..., 5:6]], 2)
     assert out.shape[2] == N_SUMS
     return out
