@@ -11,17 +11,15 @@ from pointlabel.engine.default import regions
 
 
 def test_nine_frames_from_the_command_to_the_kernel(small, monkeypatch):
-    kernel, seen = regions.grow_kernel, []
+    kernel = regions.grow_kernel
+    seen: list[list[str]] = []
 
     def watched(*arguments):
-        frame = sys._getframe(1)
-        names = ["grow_kernel"]
-        while frame is not None and frame.f_code.co_filename != main.callback.__code__.co_filename:
-            names.append(frame.f_code.co_name)
-            if frame.f_code.co_filename.endswith("annotate.py"):
-                break
+        names, frame = ["grow_kernel"], sys._getframe(1)
+        while frame.f_back is not None and names[0] != "annotate":
+            names.insert(0, frame.f_code.co_name)
             frame = frame.f_back
-        seen.append(names[::-1])
+        seen.append(names)
         return kernel(*arguments)
 
     monkeypatch.setattr(regions, "grow_kernel", watched)
