@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from pointlabel.errors import InputError
 from pointlabel.evaluation.environment import circumstances as machine_and_versions
-from pointlabel.io.datasets import POINT_FOLDERS, open_dataset, read_sample
+from pointlabel.io.datasets import POINT_FOLDERS, open_dataset
+from pointlabel.io.samples import read_sample
 
 ROOT = Path(__file__).parent.parent
 DATASETS = ("SIRST-v1", "NUDT-SIRST", "IRSTD-1k")

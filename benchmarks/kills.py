@@ -22,11 +22,11 @@ import numpy as np
 from PIL import Image
 
 from common import finish, parser
-from pointlabel.folder import annotate_folder
+from pointlabel.folder import RunSettings, annotate_folder
 from pointlabel.synthetic import draw_scene
 
 N_IMAGES = 40
-OUTPUTS: dict[str, Any] = {"soft": True, "instances": True, "overlay": True}
+SETTINGS = RunSettings(outputs=("soft", "instances", "overlay"))
 
 
 def draw_data(root: Path) -> Path:
@@ -77,7 +77,7 @@ def kill_annotate(root: Path, n: int, chance: random.Random) -> dict[str, int]:
     """Kill and resume; counts of kills and of runs that ended otherwise than the undisturbed one."""
     words = [str(root / "images"), "-p", str(root / "masks_centroid"), "--soft", "--instances", "--overlay"]
     places = (root / "images", root / "masks_centroid")
-    annotate_folder(*places, root / "whole", **OUTPUTS)
+    annotate_folder(*places, root / "whole", SETTINGS)
     whole = files_of(root / "whole")
     counts = {"kills": 0, "ended_before": 0, "differ": 0}
     while counts["kills"] < n:
@@ -86,7 +86,7 @@ def kill_annotate(root: Path, n: int, chance: random.Random) -> dict[str, int]:
         shutil.rmtree(out, ignore_errors=True)
         killed = kill(["annotate", *words, "-o", str(out), "-j", str(jobs)], out, "masks", chance)
         counts["kills" if killed else "ended_before"] += 1
-        annotate_folder(*places, out, **OUTPUTS, mode="resume")
+        annotate_folder(*places, out, SETTINGS, mode="resume")
         counts["differ"] += files_of(out) != whole
         print(counts, end="\r", file=sys.stderr)
     return counts

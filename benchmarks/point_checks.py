@@ -16,9 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pointlabel.io.datasets import POINT_FOLDERS, open_dataset, read_sample
+from pointlabel.io.datasets import POINT_FOLDERS, open_dataset
 from pointlabel.io.points.checks import check_points
 from pointlabel.io.points.look import MOST_IMAGES, MOST_POINTS, LookedAt, spread
+from pointlabel.io.samples import read_sample
 
 SIZES = (3, 5, 10, 30)
 DARK = ("RSS-dark-1", "MT-blowhole")

@@ -138,7 +138,8 @@ def read(job: Job) -> dict[str, Any]:
 
 def last_label_iou(job: Job) -> float:
     """Pooled IoU of the last labels of the training images, cut at one half, with their true masks."""
-    from pointlabel.io.datasets import open_dataset, read_sample
+    from pointlabel.io.datasets import open_dataset
+    from pointlabel.io.samples import read_sample
     from pointlabel.training.checkpoint import read_checkpoint
     from pointlabel.training.run import LAST, RUN, read_json
 

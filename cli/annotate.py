@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import click
+
+from pointlabel.io.writers import MASKS, WRITERS
 
 from .console import RunConsole
 from .options import (
@@ -22,6 +25,15 @@ from .options import (
     seed_option,
     set_option,
 )
+
+
+def output_options(command: Callable[..., None]) -> Callable[..., None]:
+    """A flag per kind of file that can be written beside the masks."""
+    for writer in reversed(WRITERS.values()):
+        if writer.name != MASKS:
+            text = f"Write {writer.summary} to OUT/{writer.name}."
+            command = click.option(f"--{writer.name}", is_flag=True, help=text)(command)
+    return command
 
 
 @click.command()
@@ -72,9 +84,7 @@ from .options import (
 )
 @jobs_option
 @seed_option
-@click.option("--soft", is_flag=True, help="Write 16-bit soft labels to OUT/soft.")
-@click.option("--instances", is_flag=True, help="Write 16-bit instance numbers to OUT/instances.")
-@click.option("--overlay", is_flag=True, help="Write pictures to check the masks by to OUT/overlay.")
+@output_options
 @click.option("--resume", is_flag=True, help="Go on with the run in OUT: skip images that are done.")
 @click.option("--overwrite", is_flag=True, help="Remove what an earlier run wrote to OUT, and start anew.")
 @click.option(
@@ -106,13 +116,11 @@ def annotate(
     device: str,
     jobs: int,
     seed: int,
-    soft: bool,
-    instances: bool,
-    overlay: bool,
     resume: bool,
     overwrite: bool,
     on_error: str,
     no_progress: bool,
+    **outputs: bool,
 ) -> None:
     """Turn one point a target into masks.
 
@@ -128,7 +136,7 @@ def annotate(
         pointlabel annotate data/images -p clicks.csv -o out --soft --overlay -j 4 --resume
     """
     from pointlabel.errors import InputError, OutputError
-    from pointlabel.folder import annotate_folder, build_params
+    from pointlabel.folder import RunSettings, annotate_folder, build_params
 
     if resume and overwrite:
         raise InputError("--resume and --overwrite exclude each other; give one of them")
@@ -143,27 +151,28 @@ def annotate(
         _say_when_kernels_compile(method)
     with RunConsole(progress=not no_progress, quiet=quiet) as console:
         try:
-            summary = annotate_folder(
-                images,
-                points,
-                out,
+            settings = RunSettings(
                 method=method,
                 params=params,
                 tightness=tightness,
                 polarity=polarity,
                 seed=seed,
+                outputs=tuple(name for name, wanted in outputs.items() if wanted),
+                refine=None if refine == "none" else refine,
+                backend=backend,
+                device=device,
+                mask_threshold=mask_threshold,
+            )
+            summary = annotate_folder(
+                images,
+                points,
+                out,
+                settings,
                 origin=origin,
                 true_masks=masks,
-                mask_threshold=mask_threshold,
-                refine=None if refine == "none" else refine,
-                soft=soft,
-                instances=instances,
-                overlay=overlay,
                 jobs=jobs,
                 mode="resume" if resume else "overwrite" if overwrite else "new",
                 on_error=on_error,
-                backend=backend,
-                device=device,
                 report=console.report,
             )
         except OutputError as error:

@@ -21,10 +21,11 @@ from ..evaluation.environment import THREAD_VARIABLES
 from ..evaluation.shapes import SHAPE_FEATURES, describe_targets
 from ..evaluation.targets import true_targets
 from ..folder.job import image_generator
-from ..io.datasets import Dataset, Entry, read_sample
+from ..io.datasets import Dataset
 from ..io.masks.read import MASK_THRESHOLD
 from ..io.masks.survey import survey_masks
 from ..io.messages import Note
+from ..io.samples import Entry, read_sample
 from .runner import Case, MethodRun, Setup, run_method
 
 

@@ -10,13 +10,14 @@ import numpy as np
 
 from .._checks import as_image
 from ..errors import InputError
-from ..io.datasets import Entry, open_images, read_sample
+from ..io.datasets import open_images
 from ..io.masks.pairs import list_masks
 from ..io.masks.read import MASK_THRESHOLD
 from ..io.masks.survey import survey_masks
 from ..io.messages import Note
 from ..io.points.checks import check_points, told_or_refused
 from ..io.points.look import look_at_some
+from ..io.samples import Entry, read_sample
 from ..methods.polarity import POLARITIES, choose_polarity, invert
 from .targets import Case, cases_of
 

@@ -2,6 +2,15 @@
 
 from .events import Event, ImageDone, RunNote, RunStarted, RunSummary
 from .run import annotate_folder
-from .settings import build_params
+from .settings import RunSettings, build_params
 
-__all__ = ["Event", "ImageDone", "RunNote", "RunStarted", "RunSummary", "annotate_folder", "build_params"]
+__all__ = [
+    "Event",
+    "ImageDone",
+    "RunNote",
+    "RunSettings",
+    "RunStarted",
+    "RunSummary",
+    "annotate_folder",
+    "build_params",
+]

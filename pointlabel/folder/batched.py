@@ -9,9 +9,9 @@ from itertools import islice
 from time import perf_counter
 from typing import TypeVar
 
-from ..labeling import annotate_images
-from .close import Outcome, close_job, finish_in_order
-from .job import Job, OpenJob, RunContext, label_job, open_job, tightness_of
+from .close import FinishQueue, write_job
+from .events import ImageDone
+from .job import Ended, Job, Labelled, Opened, RunContext, label_job, open_job
 
 #: Targets that are labelled together, by the kind of device: a few full batches of windows ...
 TARGETS = {"cpu": 256, "cuda": 8192}
@@ -23,8 +23,8 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 
-def run_together(jobs: Sequence[Job], context: RunContext, n_threads: int) -> Generator[Outcome]:
-    """Do all jobs and yield their outcomes in order; targets of several images go through the backend together.
+def run_together(jobs: Sequence[Job], context: RunContext, n_threads: int) -> Generator[ImageDone]:
+    """Do all jobs and yield what became of them in order; targets of several images go through the backend together.
 
     Images are read and written by `n_threads` threads (decoding lets others go on); memory is bounded by `PIXELS`.
 
@@ -33,17 +33,21 @@ def run_together(jobs: Sequence[Job], context: RunContext, n_threads: int) -> Ge
     OutputError
         Where an output file could not be written.
     """
-    if n_threads == 1:
-        for batch in _batches(map(partial(open_job, context=context), jobs), context):
-            label_together(batch, context)
-            yield from finish_in_order(close_job(work, context) for work in batch)
-        return
+    queue = FinishQueue()
     with ThreadPoolExecutor(n_threads) as threads:
-        opened = _ahead(threads, partial(open_job, context=context), jobs, _READ_AHEAD * n_threads)
-        for batch in _batches(opened, context):
-            label_together(batch, context)
-            closed = _ahead(threads, partial(close_job, context=context), batch, _READ_AHEAD * n_threads)
-            yield from finish_in_order(closed)
+        ahead = _READ_AHEAD * n_threads if n_threads > 1 else 1
+        opened = _ahead(threads, partial(open_job, context=context), jobs, ahead)
+        try:
+            for batch in _batches(opened, context):
+                labelled = label_together(batch, context)
+                for written in _ahead(threads, partial(write_job, context=context), labelled, ahead):
+                    yield from queue.add(written)
+                yield from queue.finish()
+        except KeyboardInterrupt:
+            yield from queue.finish()
+            raise
+        finally:
+            queue.discard()
 
 
 def _ahead(threads: ThreadPoolExecutor, do: Callable[[A], B], items: Iterable[A], n: int) -> Iterator[B]:
@@ -55,15 +59,15 @@ def _ahead(threads: ThreadPoolExecutor, do: Callable[[A], B], items: Iterable[A]
         waiting += [threads.submit(do, item) for item in islice(left, 1)]
 
 
-def _batches(opened: Iterable[OpenJob], context: RunContext) -> Iterator[list[OpenJob]]:
+def _batches(opened: Iterable[Opened | Ended], context: RunContext) -> Iterator[list[Opened | Ended]]:
     most = TARGETS[context.settings.device.partition(":")[0]]
-    batch: list[OpenJob] = []
+    batch: list[Opened | Ended] = []
     targets = pixels = 0
-    for work in opened:
-        batch.append(work)
-        if work.image is not None and work.points is not None:
-            targets += len(work.points.points)
-            pixels += work.image.size
+    for each in opened:
+        batch.append(each)
+        if isinstance(each, Opened):
+            targets += len(each.sample.points)
+            pixels += each.sample.image.size
         if targets >= most or pixels >= PIXELS or len(batch) >= most:
             yield batch
             batch, targets, pixels = [], 0, 0
@@ -71,29 +75,20 @@ def _batches(opened: Iterable[OpenJob], context: RunContext) -> Iterator[list[Op
         yield batch
 
 
-def label_together(batch: Sequence[OpenJob], context: RunContext) -> None:
-    """Label the targets of all images that wait; where one of them fails, each is labelled on its own."""
+def label_together(batch: Sequence[Opened | Ended], context: RunContext) -> list[Labelled | Ended]:
+    """Label the targets of all images that were read; where one of them fails, each is labelled on its own."""
     settings = context.settings
-    waiting = [(work, work.image, work.points) for work in batch if work.is_waiting]
-    whole = [(work, image, points) for work, image, points in waiting if image is not None and points is not None]
+    waiting = [(each.attempt, each.sample) for each in batch if isinstance(each, Opened)]
     start = perf_counter()
     try:
-        labels = annotate_images(
-            [image for _, image, _ in whole],
-            [points.points for _, _, points in whole],
-            params=settings.params,
-            tightness=[tightness_of(settings, points) for _, _, points in whole],
-            polarity=settings.polarity,
-            refine=settings.refine,
-            backend=settings.backend,
-            device=settings.device,
+        labels = settings.labeller.label_many(
+            (sample.image, sample.points, settings.tightness_of(sample.rows)) for _, sample in waiting
         )
     except Exception:  # whichever image it is, the others are done
-        for work, _, _ in whole:
-            label_job(work, context)
-        return
+        return [label_job(each, context) for each in batch]
     seconds = perf_counter() - start
-    n = max(sum(len(points.points) for _, _, points in whole), 1)
-    for (work, _, points), found in zip(whole, labels, strict=True):
-        work.labels = found
-        work.seconds += seconds * len(points.points) / n
+    n = max(sum(len(sample.points) for _, sample in waiting), 1)
+    for attempt, sample in waiting:
+        attempt.seconds += seconds * len(sample.points) / n
+    made = iter(labels)
+    return [Labelled(each.attempt, each.sample, next(made)) if isinstance(each, Opened) else each for each in batch]

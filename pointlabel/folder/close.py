@@ -1,6 +1,7 @@
-"""One image of a run, from labels to files and a line of the manifest.
+"""From labels to files and a record.
 
-Two steps, so that the disk works while the next images are labelled: close, finish.
+Files are written under temporary names, and moved to their places some images later, so that the disk works while the
+next images are labelled.
 """
 
 from __future__ import annotations
@@ -9,18 +10,15 @@ import hashlib
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
+from multiprocessing.synchronize import Event
 from time import monotonic
 from typing import Any
 
-from numpy.typing import NDArray
-
 from ..io.files import FileWrite
-from ..io.manifest import encode_record
-from ..io.masks.png import encode_instances, encode_mask, encode_picture, encode_soft
-from ..io.points.fit import FittedPoints
-from ..types import ImageLabels
+from ..io.records import target_record
+from ..io.writers import WRITERS
 from .events import ImageDone, Tally
-from .job import OpenJob, RunContext, recorded
+from .job import Ended, Job, Labelled, RunContext, label_job, open_job
 
 #: Images whose files are forced to the disk together ...
 SYNC_IMAGES = 32
@@ -28,64 +26,54 @@ SYNC_IMAGES = 32
 SYNC_EVERY_S = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a job: the line to append to the manifest (None where it was done before), and its report."""
-
-    line: bytes | None
-    done: ImageDone
-
-
 @dataclass(slots=True)
-class ClosedJob:
-    """A job whose files lie under temporary names, on their way to the disk.
+class Written:
+    """An image whose files lie under temporary names, on their way to the disk.
 
     Attributes
     ----------
-    work : the job.
+    made : what became of it.
     context : of the run.
     files : what was written for it.
     hashes : of the files, by kind.
     """
 
-    work: OpenJob
+    made: Labelled | Ended
     context: RunContext
     files: list[FileWrite] = field(default_factory=list)
     hashes: dict[str, str] = field(default_factory=dict)
 
-    def finish(self) -> Outcome:
-        """Move the files to their places, once the disk has them, and build the line of the manifest.
+    def finish(self) -> ImageDone:
+        """Move the files to their places, once the disk has them, and make the record.
 
         Raises
         ------
         OutputError
             Where a file could not be written.
         """
-        work, context = self.work, self.context
-        job = work.job
-        if work.is_done:
-            return Outcome(None, ImageDone(job.image_id, "skipped", None, (), job.tally or Tally()))
-        record: dict[str, Any] = {"id": job.image_id, "status": "ok"}
+        attempt, context = self.made.attempt, self.context
+        job = attempt.job
+        name = job.entry.id
+        if isinstance(self.made, Ended) and attempt.error is None:
+            return ImageDone(name, "skipped", tally=job.tally)
+        record: dict[str, Any] = {"id": name, "status": "ok"}
         targets: list[dict[str, Any]] = []
-        if work.error is None:
-            with recorded(work):
-                assert work.points is not None
-                assert work.labels is not None
+        if isinstance(self.made, Labelled) and attempt.error is None:
+            labels, rows = self.made.labels, self.made.sample.rows
+            with attempt:
                 for file in self.files:
                     file.place()
                 record["outputs_sha256"] = self.hashes
-                record["height"], record["width"] = work.labels.shape
-                targets = _target_records(work.labels, work.points)
-        if work.error is not None:
-            record["status"], record["error"] = "error", work.error
+                record["height"], record["width"] = labels.shape
+                targets = [target_record(target, row) for target, row in zip(labels.targets, rows, strict=True)]
+        if attempt.error is not None:
+            record["status"], record["error"] = "error", attempt.error
             targets = []
             for kind in context.settings.outputs:  # of an earlier run, or of this one before it failed
-                context.gate.remove(kind, job.image_id)
-        record |= {"warnings": [note.text for note in work.notes], "image": job.shown, **work.hashes, **context.stamp}
-        record["targets"] = targets
-        record["ms"] = round(work.seconds * 1000, 3)
-        done = ImageDone(job.image_id, record["status"], record.get("error"), tuple(work.notes), Tally.of(record))
-        return Outcome(encode_record(record), done)
+                context.gate.remove(kind, name)
+        record |= {"warnings": [note.text for note in attempt.notes], "image": job.shown}
+        record |= {**attempt.hashes, **context.stamp, "targets": targets, "ms": round(attempt.seconds * 1000, 3)}
+        return ImageDone(name, record["status"], attempt.error, tuple(attempt.notes), Tally.of(record), record)
 
     def discard(self) -> None:
         """Leave no file behind."""
@@ -93,7 +81,7 @@ class ClosedJob:
             file.discard()
 
 
-def close_job(work: OpenJob, context: RunContext) -> ClosedJob:
+def write_job(made: Labelled | Ended, context: RunContext) -> Written:
     """Write the files of one image under temporary names.
 
     Raises
@@ -101,88 +89,77 @@ def close_job(work: OpenJob, context: RunContext) -> ClosedJob:
     OutputError
         Where a file could not be written.
     """
-    closed = ClosedJob(work, context)
-    if work.is_done or work.error is not None:
-        return closed
-    with recorded(work):
-        assert work.image is not None
-        assert work.labels is not None
+    written = Written(made, context)
+    if isinstance(made, Ended):
+        return written
+    with made.attempt:
         for kind in context.settings.outputs:
-            data = _encode(kind, work.image, work.labels)
-            written = FileWrite(context.gate.path(kind, work.job.image_id), data)
-            closed.files.append(written)
-            closed.hashes[kind] = hashlib.sha256(data).hexdigest()
-    if work.error is not None:
-        closed.discard()
-    return closed
+            data = WRITERS[kind].encode(made.sample.image, made.labels)
+            written.files.append(FileWrite(context.gate.path(kind, made.sample.id), data))
+            written.hashes[kind] = hashlib.sha256(data).hexdigest()
+    if made.attempt.error is not None:
+        written.discard()
+    return written
 
 
-def finish_in_order(closed: Iterable[ClosedJob]) -> Generator[Outcome]:
-    """Finish jobs as they come, some behind, so that the disk works while the next ones are labelled.
+class FinishQueue:
+    """Finishes images as they come, some behind, so that the disk works while the next ones are labelled.
 
     Their files are forced to the disk some images at a time: one by one that would hold up whoever makes new files.
-    Where Ctrl-C is pressed, those that were closed are finished first.
     """
-    waiting: deque[ClosedJob] = deque()  # of which the first `n_syncing` are on their way to the disk
-    n_syncing, since = 0, monotonic()
+
+    def __init__(self) -> None:
+        self._waiting: deque[Written] = deque()  # of which the first `_n_syncing` are on their way to the disk
+        self._n_syncing = 0
+        self._since = monotonic()
+
+    def add(self, written: Written) -> Iterator[ImageDone]:
+        """Take one image; finish those whose files the disk has had time for."""
+        self._waiting.append(written)
+        is_late = monotonic() - self._since > SYNC_EVERY_S
+        if len(self._waiting) - self._n_syncing < SYNC_IMAGES and not is_late:
+            return
+        while self._n_syncing:
+            self._n_syncing -= 1
+            yield self._waiting.popleft().finish()
+        self._start_syncs()
+        if is_late:  # slow work: let it be known, and recorded, at once
+            yield from self.finish()
+        self._since = monotonic()
+
+    def finish(self) -> Iterator[ImageDone]:
+        """Finish all that wait."""
+        self._start_syncs()
+        self._n_syncing = 0
+        while self._waiting:
+            yield self._waiting.popleft().finish()
+
+    def discard(self) -> None:
+        """Leave no file of those that wait."""
+        for written in self._waiting:
+            written.discard()
+
+    def _start_syncs(self) -> None:
+        for written in self._waiting:
+            for file in written.files:
+                file.start_sync()
+        self._n_syncing = len(self._waiting)
+
+
+def do_in_order(jobs: Iterable[Job], context: RunContext, stop: Event | None = None) -> Generator[ImageDone]:
+    """Do one image after the other in this process, until `stop` is set.
+
+    Where Ctrl-C is pressed, those that were written are finished first.
+    """
+    queue = FinishQueue()
     try:
-        for job in closed:
-            waiting.append(job)
-            n_new, is_late = len(waiting) - n_syncing, monotonic() - since > SYNC_EVERY_S
-            if n_new < SYNC_IMAGES and not is_late:
-                continue
-            for _ in range(n_syncing):
-                yield waiting.popleft().finish()
-            _start_syncs(waiting)
-            n_syncing, since = len(waiting), monotonic()
-            while is_late and waiting:  # slow work: let it be known, and recorded, at once
-                yield waiting.popleft().finish()
-            n_syncing = len(waiting)
-        yield from _finish_all(waiting)
+        for job in jobs:
+            if stop is not None and stop.is_set():
+                break
+            yield from queue.add(write_job(label_job(open_job(job, context), context), context))
+        yield from queue.finish()
     except KeyboardInterrupt:
-        yield from _finish_all(waiting)
+        yield from queue.finish()
         raise
     finally:
-        for job in waiting:
-            job.discard()
-
-
-def _finish_all(waiting: deque[ClosedJob]) -> Iterator[Outcome]:
-    _start_syncs(waiting)
-    while waiting:
-        yield waiting.popleft().finish()
-
-
-def _start_syncs(waiting: Iterable[ClosedJob]) -> None:
-    for job in waiting:
-        for file in job.files:
-            file.start_sync()
-
-
-def _encode(kind: str, image: NDArray, labels: ImageLabels) -> bytes:
-    if kind == "masks":
-        return encode_mask(labels.mask())
-    if kind == "soft":
-        return encode_soft(labels.soft())
-    if kind == "instances":
-        return encode_instances(labels.instances())
-    from ..io.overlay import draw_overlay
-
-    return encode_picture(draw_overlay(image, labels))
-
-
-def _target_records(labels: ImageLabels, fitted: FittedPoints) -> list[dict[str, Any]]:
-    out = []
-    for target, row in zip(labels.targets, fitted.rows, strict=True):
-        record: dict[str, Any] = {
-            "x": float(target.point[1]),
-            "y": float(target.point[0]),
-            "area": target.area,
-            "quality": round(float(target.quality), 6),
-            "flags": list(target.flags),
-            "polarity": target.polarity,
-            "ms": round(float(target.time_ms), 3),
-        }
-        named = {"label": row.label, "id": row.id, "tightness": row.tightness}
-        out.append(record | {key: value for key, value in named.items() if value not in (None, "")})
-    return out
+        queue.discard()

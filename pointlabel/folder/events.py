@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -65,13 +64,15 @@ class ImageDone:
     error : the sentence where it failed.
     notes : warnings about it.
     tally : what it adds to the summary.
+    record : its line of the manifest; None where it was done before.
     """
 
     image_id: str
     status: str
-    error: str | None
-    notes: tuple[Note, ...]
-    tally: Tally
+    error: str | None = None
+    notes: tuple[Note, ...] = ()
+    tally: Tally = field(default_factory=Tally)
+    record: dict[str, Any] | None = None
 
 
 Event = RunStarted | RunNote | ImageDone
@@ -90,7 +91,6 @@ class RunSummary:
     flags : flag -> number of targets.
     seconds : wall time of this run.
     stopped : whether an error ended the run before the last image.
-    lowest : (quality, image id, number from 1) of the lowest qualities, sorted.
     """
 
     n_images: int = 0
@@ -103,10 +103,9 @@ class RunSummary:
     flags: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     stopped: bool = False
-    lowest: list[tuple[float, str, int]] = field(default_factory=list)
 
-    def add(self, done: ImageDone, keep_lowest: int) -> None:
-        """Count one image; keep the `keep_lowest` lowest qualities."""
+    def add(self, done: ImageDone) -> None:
+        """Count one image."""
         tally = done.tally
         self.n_images += 1
         self.n_ok += done.status == "ok"
@@ -116,6 +115,3 @@ class RunSummary:
         self.n_new_targets += tally.n_targets if done.status == "ok" else 0
         self.n_warnings += tally.n_warnings
         self.flags.update(tally.flags)
-        if keep_lowest and tally.qualities:
-            new = [(quality, done.image_id, number) for number, quality in enumerate(tally.qualities, start=1)]
-            self.lowest = heapq.nsmallest(keep_lowest, [*self.lowest, *new])

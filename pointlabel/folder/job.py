@@ -1,32 +1,24 @@
-"""One image of a run, from bytes to labels, in any process.
-
-Two steps, so that the targets of several images can be labelled together: open, label. `close` is the third.
-"""
+"""One image of a run: read it, label it, write its files. The same steps in any process."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
+from types import TracebackType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, OutputError, PointLabelError
-from ..io.decode import decode_image
-from ..io.files import read_bytes
+from ..evaluation.targets import POINT_DISTANCE_PX, target_areas
 from ..io.messages import Note
 from ..io.outdir import OutputGate
-from ..io.points.base import PointEntry, PointSet
-from ..io.points.fit import FittedPoints, fit_points
-from ..labeling import annotate
+from ..io.samples import Entry, Hashes, Sample, decode_sample, read_inputs
 from ..types import ImageLabels
 from .events import Tally
 from .settings import RunSettings
-from .true_areas import true_areas
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,132 +36,127 @@ class Job:
 
     Attributes
     ----------
-    image_id : its id.
-    path, shown : where to read it, and its name below the root.
-    points : its points, None where there are none.
-    note : what to tell about it before anything is read.
+    entry : where its files are; the true mask is for methods that may know the target's size.
+    shown : its name below the root.
+    note : what to say about it before anything is read.
     error : a sentence where it is known to fail.
-    true_mask : path of its true mask, for methods that may know the target's size.
     done : hashes of image, points and true mask of an earlier run, None where there is none.
     tally : what the earlier run counted.
     """
 
-    image_id: str
-    path: str
+    entry: Entry
     shown: str
-    points: PointEntry | None = None
     note: Note | None = None
     error: str | None = None
-    true_mask: str | None = None
     done: tuple[str | None, ...] | None = None
-    tally: Tally | None = None
+    tally: Tally = field(default_factory=Tally)
+
+    def is_done(self, hashes: Hashes) -> bool:
+        """Whether these hashes are those of the earlier run."""
+        return self.done == tuple(hashes.values())
 
 
-@dataclass(slots=True)
-class OpenJob:
-    """A job on its way.
+class Attempt:
+    """What becomes known of an image while it is worked on, whatever becomes of it.
+
+    As a context it counts the time, and turns whatever is wrong with the image into its error: only what concerns the
+    output folder is raised.
 
     Attributes
     ----------
     job : what to do.
     hashes : of image, points and true mask.
     notes : warnings so far.
-    image, points : what was read.
-    labels : what came of it.
-    error : a sentence where it failed; nothing more is done then.
-    is_done : whether an earlier run did it, with the same inputs.
     seconds : spent on it.
+    error : a sentence where it failed.
     """
 
-    job: Job
-    hashes: dict[str, str | None]
-    notes: list[Note]
-    image: NDArray | None = None
-    points: FittedPoints | None = None
-    labels: ImageLabels | None = None
-    error: str | None = None
-    is_done: bool = False
-    seconds: float = 0.0
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.hashes: Hashes = {"image_sha256": None, "points_sha256": None}
+        self.notes: list[Note] = [] if job.note is None else [job.note]
+        self.seconds = 0.0
+        self.error: str | None = None
+        self._start = 0.0
 
-    @property
-    def is_waiting(self) -> bool:
-        """Whether its targets wait to be labelled."""
-        return self.image is not None and self.labels is None and self.error is None
+    def __enter__(self) -> None:
+        self._start = perf_counter()
 
-
-@contextmanager
-def recorded(work: OpenJob) -> Iterator[None]:
-    """Turn whatever is wrong with the image into the job's error; only what concerns the output folder is raised."""
-    start = perf_counter()
-    try:
-        yield
-    except OutputError:
-        raise
-    except (PointLabelError, MemoryError) as error:
-        work.error = str(error) or "not enough memory"
-    except Exception as error:
-        # A batch goes on where a method fails on one image; the type of the error helps whoever reports it.
-        work.error = f"{work.job.path}: {type(error).__name__}: {error}"
-    finally:
-        work.seconds += perf_counter() - start
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> bool:
+        self.seconds += perf_counter() - self._start
+        if isinstance(error, OutputError) or not isinstance(error, Exception):
+            return False
+        if isinstance(error, PointLabelError | MemoryError):
+            self.error = str(error) or "not enough memory"
+        else:  # a run goes on where a method fails on one image; the type of the error helps whoever reports it
+            self.error = f"{self.job.entry.image}: {type(error).__name__}: {error}"
+        return True
 
 
-def open_job(job: Job, context: RunContext) -> OpenJob:
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An image that was read and waits to be labelled."""
+
+    attempt: Attempt
+    sample: Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An image that needs no labels: an earlier run did it with the same inputs, or it failed (`Attempt.error`)."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """An image with its labels."""
+
+    attempt: Attempt
+    sample: Sample
+    labels: ImageLabels
+
+
+def open_job(job: Job, context: RunContext) -> Opened | Ended:
     """Read one image with its points."""
-    hashes: dict[str, str | None] = {"image_sha256": None, "points_sha256": None}
-    work = OpenJob(job, hashes, [] if job.note is None else [job.note])
-    with recorded(work):
-        data, given = _read_inputs(job, hashes)
-        if job.done == tuple(hashes.values()):
-            work.is_done = True
-            return work
-        image, more = decode_image(data, job.path)
-        work.notes += more
-        shape = (image.shape[0], image.shape[1])
-        work.points = FittedPoints(np.zeros((0, 2)), (), ()) if given is None else fit_points(given, shape)
-        work.notes += work.points.notes
-        work.image = image
-    return work
+    attempt = Attempt(job)
+    with attempt:
+        if job.error is not None:
+            raise InputError(job.error)
+        inputs = read_inputs(job.entry, attempt.hashes)
+        if job.is_done(attempt.hashes):
+            return Ended(attempt)
+        sample = decode_sample(job.entry, inputs, attempt.hashes, context.settings.mask_threshold)
+        attempt.notes += sample.notes
+        return Opened(attempt, sample)
+    return Ended(attempt)
 
 
-def _read_inputs(job: Job, hashes: dict[str, str | None]) -> tuple[bytes, PointSet | None]:
-    """Bytes of the image and its points; their hashes go to `hashes` as they are known."""
-    if job.error is not None:
-        raise InputError(job.error)
-    data = read_bytes(job.path)
-    hashes["image_sha256"] = hashlib.sha256(data).hexdigest()
-    given = None if job.points is None else job.points.load()
-    hashes["points_sha256"] = None if given is None else given.sha256
-    if job.true_mask is not None:
-        hashes["true_mask_sha256"] = hashlib.sha256(read_bytes(job.true_mask)).hexdigest()
-    return data, given
+def label_job(opened: Opened | Ended, context: RunContext) -> Labelled | Ended:
+    """Label the targets of one image."""
+    if isinstance(opened, Ended):
+        return opened
+    attempt, sample, settings = opened.attempt, opened.sample, context.settings
+    with attempt:
+        labels = settings.labeller.label(
+            sample.image,
+            sample.points,
+            tightness=settings.tightness_of(sample.rows),
+            true_area=true_areas(sample, attempt),
+            rng=image_generator(settings.seed, sample.id),
+        )
+        return Labelled(attempt, sample, labels)
+    return Ended(attempt)
 
 
 def is_as_done(job: Job) -> bool:
     """Whether image, points and true mask are those of the earlier run."""
-    hashes: dict[str, str | None] = {"image_sha256": None, "points_sha256": None}
+    hashes: Hashes = {}
     try:
-        _read_inputs(job, hashes)
+        read_inputs(job.entry, hashes)
     except PointLabelError:
         return False
-    return job.done == tuple(hashes.values())
-
-
-def label_job(work: OpenJob, context: RunContext) -> None:
-    """Label the targets of one image."""
-    with recorded(work):
-        assert work.image is not None
-        assert work.points is not None
-        work.labels = _label(work.job, context.settings, work.image, work.points, work.notes)
-
-
-def label_again(job: Job, context: RunContext) -> tuple[NDArray, ImageLabels]:
-    """Read and annotate an image a second time; the answer is the same, and nothing is written."""
-    image, _ = decode_image(read_bytes(job.path), job.path)
-    points = FittedPoints(np.zeros((0, 2)), (), ())
-    if job.points is not None:
-        points = fit_points(job.points.load(), (image.shape[0], image.shape[1]))
-    return image, _label(job, context.settings, image, points, [])
+    return job.is_done(hashes)
 
 
 def image_generator(seed: int, image_id: str) -> np.random.Generator:
@@ -178,29 +165,16 @@ def image_generator(seed: int, image_id: str) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence([seed, *words.tolist()]))
 
 
-def _label(job: Job, settings: RunSettings, image: NDArray, fitted: FittedPoints, notes: list[Note]) -> ImageLabels:
-    shape = (image.shape[0], image.shape[1])
-    areas = None
-    if job.true_mask is not None:
-        areas, more = true_areas(job.true_mask, fitted.points, shape, settings.mask_threshold)
-        notes += more
-    return annotate(
-        image,
-        fitted.points,
-        method=settings.method,
-        params=settings.params,
-        tightness=tightness_of(settings, fitted),
-        polarity=settings.polarity,
-        true_area=areas,
-        refine=settings.refine,
-        rng=image_generator(settings.seed, job.image_id),
-        backend=settings.backend,
-        device=settings.device,
-    )
+def true_areas(sample: Sample, attempt: Attempt) -> NDArray[np.int64] | None:
+    """Area of each point's target in the true mask, as `target_areas`; None without a mask.
 
-
-def tightness_of(settings: RunSettings, points: FittedPoints) -> float | list[float]:
-    """Tightness of each point: its own where it has one, else that of the run."""
-    if not settings.has_tightness or all(row.tightness is None for row in points.rows):
-        return settings.tightness
-    return [settings.tightness if row.tightness is None else row.tightness for row in points.rows]
+    A point without a target gets area 1 and a note.
+    """
+    if sample.mask is None:
+        return None
+    areas, found = target_areas(sample.mask, sample.points)
+    for row, column in sample.points[~found]:
+        where = f"(x, y) = ({column:g}, {row:g})"
+        text = f"{attempt.job.entry.mask}: no target within {POINT_DISTANCE_PX:g} px of {where}; area 1 is used"
+        attempt.notes.append(Note("true_area", text))
+    return areas

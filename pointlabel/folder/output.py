@@ -13,8 +13,9 @@ from ..io.files import make_folder, remove_file, remove_temporaries
 from ..io.lock import LOCK_NAME
 from ..io.manifest import HASH_KEYS, MANIFEST_NAME, count_damaged, read_manifest
 from ..io.outdir import PREDICTION_NAME, REPLACEABLE, OutputGate, name_error
+from ..io.writers import OVERLAY, WRITERS
 from .events import Tally
-from .settings import OPTIONAL, OUTPUTS
+from .settings import OPTIONAL
 
 MODES = ("new", "resume", "overwrite")
 SHEET_NAME = "contact-sheet"
@@ -69,7 +70,7 @@ class OutputFolder:
             Where the manifest cannot be written.
         """
         path = self.gate.folder
-        remove_temporaries(path, [os.path.join(path, kind) for kind in OUTPUTS])
+        remove_temporaries(path, [os.path.join(path, kind) for kind in WRITERS])
         try:
             if self.aside is not None:
                 os.replace(self.manifest, self.aside)
@@ -123,8 +124,8 @@ def open_output(path: str, mode: str, stamp: dict[str, Any], ids: Collection[str
         known = {name: hashes for name, hashes in known.items() if name not in folder.earlier}
         ids = [name for name in ids if name not in folder.earlier]
     places = [(kind, name, known.get(name, {}).get(kind)) for kind in stamp["outputs"] for name in ids]
-    if "overlay" in stamp["outputs"]:
-        places.append(("overlay", SHEET_NAME, None))
+    if OVERLAY in stamp["outputs"]:
+        places.append((OVERLAY, SHEET_NAME, None))
     if mode == "new":
         _refuse_ours(folder.gate, places)
     if mode == "overwrite":
@@ -151,8 +152,8 @@ def _look_at_files(folder: OutputFolder, record: dict[str, Any]) -> None:
 def _places(record: dict[str, Any]) -> Iterator[tuple[str, str, str | None]]:
     """Kind, name and recorded hash of each file that a line of a manifest speaks of; no line is believed more."""
     if not name_error(record["id"]):
-        for kind in OUTPUTS:
-            if kind in record.get("outputs", OUTPUTS):
+        for kind in WRITERS:
+            if kind in record.get("outputs", WRITERS):
                 yield kind, record["id"], record.get("outputs_sha256", {}).get(kind)
 
 
@@ -214,10 +215,10 @@ def _remove_run(folder: OutputFolder) -> None:
     for record in read_manifest(folder.manifest):
         for kind, name, known in _places(record):
             gate.remove(kind, name, known)
-            if kind == "overlay":
+            if kind == OVERLAY:
                 gate.remove(kind, SHEET_NAME)
     remove_file(folder.manifest)
-    for kind in OUTPUTS:
+    for kind in WRITERS:
         top = os.path.join(gate.folder, kind)
         for parent, _, _ in os.walk(top, topdown=False) if not os.path.islink(top) else ():
             if not os.listdir(parent):

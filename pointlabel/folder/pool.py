@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
@@ -15,8 +15,9 @@ from ..errors import PointLabelError
 from ..io.lock import share_folder
 from ..parent import end_with_parent
 from .batched import run_together
-from .close import ClosedJob, Outcome, close_job, finish_in_order
-from .job import Job, RunContext, label_job, open_job
+from .close import do_in_order
+from .events import ImageDone
+from .job import Job, RunContext
 
 _LARGEST_CHUNK = 8  # images that a worker takes at a time: enough to hide what sending them costs
 _WAITING_CHUNKS = 3  # for each worker, so that memory does not grow with the number of images
@@ -26,7 +27,7 @@ _context: RunContext | None = None
 _stop: Event | None = None
 
 
-def run_jobs(jobs: Sequence[Job], context: RunContext, n_workers: int) -> Generator[Outcome]:
+def run_jobs(jobs: Sequence[Job], context: RunContext, n_workers: int) -> Generator[ImageDone]:
     """Do all jobs and yield their outcomes in order.
 
     With one worker they are done here, else in `n_workers` processes, a bounded number ahead of what was yielded. The
@@ -42,17 +43,19 @@ def run_jobs(jobs: Sequence[Job], context: RunContext, n_workers: int) -> Genera
         Where a worker process died.
     """
     if context.settings.backend != "numba":
-        yield from run_together(jobs, context, n_workers)
-        return
+        return run_together(jobs, context, n_workers)
     if n_workers == 1 or len(jobs) < 2:
-        yield from finish_in_order(_do_jobs(jobs, context))
-        return
+        return do_in_order(jobs, context)
+    return _run_workers(jobs, context, n_workers)
+
+
+def _run_workers(jobs: Sequence[Job], context: RunContext, n_workers: int) -> Generator[ImageDone]:
     size = max(1, min(_LARGEST_CHUNK, len(jobs) // (2 * n_workers)))
     chunks = (jobs[start : start + size] for start in range(0, len(jobs), size))
     processes = _start_method()
     stop = processes.Event()
     executor = ProcessPoolExecutor(n_workers, processes, _start_worker, (context, stop))
-    waiting: deque[Future[list[Outcome]]] = deque()
+    waiting: deque[Future[list[ImageDone]]] = deque()
     try:
         while True:
             for chunk in islice(chunks, _WAITING_CHUNKS * n_workers - len(waiting)):
@@ -102,16 +105,6 @@ def _start_worker(context: RunContext, stop: Event) -> None:
     end_with_parent()  # workers hold both ends of their queue, so they would wait for ever
 
 
-def _do_chunk(jobs: Sequence[Job]) -> list[Outcome]:
+def _do_chunk(jobs: Sequence[Job]) -> list[ImageDone]:
     assert _context is not None
-    return list(finish_in_order(_do_jobs(jobs, _context, _stop)))
-
-
-def _do_jobs(jobs: Sequence[Job], context: RunContext, stop: Event | None = None) -> Iterator[ClosedJob]:
-    for job in jobs:
-        if stop is not None and stop.is_set():
-            return
-        work = open_job(job, context)
-        if work.is_waiting:
-            label_job(work, context)
-        yield close_job(work, context)
+    return list(do_in_order(jobs, _context, _stop))

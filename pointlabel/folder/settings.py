@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from .. import __version__
 from .._values import as_choice, as_like, as_number
 from ..errors import InputError
 from ..io.masks.read import MASK_THRESHOLD, check_threshold
-from ..labeling import REFINEMENTS, open_backend
-from ..methods.table import get_method
+from ..io.points.base import PointRow
+from ..io.writers import MASKS, WRITERS
+from ..labeling import Labeller, open_labeller
+from ..methods import get_method
 
-POLARITIES = ("bright", "dark", "auto")
-#: What can be written for each image: its folder in the output.
-OUTPUTS = ("masks", "soft", "instances", "overlay")
 #: Entries of the stamp that stand in it only where a run has them: a refinement, a method of an installed package, a
 #: backend other than numba, a threshold of the true masks. The device leaves no trace: masks do not depend on it.
 OPTIONAL = ("refine", "method_package", "backend", "mask_threshold")
@@ -24,58 +23,87 @@ OPTIONAL = ("refine", "method_package", "backend", "mask_threshold")
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """Settings of a run, checked.
+    """Settings of a run, checked once, when they are made; every step of the run gets them whole.
 
     Attributes
     ----------
     method : name of the method.
-    params : its parameter object.
+    params : its parameter object; None for its defaults.
     tightness : in [0, 1], for points that carry none of their own.
     polarity : "bright", "dark" or "auto".
     seed : non-negative; each image draws from a stream of (seed, image id).
-    outputs : folders out of `OUTPUTS`, "masks" first.
+    outputs : names out of `pointlabel.io.writers.WRITERS`; masks are written always.
     refine : what sharpens the labels after the method, "crf"; None for nothing.
     backend, device : as for `pointlabel.annotate`.
     mask_threshold : in [0, 255), grey level that the targets of true masks lie above.
+    labeller : made of these: what labels the images.
+
+    Raises
+    ------
+    InputError
+        Where a value is out of range, a name is unknown, or the method cannot work here.
     """
 
-    method: str
-    params: Any
+    method: str = "default"
+    params: Any = None
     tightness: float = 0.5
     polarity: str = "bright"
     seed: int = 0
-    outputs: tuple[str, ...] = ("masks",)
+    outputs: tuple[str, ...] = (MASKS,)
     refine: str | None = None
     backend: str = "numba"
     device: str = "cpu"
     mask_threshold: float = MASK_THRESHOLD
+    labeller: Labeller = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        method = get_method(self.method)
-        object.__setattr__(self, "tightness", as_number(self.tightness, "tightness", 0, 1))
-        if self.tightness != 0.5 and not method.has_tightness:
+        labeller = open_labeller(
+            self.method,
+            self.params,
+            polarity=self.polarity,
+            refine=self.refine,
+            backend=self.backend,
+            device=self.device,
+        )
+        tightness = as_number(self.tightness, "tightness", 0, 1)
+        if tightness != 0.5 and not labeller.method.has_tightness:
             raise InputError(f"method {self.method} does not follow tightness; leave it at 0.5")
-        as_choice(self.polarity, "polarity", POLARITIES)
-        object.__setattr__(self, "seed", as_number(self.seed, "seed", 0, whole=True))
-        as_choice(self.refine, "refine", (None, *REFINEMENTS))
-        object.__setattr__(self, "mask_threshold", check_threshold(self.mask_threshold))
-        open_backend(self.backend, self.method, self.device)
+        for name in self.outputs:
+            as_choice(name, "outputs", tuple(WRITERS))
+        labeller.method.check(labeller.params)
+        checked = {
+            "params": labeller.params,
+            "tightness": tightness,
+            "seed": as_number(self.seed, "seed", 0, whole=True),
+            "outputs": tuple(name for name in WRITERS if name == MASKS or name in self.outputs),
+            "mask_threshold": check_threshold(self.mask_threshold),
+            "labeller": labeller,
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
 
     @property
     def has_tightness(self) -> bool:
         """Whether the method follows tightness."""
-        return get_method(self.method).has_tightness
+        return self.labeller.method.has_tightness
 
     @property
     def needs_true_area(self) -> bool:
         """Whether the run has to know the true area of each target."""
         return getattr(self.params, "size_prior", None) == "oracle"
 
+    def tightness_of(self, rows: Sequence[PointRow]) -> float | list[float]:
+        """Tightness of each point: its own where it has one, else that of the run."""
+        if not self.has_tightness or all(row.tightness is None for row in rows):
+            return self.tightness
+        return [self.tightness if row.tightness is None else row.tightness for row in rows]
+
     def stamp(self) -> dict[str, Any]:
         """The part of each line of the manifest that all lines of a run have in common, as JSON gives it back.
 
         What a run does without (`OPTIONAL`) is left out, so that runs of versions that did not have it can be resumed.
         """
+        has_threshold = self.needs_true_area and self.mask_threshold != MASK_THRESHOLD
         stamp = {
             "method": self.method,
             "params": asdict(self.params),
@@ -85,11 +113,9 @@ class RunSettings:
             "outputs": self.outputs,
             "version": __version__,
             "refine": self.refine,
-            "method_package": get_method(self.method).package or None,
+            "method_package": self.labeller.method.package or None,
             "backend": None if self.backend == "numba" else self.backend,
-            "mask_threshold": self.mask_threshold
-            if self.needs_true_area and self.mask_threshold != MASK_THRESHOLD
-            else None,
+            "mask_threshold": self.mask_threshold if has_threshold else None,
         }
         kept = {key: value for key, value in stamp.items() if value is not None or key not in OPTIONAL}
         return json.loads(json.dumps(kept))

@@ -1,77 +1,27 @@
 """Data sets as folders: ``images/`` with points, true masks and lists of ids beside it.
 
-What a data set holds is listed once (`open_dataset`, `open_images`); images are read one at a time (`read_sample`),
-by whichever process needs them.
+What a data set holds is listed once (`open_dataset`, `open_images`); whichever process needs an image reads it
+(`samples.read_sample`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..errors import InputError, name_hint
-from .decode import decode_levels
-from .files import read_bytes
 from .images import ImageFile, ImageList, list_images, normal_id, strip_suffix
 from .masks.pairs import list_masks
-from .masks.read import MASK_THRESHOLD, read_true_mask
-from .messages import Note
 from .points.base import PointEntry
-from .points.fit import fit_points
 from .points.match import match_points
+from .samples import Entry
 from .text import read_text
 
 #: Kinds of points, and the folder of one-pixel images that holds each.
 POINT_FOLDERS = {"centroid": "masks_centroid", "coarse": "masks_coarse"}
 #: Folder of the lists of ids.
 SPLIT_FOLDER = "img_idx"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One image of a data set before it is read; can be pickled.
-
-    Attributes
-    ----------
-    id : path below ``images/`` without suffix.
-    image : path of the image.
-    points : its points, None where there are none.
-    mask : path of its true mask, None where masks were not asked for.
-    """
-
-    id: str
-    image: str
-    points: PointEntry | None
-    mask: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One image of a data set.
-
-    Attributes
-    ----------
-    id : as in `Entry`.
-    image : (H, W) grey levels in the depth of the file.
-    points : (N, 2) float64, (row, column), inside the image.
-    mask : (H, W) bool, the true mask, None where masks were not asked for.
-    notes : what to tell about the files.
-    sha256 : hexadecimal hash of the bytes of image and mask and of the points.
-    full : largest value of the file's whole numbers, None in floating point; as in `decode.GreyLevels`.
-    """
-
-    id: str
-    image: NDArray
-    points: NDArray[np.float64]
-    mask: NDArray[np.bool_] | None
-    notes: tuple[Note, ...]
-    sha256: str
-    full: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,32 +145,6 @@ def read_split(folder: str, name: str) -> list[str]:
     if not ids:
         raise InputError(f"{path}: the list holds no id")
     return list(dict.fromkeys(ids))
-
-
-def read_sample(entry: Entry, *, mask_threshold: float = MASK_THRESHOLD) -> Sample:
-    """Read one image with its points and its true mask: the pixels above `mask_threshold`.
-
-    Raises
-    ------
-    InputError
-        Where a file cannot be read, or the mask has another size than the image.
-    """
-    data = read_bytes(entry.image)
-    image, notes, full = decode_levels(data, entry.image)
-    shape = (image.shape[0], image.shape[1])
-    digest = hashlib.sha256(hashlib.sha256(data).digest())
-    points = np.zeros((0, 2))
-    if entry.points is not None:
-        given = entry.points.load()
-        fitted = fit_points(given, shape)
-        points, notes = fitted.points, notes + fitted.notes
-        digest.update(given.sha256.encode())
-    mask = None
-    if entry.mask is not None:
-        digest.update(hashlib.sha256(read_bytes(entry.mask)).digest())
-        mask, more = read_true_mask(entry.mask, mask_threshold, shape)
-        notes += more
-    return Sample(entry.id, image, points, mask, notes, digest.hexdigest(), full)
 
 
 def _part(root: str, name: str, what: str = "a data set") -> str:

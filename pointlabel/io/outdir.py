@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from ..errors import InputError
 from .files import remove_file
 from .seal import State, state_of
+from .writers import SUFFIX
 
 #: What says that a folder holds a prediction, and of which images.
 PREDICTION_NAME = "predict.json"
@@ -47,7 +48,7 @@ class OutputGate:
         self._known: set[str] = set()
 
     def path(self, kind: str, name: str) -> str:
-        """Path of the PNG called `name` in the sub-folder `kind`; an empty `kind` is the folder itself.
+        """Path of the file called `name` in the sub-folder `kind`; an empty `kind` is the folder itself.
 
         Raises
         ------
@@ -57,7 +58,7 @@ class OutputGate:
         wrong = name_error(name)
         if wrong:
             raise InputError(f"{name!r} {wrong}; files are named by paths below {self.folder}")
-        parts = [*([kind] if kind else []), *f"{name}.png".split("/")]
+        parts = [*([kind] if kind else []), *f"{name}{SUFFIX}".split("/")]
         self._check_way(parts[:-1])
         return os.path.join(self.folder, *parts)
 

@@ -14,7 +14,7 @@ from ..bench.summaries import POOR_IOU, sort_rows
 from ..evaluation.classes import SCR_BINS, SIZE_CLASSES
 from ..evaluation.shapes import SHAPE_FEATURES
 from ..evaluation.targets import true_targets
-from ..io.datasets import read_sample
+from ..io.samples import read_sample
 from .charts import Axis, density, histogram, log_axis
 from .page import cell, grid, page, section, table
 from .windows import cut, outline, picture, surface, surface_style, tile, window_around

@@ -15,7 +15,8 @@ from .._values import as_path
 from ..errors import InputError, shown
 from ..evaluation.bootstrap import Interval, paired_bootstrap
 from ..evaluation.metrics import Totals, score_image
-from ..io.datasets import Entry, open_dataset, read_sample, with_masks
+from ..io.datasets import open_dataset, with_masks
+from ..io.samples import Entry, read_sample
 from . import run as files
 from .data import fit_range
 from .evaluate import bring, bring_mask, predict_maps

@@ -13,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..io.datasets import Dataset, read_sample
+from ..io.datasets import Dataset
 from ..io.masks.survey import survey_masks
+from ..io.samples import read_sample
 from .augment import View, change_grey_levels, draw_view
 from .config import TrainConfig
 from .events import Note

@@ -17,12 +17,12 @@ from ..evaluation.components import find_components
 from ..io.decode import read_levels
 from ..io.images import ImageFile, list_images
 from ..io.lock import hold_folder
-from ..io.masks.png import encode_mask, encode_soft
+from ..io.writers import MASKS, SOFT, WRITERS
 from .config import check_device
 from .data import fit_range
 from .evaluate import predict_maps
 from .events import Note, Report, Working
-from .predicted import MASKS, SOFT, PredictionFolder
+from .predicted import PredictionFolder
 from .run import load_run
 from .trainer import is_out_of_memory, pick_device
 
@@ -30,6 +30,20 @@ from .trainer import is_out_of_memory, pick_device
 BATCH_PX = 1 << 20
 #: Images that are read ahead to find some of one size.
 _AHEAD = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Prediction:
+    """What was found in one image, for the writers of masks and soft labels."""
+
+    found: NDArray[np.bool_]
+    probability: NDArray[np.float32]
+
+    def mask(self) -> NDArray[np.bool_]:
+        return self.found
+
+    def soft(self) -> NDArray[np.float32]:
+        return self.probability
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +113,9 @@ def predict_images(
                 for index, probability in predict_maps(net, inputs, device=target, batch_px=BATCH_PX):
                     name = group[index][0].id
                     mask, rows[name] = _detect(name, probability, cut, min_area)
-                    folder.write(MASKS, name, encode_mask(mask))
-                    if soft:
-                        folder.write(SOFT, name, encode_soft(probability))
+                    for kind in kinds:
+                        data = WRITERS[kind].encode(inputs[index], _Prediction(mask, probability))
+                        folder.write(kind, name, data)
                     say(Working("predicting", len(rows), len(found.files)))
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):

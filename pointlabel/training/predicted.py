@@ -16,8 +16,9 @@ from ..io.files import read_bytes, remove_file, remove_temporaries, write_whole
 from ..io.manifest import MANIFEST_NAME
 from ..io.outdir import PREDICTION_NAME, OutputGate, name_error
 from ..io.text import decode_json, encode_text, harmless
+from ..io.writers import MASKS, SOFT
 
-MASKS, SOFT, TABLE = "masks", "soft", "detections.csv"
+TABLE = "detections.csv"
 COLUMNS = ("image", "x", "y", "left", "top", "width", "height", "area", "peak", "mean_score")
 
 

@@ -24,7 +24,8 @@ from pointlabel.bench.runner import plan_setup
 from pointlabel.cli.main import main
 from pointlabel.evaluation.metrics import Totals, score_image
 from pointlabel.folder.job import image_generator
-from pointlabel.io.datasets import open_dataset, read_sample
+from pointlabel.io.datasets import open_dataset
+from pointlabel.io.samples import read_sample
 from pointlabel.methods.table import BUILT_IN
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pointlabel.errors import PointLabelError
-from pointlabel.folder import annotate_folder
+from pointlabel.folder import RunSettings, annotate_folder
 
 IDS = ("t0", "t1", "s/t2")
 NAMES = st.one_of(
@@ -62,7 +62,10 @@ def tree(root: Path, but: Path) -> dict[str, tuple[str, bytes]]:
 
 
 def annotate(root: Path, mode: str, points: str = "points", **options: Any) -> None:
-    annotate_folder(root / "images", root / points, root / "data/out", method="threshold", mode=mode, **options)
+    outputs = tuple(name for name in ("soft", "instances", "overlay") if options.pop(name, False))
+    own = {name: options.pop(name) for name in tuple(options) if name in RunSettings.__dataclass_fields__}
+    settings = RunSettings("threshold", outputs=outputs, **own)
+    annotate_folder(root / "images", root / points, root / "data/out", settings, mode=mode, **options)
 
 
 @pytest.fixture(scope="module")

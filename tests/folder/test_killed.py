@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pointlabel.folder import annotate_folder
+from pointlabel.folder import RunSettings, annotate_folder
 
 N_IMAGES = 60
 
@@ -46,9 +46,8 @@ def start(root: Path, out: str, *more: str, limit: int | None = None) -> subproc
 
 def finish(root: Path, out: str, jobs: int = 1) -> None:
     """Do in this process what is not done yet."""
-    summary = annotate_folder(
-        root / "images", root / "points", root / out, method="threshold", soft=True, jobs=jobs, mode="resume"
-    )
+    settings = RunSettings("threshold", outputs=("soft",))
+    summary = annotate_folder(root / "images", root / "points", root / out, settings, jobs=jobs, mode="resume")
     assert summary.n_errors == 0
 
 
@@ -147,9 +146,9 @@ def test_memory_does_not_grow_with_the_number_of_images(tmp_path, make_folder):
             (tmp_path / "many" / folder / f"n{number}.png").write_bytes((tmp_path / folder / name).read_bytes())
     code = (
         "import re, sys\n"
-        "from pointlabel.folder import annotate_folder\n"
+        "from pointlabel.folder import RunSettings, annotate_folder\n"
         "root = sys.argv[1]\n"
-        "annotate_folder(root + '/images', root + '/points', root + '/out', method='threshold')\n"
+        "annotate_folder(root + '/images', root + '/points', root + '/out', RunSettings('threshold'))\n"
         # getrusage starts from the peak of the process that forked, which may hold torch
         "print(int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]) // 1024)\n"
     )

@@ -13,13 +13,16 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from pointlabel.errors import InputError
-from pointlabel.folder import RunNote, RunSummary, annotate_folder
+from pointlabel.folder import RunNote, RunSettings, RunSummary, annotate_folder
 from pointlabel.io.masks.png import encode_mask
 from pointlabel.io.seal import state_of_bytes
 
 
 def run(root: Path, mode: str = "resume", **options: Any) -> RunSummary:
-    return annotate_folder(root / "images", root / "points", root / "out", method="threshold", mode=mode, **options)
+    outputs = tuple(name for name in ("soft", "instances", "overlay") if options.pop(name, False))
+    own = {name: options.pop(name) for name in tuple(options) if name in RunSettings.__dataclass_fields__}
+    settings = RunSettings(**{"method": "threshold", "outputs": outputs, **own})
+    return annotate_folder(root / "images", root / "points", root / "out", settings, mode=mode, **options)
 
 
 @pytest.fixture

@@ -12,13 +12,16 @@ import pytest
 from PIL import Image
 
 from pointlabel.errors import InputError, OutputError, PointLabelError
-from pointlabel.folder import Event, ImageDone, RunNote, RunStarted, RunSummary, annotate_folder
+from pointlabel.folder import Event, ImageDone, RunNote, RunSettings, RunStarted, RunSummary, annotate_folder
 from pointlabel.folder.job import image_generator
 
 
 def run(root: Path, out: str = "out", **options: Any) -> RunSummary:
-    values = {"images": root / "images", "points": root / "points", "method": "threshold", **options}
-    return annotate_folder(values.pop("images"), values.pop("points"), root / out, **values)
+    outputs = tuple(name for name in ("soft", "instances", "overlay") if options.pop(name, False))
+    own = {name: options.pop(name) for name in tuple(options) if name in RunSettings.__dataclass_fields__}
+    settings = RunSettings(**{"method": "threshold", "outputs": outputs, **own})
+    places = [options.pop(name, root / name) for name in ("images", "points")]
+    return annotate_folder(places[0], places[1], root / out, settings, **options)
 
 
 def test_a_run_writes_what_it_says(small, lines_of, files_of):
@@ -123,13 +126,12 @@ def test_one_file_says_nothing_about_the_points_of_others(small):
 
 
 def test_output_inside_the_images_is_no_input(small):
-    annotate_folder(small / "images", small / "points", small / "images/out", method="threshold")
-    summary = annotate_folder(
-        small / "images", small / "points", small / "images/out", method="threshold", mode="resume"
-    )
+    annotate_folder(small / "images", small / "points", small / "images/out", RunSettings("threshold"))
+    settings = RunSettings("threshold")
+    summary = annotate_folder(small / "images", small / "points", small / "images/out", settings, mode="resume")
     assert (summary.n_images, summary.n_skipped) == (7, 7)
     with pytest.raises(InputError, match="must not be the folder of the images"):
-        annotate_folder(small / "images", small / "points", small / "images", method="threshold")
+        annotate_folder(small / "images", small / "points", small / "images", RunSettings("threshold"))
 
 
 # Resume and overwrite

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from PIL import Image
 
 from pointlabel.cli.main import main
 from pointlabel.engine.torch import devices
-from pointlabel.folder import RunSummary, annotate_folder, batched
+from pointlabel.folder import RunSettings, RunSummary, annotate_folder, batched
 from pointlabel.io.points.images import point_image
+from pointlabel.labeling import Labeller
 from pointlabel.synthetic import draw_scene
 
 
@@ -35,7 +36,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(out: str, **options: Any) -> RunSummary:
-    return annotate_folder("images", "points", out, instances=True, **{"backend": "torch", **options})
+    outputs = ("instances", *(["overlay"] if options.pop("overlay", False) else []))
+    own = {name: options.pop(name) for name in tuple(options) if name in RunSettings.__dataclass_fields__}
+    settings = RunSettings(**{"backend": "torch", "outputs": outputs, **own})
+    return annotate_folder("images", "points", out, settings, **options)
 
 
 def command(*more: str) -> Result:
@@ -83,9 +87,9 @@ def test_memory_is_bounded_by_pixels(folder, monkeypatch):
     sizes: list[int] = []
     label = batched.label_together
 
-    def watched(batch: Any, context: Any) -> None:
+    def watched(batch: Any, context: Any) -> Any:
         sizes.append(len(batch))
-        label(batch, context)
+        return label(batch, context)
 
     monkeypatch.setattr(batched, "label_together", watched)
     run("out")
@@ -105,17 +109,20 @@ def test_resume_does_what_is_missing(folder):
 def test_one_image_that_fails_leaves_the_others_alone(folder, monkeypatch):
     Path("images/b.png").write_bytes(b"no picture")
     calls: list[int] = []
-    many: Callable[..., Any] = batched.annotate_images
+    many: Callable[..., Any] = Labeller.label_many
 
-    def fails_once(images: list[np.ndarray], *rest: Any, **options: Any) -> Any:
+    def fails_together(labeller: Labeller, items: Iterable[Any]) -> Any:
+        images = list(items)
         calls.append(len(images))
-        raise RuntimeError("out of memory")
+        if len(images) > 1:
+            raise RuntimeError("out of memory")
+        return many(labeller, images)
 
-    monkeypatch.setattr(batched, "annotate_images", fails_once)
+    monkeypatch.setattr(Labeller, "label_many", fails_together)
     summary = run("out")
-    assert calls == [4]
+    assert calls == [4, 1, 1, 1, 1]
     assert (summary.n_ok, summary.n_errors) == (4, 1)
-    monkeypatch.setattr(batched, "annotate_images", many)
+    monkeypatch.setattr(Labeller, "label_many", many)
     run("again")
     assert pictures("out", "masks") == pictures("again", "masks")
     assert "b.png" in lines_of("out")["b"]["error"]
@@ -124,7 +131,7 @@ def test_one_image_that_fails_leaves_the_others_alone(folder, monkeypatch):
 def test_a_table_may_give_each_point_a_tightness(folder):
     Path("points.csv").write_text("image,x,y,tightness\na,30,30,0.1\na,50,20,\nb,30,30,0.9\n")
     for backend in ("numba", "torch"):
-        annotate_folder("images", "points.csv", backend, tightness=0.4, backend=backend)
+        annotate_folder("images", "points.csv", backend, RunSettings(tightness=0.4, backend=backend))
     assert pictures("numba", "masks") == pictures("torch", "masks")
 
 

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from pointlabel.errors import InputError
-from pointlabel.io.datasets import open_dataset, open_images, read_sample, read_split
+from pointlabel.io.datasets import open_dataset, open_images, read_split
+from pointlabel.io.samples import read_sample
 from pointlabel.synthetic import draw_scene
 
 

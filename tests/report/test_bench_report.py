@@ -11,7 +11,8 @@ from pointlabel.bench.comparison import Comparison
 from pointlabel.bench.methods import BenchJob, JobDone, survey_dataset
 from pointlabel.bench.runner import Case, plan_setup, run_method
 from pointlabel.folder.job import image_generator
-from pointlabel.io.datasets import open_dataset, read_sample
+from pointlabel.io.datasets import open_dataset
+from pointlabel.io.samples import read_sample
 from pointlabel.report.bench import draw_report, most_different
 from pointlabel.report.charts import Axis, density, histogram, log_axis
 from pointlabel.report.windows import LARGEST_PX, SMALLEST_PX, cut, outline, stretch, surface, window_around

@@ -14,7 +14,7 @@ from PIL import Image
 
 from pointlabel import InputError
 from pointlabel.cli.main import main
-from pointlabel.io.datasets import read_sample
+from pointlabel.io.samples import read_sample
 from pointlabel.training.data import read_data
 from pointlabel.training.draw import PARTS, draw_split, group_of, parse_ratio, torn_folders
 from pointlabel.training.labels import Labeller

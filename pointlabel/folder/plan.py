@@ -1,0 +1,152 @@
+"""What a run has to do, and what is said about it as a whole before the first image and after the last one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable
+
+from ..errors import InputError
+from ..io.images import ImageFile, ImageList, list_images
+from ..io.masks.pairs import list_masks
+from ..io.masks.read import MASK_THRESHOLD
+from ..io.masks.survey import survey_masks
+from ..io.messages import Note
+from ..io.points.base import Bound, PointSource
+from ..io.points.checks import check_points, told_or_refused
+from ..io.points.look import look_at_some
+from ..io.samples import Entry
+from .events import RunSummary, Tally
+from .job import Job, is_as_done
+from .output import OutputFolder
+from .settings import RunSettings
+
+#: A warning closes the run where more than this share of its targets, and so many at least, are flagged empty.
+EMPTY_SHARE, FEWEST_EMPTY = 0.3, 3
+
+
+def find_images(images: str, points: str, out: str) -> ImageList:
+    if os.path.isdir(images) and os.path.realpath(images) == os.path.realpath(out):
+        raise InputError(f"{out}: the output folder must not be the folder of the images")
+    return list_images(images, skip=[out, points])
+
+
+def find_true_masks(
+    folder: str, ids: Iterable[str], threshold: float = MASK_THRESHOLD
+) -> tuple[dict[str, str], tuple[Note, ...]]:
+    """Find the true masks of images, and look at some of them before anything is written.
+
+    Parameters
+    ----------
+    folder : of the masks.
+    ids : of the images.
+    threshold : as for `pointlabel.io.masks.read.read_mask`.
+
+    Returns
+    -------
+    paths : id -> path, for each image that has a mask.
+    notes : what is to be known of the masks as a whole.
+
+    Raises
+    ------
+    InputError
+        Where `folder` is none, no image has a mask in it, or the masks are no true masks at this threshold
+        (`survey_masks`).
+    """
+    if not os.path.isdir(folder):
+        raise InputError(f"{folder}: true masks must be a folder")
+    names = list(ids)
+    masks = list_masks(folder)
+    paths = {name: masks[name] for name in names if name in masks}
+    if not paths:
+        raise InputError(f"{folder} has no mask for any image: it holds {next(iter(masks))}, the images are {names[0]}")
+    return paths, survey_masks(list(paths.values()), folder, threshold, need_targets=True)
+
+
+def look_ahead(found: ImageList, bound: Bound, points: str, polarity: str, done: Collection[str] = ()) -> list[Note]:
+    """Look at the points of a few images that are not done; refuse what is surely wrong, and tell what looks wrong."""
+    work = [
+        (file.path, bound.entries[file.id]) for file in found.files if file.id in bound.entries and file.id not in done
+    ]
+    return told_or_refused(check_points(look_at_some(work), points, polarity))
+
+
+def plan_jobs(
+    found: ImageList, bound: Bound, source: PointSource, masks: dict[str, str] | None, folder: OutputFolder
+) -> list[Job]:
+    """One job per image, in the order of the ids, then one per name of a table that no image has."""
+    work = []
+    for file in found.files:
+        points = bound.entries.get(file.id)
+        note = None
+        if points is None:
+            note = Note("no_points", f"{file.path}: no points for this image; its mask is empty")
+        error = _rival_error(file)
+        mask = None
+        if masks is not None:
+            mask = masks.get(file.id)
+            if mask is None and error is None:
+                error = f"{file.shown}: there is no true mask for this image"
+        earlier = folder.earlier.get(file.id)
+        done, tally = (None, Tally()) if earlier is None else (earlier.hashes, earlier.tally)
+        work.append(Job(Entry(file.id, file.path, points, mask), file.shown, note, error, done, tally))
+    if found.whole and source.names_images:
+        work += [Job(Entry(name, "", None, None), name, error=sentence) for name, sentence in bound.unknown]
+    return work
+
+
+def refuse_changed(work: list[Job], folder: OutputFolder) -> None:
+    """Refuse to do an image again whose files somebody changed; where its inputs are as they were, they are kept."""
+    at_stake: list[str] = []
+    for job in work:
+        earlier = folder.earlier.get(job.entry.id)
+        if earlier is not None and earlier.changed and not is_as_done(job):
+            at_stake += earlier.changed
+    if at_stake:
+        more = f" (and {len(at_stake) - 1} more)" if len(at_stake) > 1 else ""
+        raise InputError(
+            f"{at_stake[0]}{more}: changed since this program wrote it, and would be replaced, for its image or its "
+            "points changed too; move it away, or choose another folder"
+        )
+
+
+def _rival_error(file: ImageFile) -> str | None:
+    if not file.rivals:
+        return None
+    return f"{', '.join((file.shown, *file.rivals))}: images with the same id {file.id}; rename one"
+
+
+def run_notes(
+    found: ImageList, points: str, bound: Bound, source: PointSource, settings: RunSettings, folder: OutputFolder
+) -> list[Note]:
+    notes: list[Note] = []
+    if found.whole and not source.names_images:
+        notes += [Note("unused_points", sentence) for _, sentence in bound.unknown]
+    notes += source.notes
+    if found.whole and source.names_images and bound.unknown:
+        text = f"{points}: {len(bound.unknown)} of its images are not in {found.root}; each is an error of its own"
+        notes.append(Note("unknown_images", text))
+    if source.has_tightness and not settings.has_tightness:
+        text = f"method {settings.method} does not follow tightness; the values of the points are left unused"
+        notes.append(Note("tightness", text))
+    if folder.n_torn:
+        text = f"{folder.manifest}: {folder.n_torn} torn or damaged lines are dropped; their images are done again"
+        if folder.aside is not None:
+            text += f"; the file is kept as {folder.aside}"
+        notes.append(Note("manifest", text))
+    kept = [path for earlier in folder.earlier.values() for path in earlier.changed]
+    if kept:
+        text = f"{kept[0]}: changed since this program wrote it; files that somebody changed are kept: {len(kept)}"
+        notes.append(Note("changed", text))
+    return notes
+
+
+def closing_notes(summary: RunSummary, points: str, polarity: str) -> list[Note]:
+    """What the targets say about the points when all is done."""
+    n_empty, n = summary.flags["empty"], summary.n_targets
+    if n_empty >= FEWEST_EMPTY and n_empty > EMPTY_SHARE * n:
+        other = "" if polarity == "auto" else f", or --polarity {'dark' if polarity == 'bright' else 'bright'}"
+        text = f"{points}: at {n_empty} of {n} points no target was found (flag empty); other points{other} may mend it"
+        return [Note("mostly_empty", text)]
+    if not n and summary.n_ok >= FEWEST_EMPTY:
+        return [Note("no_targets", f"{points}: no image has a point; all {summary.n_ok} masks are empty")]
+    return []

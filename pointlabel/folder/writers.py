@@ -1,0 +1,117 @@
+"""The table of files that are written once per run: the manifest, and the sheet of the doubtful targets."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from ..io.files import write_whole
+from ..io.manifest import MANIFEST_NAME, ManifestWriter, encode_record, tidy_manifest
+from ..io.writers import OVERLAY
+from .events import ImageDone, RunSummary
+from .job import Job, Labelled, RunContext, label_job, open_job
+from .output import SHEET_NAME
+
+SHEET_TARGETS = 60
+
+
+class RunWriter:
+    """Writes one file per run: opened before the first image, closed however the run ends.
+
+    Parameters
+    ----------
+    context : of the run.
+    jobs : its images.
+    """
+
+    def __init__(self, context: RunContext, jobs: Sequence[Job]) -> None:
+        self.context = context
+        self.jobs = jobs
+
+    def add(self, done: ImageDone) -> None:
+        """Take one image, in the order of the jobs."""
+
+    def close(self) -> None:
+        """Let go of what is open."""
+
+    def end(self, summary: RunSummary) -> None:
+        """Write what needs all images; called after `close` where the run came to its end."""
+
+
+class Manifest(RunWriter):
+    """A line of JSON per image, appended as the images are done."""
+
+    def __init__(self, context: RunContext, jobs: Sequence[Job]) -> None:
+        super().__init__(context, jobs)
+        self._path = context.gate.file(MANIFEST_NAME)
+        self._writer = ManifestWriter(self._path)
+
+    def add(self, done: ImageDone) -> None:
+        """Append the image's record."""
+        if done.record is not None:
+            self._writer.append(encode_record(done.record))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._writer.close()
+
+    def end(self, summary: RunSummary) -> None:
+        """Leave one line per image."""
+        tidy_manifest(self._path)
+
+
+class Sheet(RunWriter):
+    """A picture of the targets of lowest quality.
+
+    The few images that hold them are annotated once more, so that the sheet is the same whether they were done just
+    now, by a worker, or before the run was resumed.
+    """
+
+    def __init__(self, context: RunContext, jobs: Sequence[Job]) -> None:
+        super().__init__(context, jobs)
+        self._lowest: list[tuple[float, str, int]] = []  # quality, image id, number of the target
+
+    def add(self, done: ImageDone) -> None:
+        """Keep the lowest qualities."""
+        new = [(quality, done.image_id, number) for number, quality in enumerate(done.tally.qualities, start=1)]
+        if new:
+            self._lowest = heapq.nsmallest(SHEET_TARGETS, [*self._lowest, *new])
+
+    def end(self, summary: RunSummary) -> None:
+        """Draw the sheet, but where an error ended the run early."""
+        from ..io.masks.png import encode_picture
+        from ..io.overlay import ContactSheet
+
+        if summary.stopped:
+            return
+        wanted = {image_id for _, image_id, _ in self._lowest}
+        sheet = ContactSheet(SHEET_TARGETS)
+        for job in self.jobs:
+            if job.entry.id in wanted:
+                made = label_job(open_job(replace(job, done=None), self.context), self.context)
+                if isinstance(made, Labelled):
+                    sheet.add(job.entry.id, made.sample.image, made.labels)
+        sheet.n_seen = summary.n_targets
+        picture = sheet.draw()
+        if picture is not None:
+            write_whole(self.context.gate.path(OVERLAY, SHEET_NAME), encode_picture(picture))
+
+
+#: What writes a file per run, and the output of `RunSettings` that asks for it; None for every run.
+RUN_WRITERS: tuple[tuple[str | None, Callable[[RunContext, Sequence[Job]], RunWriter]], ...] = (
+    (None, Manifest),
+    (OVERLAY, Sheet),
+)
+
+
+def open_writers(context: RunContext, jobs: Sequence[Job]) -> list[RunWriter]:
+    """The writers per run that the settings ask for.
+
+    Raises
+    ------
+    OutputError
+        Where a file cannot be written.
+    """
+    wanted = (None, *context.settings.outputs)
+    return [make(context, jobs) for output, make in RUN_WRITERS if output in wanted]

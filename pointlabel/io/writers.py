@@ -1,0 +1,77 @@
+"""The table of what can be written per image: name -> how it is encoded. A new kind of file is one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..types import ImageLabels
+
+
+class Maps(Protocol):
+    """What masks and soft labels are written of: `ImageLabels`, or the prediction of a detector."""
+
+    def mask(self) -> NDArray[np.bool_]: ...
+
+    def soft(self) -> NDArray[np.float32]: ...
+
+
+class ImageWriter(NamedTuple):
+    """One kind of file that is written per image, into a folder of its own.
+
+    Attributes
+    ----------
+    name : of the folder, and of the option that asks for it.
+    summary : what is written, for the help.
+    encode : image (H, W) and its labels (`Maps` are enough for masks and soft) -> bytes of the file.
+    """
+
+    name: str
+    summary: str
+    encode: Callable[[NDArray, Any], bytes]
+
+
+def _encode_mask(image: NDArray, labels: Maps) -> bytes:
+    """The union of the targets' masks."""
+    from .masks import png  # here and below: the command line reads this table for its options
+
+    return png.encode_mask(labels.mask())
+
+
+def _encode_soft(image: NDArray, labels: Maps) -> bytes:
+    """The largest soft label at each pixel."""
+    from .masks import png
+
+    return png.encode_soft(labels.soft())
+
+
+def _encode_instances(image: NDArray, labels: ImageLabels) -> bytes:
+    from .masks import png
+
+    return png.encode_instances(labels.instances())
+
+
+def _encode_overlay(image: NDArray, labels: ImageLabels) -> bytes:
+    from .masks import png
+    from .overlay import draw_overlay
+
+    return png.encode_picture(draw_overlay(image, labels))
+
+
+#: Suffix of every file of the table.
+SUFFIX = ".png"
+MASKS, SOFT, OVERLAY = "masks", "soft", "overlay"
+#: Masks are always written, the others where they are asked for.
+WRITERS = {
+    writer.name: writer
+    for writer in (
+        ImageWriter(MASKS, "binary masks", _encode_mask),
+        ImageWriter(SOFT, "16-bit soft labels", _encode_soft),
+        ImageWriter("instances", "16-bit instance numbers", _encode_instances),
+        ImageWriter(OVERLAY, "pictures to check the masks by", _encode_overlay),
+    )
+}
