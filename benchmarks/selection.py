@@ -83,7 +83,8 @@ def main() -> None:
     options.add_argument("--shares", type=float, nargs="+", default=list(SHARES), metavar="S")
     options.add_argument("--orders", nargs="+", default=list(ORDERS), choices=ORDERS, metavar="ORDER")
     args = read_options(options, seeds=(0, 1, 2, 3, 4))
-    from pointlabel.training.run import RUN, read_json
+    from pointlabel.io.json_files import read_json
+    from pointlabel.training.run import RUN
 
     stamp = read_json(str(args.bilevel / RUN))
     if len(stamp["datasets"]) != 1:

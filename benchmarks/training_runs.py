@@ -113,7 +113,8 @@ def train_all(jobs: Sequence[Job], n_jobs: int) -> dict[Path, dict[str, Any]]:
 
 def is_done(job: Job) -> bool:
     """Whether the run has its results; end the script where the folder holds a run with other settings."""
-    from pointlabel.training.run import RESULTS, RUN, read_json
+    from pointlabel.io.json_files import read_json
+    from pointlabel.training.run import RESULTS, RUN
 
     if (job.folder / RUN).exists():
         differs = differing_setting(read_json(str(job.folder / RUN))["config"], job.config)
@@ -124,7 +125,8 @@ def is_done(job: Job) -> bool:
 
 def read(job: Job) -> dict[str, Any]:
     """Scores of a run that is done, and how its labels ended beside the true masks."""
-    from pointlabel.training.run import RESULTS, read_json
+    from pointlabel.io.json_files import read_json
+    from pointlabel.training.run import RESULTS
 
     results = read_json(str(job.folder / RESULTS))
     whole = results["test"]["whole"]
@@ -139,9 +141,10 @@ def read(job: Job) -> dict[str, Any]:
 def last_label_iou(job: Job) -> float:
     """Pooled IoU of the last labels of the training images, cut at one half, with their true masks."""
     from pointlabel.io.datasets import open_dataset
+    from pointlabel.io.json_files import read_json
     from pointlabel.io.samples import read_sample
     from pointlabel.training.checkpoint import read_checkpoint
-    from pointlabel.training.run import LAST, RUN, read_json
+    from pointlabel.training.run import LAST, RUN
 
     stamp = read_json(str(job.folder / RUN))
     state = read_checkpoint(str(job.folder / LAST))["trainer"]["labels"]["train"]

@@ -11,7 +11,7 @@ import click
 
 from pointlabel.training.config import TrainConfig
 from pointlabel.training.presets import PRESETS, get_preset
-from pointlabel.training.processes import Processes, ToldElsewhere, together
+from pointlabel.training.processes import Processes, ReportedByOtherRank, together
 
 from .options import PARAMS_KEY, FiniteRange, OutputFolder, config_option, parse_assignments, progress_option
 
@@ -93,7 +93,7 @@ def _as_one(callback: Callable[..., None]) -> Callable[..., None]:
         try:
             with together() as processes:
                 callback(*args, processes=processes, **values)
-        except ToldElsewhere:
+        except ReportedByOtherRank:
             click.get_current_context().exit(1)
 
     return run

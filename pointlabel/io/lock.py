@@ -25,7 +25,7 @@ except ImportError:  # no such locks on this system
     fcntl = None  # type: ignore[assignment]
 
 LOCK_NAME = ".pointlabel.lock"
-_PATIENCE_S = 10.0  # how long the workers of a killed run may take to end
+_TIMEOUT_S = 10.0  # how long the workers of a killed run may take to end
 _PAUSE_S = 0.05
 _MOST_BYTES = 10_000
 
@@ -100,7 +100,7 @@ def share_folder(folder: str) -> None:
 
 def _take(path: str, folder: str) -> int:
     """Open the lock file and lock it, alone."""
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + _TIMEOUT_S
     while True:
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)

@@ -18,8 +18,9 @@ from ..evaluation.metrics import Totals, score_image
 from ..io.datasets import open_dataset, with_masks
 from ..io.samples import Entry, read_sample
 from . import run as files
-from .data import fit_range
 from .evaluate import bring, bring_mask, predict_maps
+from .load import load_run
+from .scaling import fit_range
 from .stamp import RunStamp, read_stamp
 from .trainer import pick_device
 
@@ -195,7 +196,7 @@ def _run_on(
     on_image: OnImage | None,
 ) -> ComparedRun:
     """Predict and score the images by the best checkpoint of a run."""
-    loaded = files.load_run(place, "best")
+    loaded = load_run(place, "best")
     target = pick_device(device)
     net = loaded.net.to(target).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     inputs = [loaded.scaling.apply(each.image) for each in images]

@@ -1,11 +1,11 @@
-"""The images of a run in memory: grey levels, points, labels that strategies may replace, batches of crops."""
+"""The images of a run in memory: grey levels, points, and labels that strategies may replace."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -16,32 +16,10 @@ from ..errors import InputError
 from ..io.datasets import Dataset
 from ..io.masks.survey import survey_masks
 from ..io.samples import read_sample
-from .augment import View, change_grey_levels, draw_view
 from .config import TrainConfig
 from .events import Note
+from .scaling import Scaling, fit_range, moments, unit_levels
 from .splits import Source
-
-
-@dataclass(frozen=True, slots=True)
-class Scaling:
-    """How grey levels become inputs of a detector: (level - mean) / deviation.
-
-    Whole numbers are first divided by the largest value of their type. Where `mean` is None each image is scaled by
-    its own mean and deviation. Pixels that are not finite become 0.
-    """
-
-    mean: float | None
-    deviation: float | None
-
-    def apply(self, image: NDArray) -> NDArray[np.float32]:
-        """Scale an image (H, W), or a piece of one where the scaling does not depend on the image."""
-        levels = unit_levels(image)
-        mean, deviation = self.mean, self.deviation
-        if mean is None or deviation is None:
-            mean, deviation = _moments([levels])
-        out = (levels - np.float32(mean)) / np.float32(deviation)
-        out[~np.isfinite(out)] = 0
-        return out
 
 
 @dataclass(slots=True)
@@ -69,6 +47,12 @@ class SampleSet:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def head(self, n: int) -> SampleSet:
+        """The first `n` images."""
+        lists: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        few: dict[str, Any] = {name: None if each is None else each[:n] for name, each in lists.items()}
+        return replace(self, **few)
 
     @property
     def n_points(self) -> int:
@@ -121,94 +105,6 @@ def unpack_maps(state: dict[str, torch.Tensor], shapes: Sequence[tuple[int, ...]
         label.ravel()[pixel[stop - count : stop]] = value[stop - count : stop]
         maps.append(label)
     return maps
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Crops of B samples.
-
-    Attributes
-    ----------
-    index : (B,) int64, the samples' indices in their set.
-    image : (B, 1, S, S) float32, scaled and augmented.
-    label : (B, 1, S, S) float32 in [0, 1].
-    views : where each crop lies, to cut the same out of other maps by `cut`.
-    """
-
-    index: torch.Tensor
-    image: torch.Tensor
-    label: torch.Tensor
-    views: tuple[View, ...]
-
-    def __len__(self) -> int:
-        return len(self.views)
-
-    def cut(self, maps: Sequence[NDArray]) -> torch.Tensor:
-        """Cut the crops out of other maps, one (H, W) for each sample of the set; (B, 1, S, S) float32."""
-        crops = [view.cut(maps[k]) for k, view in zip(self.index.tolist(), self.views, strict=True)]
-        return torch.stack(crops)[:, None].to(self.image.device)
-
-    def to(self, device: torch.device) -> Batch:
-        """The same batch on another device."""
-        moved = {name: getattr(self, name).to(device) for name in ("index", "image", "label")}
-        return replace(self, **moved)
-
-
-class BatchStream:
-    """Batches of augmented crops of a set, from a generator of its own.
-
-    Parameters
-    ----------
-    samples : the set; its labels are looked up when a batch is cut.
-    config : for the size of crops and batches and the augmentation.
-    seed : of the generator.
-    """
-
-    def __init__(self, samples: SampleSet, config: TrainConfig, seed: int) -> None:
-        self.samples, self.config = samples, config
-        self.generator = torch.Generator().manual_seed(seed)
-        self._queue: list[int] = []
-
-    @property
-    def n_batches(self) -> int:
-        """Batches of an epoch."""
-        return -(-len(self.samples) // self.config.batch_size)
-
-    def epoch(self, chosen: Collection[int] | None = None) -> Iterator[Batch]:
-        """Every sample once, or every one of those chosen, in an order drawn anew."""
-        order = [index for index in self._shuffled() if chosen is None or index in chosen]
-        for start in range(0, len(order), self.config.batch_size):
-            yield self.cut(order[start : start + self.config.batch_size])
-
-    def next(self) -> Batch:
-        """The next batch of an endless stream."""
-        while len(self._queue) < self.config.batch_size:
-            self._queue += self._shuffled()
-        chosen, self._queue = self._queue[: self.config.batch_size], self._queue[self.config.batch_size :]
-        return self.cut(chosen)
-
-    def cut(self, indices: Sequence[int]) -> Batch:
-        """Cut a batch out of the samples with the given indices."""
-        samples = self.samples
-        views = tuple(
-            draw_view(samples.images[k].shape[:2], samples.points[k], self.config, self.generator) for k in indices
-        )
-        image = torch.stack([view.cut(samples.inputs[k]) for k, view in zip(indices, views, strict=True)])
-        label = torch.stack([view.cut(samples.labels[k]) for k, view in zip(indices, views, strict=True)])
-        image = change_grey_levels(image[:, None], self.config, self.generator)
-        return Batch(torch.tensor(list(indices)), image, label[:, None].clamp_(0, 1), views)
-
-    def state_dict(self) -> dict[str, Any]:
-        """State of the generator, and what is left of the endless stream's order."""
-        return {"generator": self.generator.get_state(), "queue": torch.tensor(self._queue, dtype=torch.int64)}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state_dict`."""
-        self.generator.set_state(state["generator"])
-        self._queue = state["queue"].tolist()
-
-    def _shuffled(self) -> list[int]:
-        return torch.randperm(len(self.samples), generator=self.generator).tolist()
 
 
 @dataclass(slots=True)
@@ -281,7 +177,7 @@ def read_data(
         if samples.n_points == 0:
             raise InputError(f"{', '.join(source.train.folder for source in sources)}: the {name} part has no target")
     notes += _same_images(train, valid, test)
-    mean, deviation = _moments([unit_levels(image) for image in train.images])
+    mean, deviation = moments([unit_levels(image) for image in train.images])
     scaling = Scaling(mean, deviation) if config.normalise == "dataset" else Scaling(None, None)
     for part in (train, valid, *([test] if test else [])):
         part.inputs = [scaling.apply(image) for image in part.images]
@@ -317,30 +213,3 @@ def _same_images(train: SampleSet, valid: SampleSet, test: SampleSet | None) -> 
             first, second = both[0]
             notes.append(Note("same_image", f"{first} of the {ours} part is the {theirs} image {second}{more}"))
     return notes
-
-
-def unit_levels(image: NDArray) -> NDArray[np.float32]:
-    """Grey levels as float32; whole numbers over the largest value of their type."""
-    if image.dtype.kind in "ui":
-        return image.astype(np.float32) / np.float32(np.iinfo(image.dtype).max)
-    return image.astype(np.float32)
-
-
-def fit_range(image: NDArray, full: float | None) -> NDArray:
-    """Bring an image to the scale of others like it where missing pixels made floating point of its whole numbers.
-
-    `unit_levels` divides whole numbers by the largest of their type; here that is done for those that are no longer
-    whole. `full` is what `decode.GreyLevels` says of the file.
-    """
-    return image if full is None or image.dtype.kind != "f" else image / image.dtype.type(full)
-
-
-def _moments(images: Sequence[NDArray[np.float32]]) -> tuple[float, float]:
-    """Mean and deviation of the finite pixels of several images; a flat image has the deviation 1."""
-    n, total, squares = 0, 0.0, 0.0
-    for image in images:
-        finite = image[np.isfinite(image)].astype(np.float64)
-        n, total, squares = n + finite.size, total + float(finite.sum()), squares + float((finite**2).sum())
-    mean = total / n if n else 0.0
-    variance = max(squares / n - mean**2, 0.0) if n else 0.0
-    return mean, variance**0.5 if variance > 1e-12 else 1.0

@@ -19,11 +19,11 @@ from ..io.images import ImageFile, list_images
 from ..io.lock import hold_folder
 from ..io.writers import MASKS, SOFT, WRITERS
 from .config import check_device
-from .data import fit_range
 from .evaluate import predict_maps
 from .events import Note, Report, Working
+from .load import load_run
 from .predicted import PredictionFolder
-from .run import load_run
+from .scaling import fit_range
 from .trainer import is_out_of_memory, pick_device
 
 #: Pixels of a batch; an image that has more is a batch of its own.

@@ -18,13 +18,13 @@ from ..errors import InputError, PointLabelError, TrainingError
 
 #: One process waits this long for another: making labels is left to the first one and may take hours. A process that
 #: dies is noticed at once, whatever this is.
-PATIENCE = timedelta(days=2)
+TIMEOUT = timedelta(days=2)
 #: A process that has nothing to say about an error ends so much later, so that torchrun, which stops all processes when
 #: one has failed, does not cut off the one that speaks.
 GRACE_S = 5.0
 
 
-class ToldElsewhere(TrainingError):
+class ReportedByOtherRank(TrainingError):
     """The run failed, and another process tells why."""
 
 
@@ -66,7 +66,7 @@ def together() -> Iterator[Processes]:
     """Join the processes that torchrun has started; alone without it.
 
     Inside another `together`, or where a script has made torch's process group itself, that group is used. Where this
-    one makes it, an error is told by one process: it leaves as it is there, and as `ToldElsewhere` in the others.
+    one makes it, an error is told by one process: it leaves as it is there, and as `ReportedByOtherRank` in the others.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def _join(dist: Any) -> Any:
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
     try:
         store, rank, n = next(dist.rendezvous("env://"))
-        dist.init_process_group(backend, store=store, rank=rank, world_size=n, timeout=PATIENCE)
+        dist.init_process_group(backend, store=store, rank=rank, world_size=n, timeout=TIMEOUT)
     except (RuntimeError, ValueError) as error:
         raise InputError(f"the processes that torchrun started cannot be joined ({error})") from error
     return store
@@ -128,7 +128,7 @@ def _tell_once(error: BaseException, store: Any) -> None:
         is_first = False  # the process that kept the store is gone, and has told
     if not is_first and (lost or isinstance(error, PointLabelError)):
         time.sleep(GRACE_S)
-        raise ToldElsewhere(f"another process tells: {error}") from error
+        raise ReportedByOtherRank(f"another process tells: {error}") from error
     if lost:
         raise TrainingError("another process of the run has ended; what was trained stays, --resume goes on") from error
 

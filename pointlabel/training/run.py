@@ -1,51 +1,30 @@
-"""The folder of a run: what lies in it, whether it can be gone on with, and how it is read back."""
+"""The folder of a run: what lies in it, and whether it can be gone on with."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .._values import as_choice, as_number, as_path
+from .._values import as_choice, as_number
 from ..errors import InputError, OutputError, shown
-from ..io.files import make_folder, read_bytes, remove_temporaries, write_whole
+from ..io.files import make_folder, remove_file, remove_temporaries, write_whole
+from ..io.json_files import read_json, write_json
+from ..io.outdir import REPLACEABLE
+from ..io.seal import state_of
 from ..io.text import decode_json
 from .config import TrainConfig, differing_setting
 from .labels import FOLDER as LABELS
-
-if TYPE_CHECKING:
-    from ..detectors import Detector
-    from .data import Scaling
 
 MODES = ("new", "resume", "overwrite")
 RUN, METRICS, RESULTS = "run.json", "metrics.jsonl", "results.json"
 LAST, BEST = "last.safetensors", "best.safetensors"
 PICTURES, CURVES = "pictures", "tensorboard"
+EVENTS = "events.out.tfevents."  # how TensorBoard names its files
 #: Weights of the training images, left by strategies that learn them.
 WEIGHTS = "weights.csv"
 #: All that a run writes: what ``overwrite`` removes, and nothing else.
 WRITTEN = (RUN, METRICS, RESULTS, LAST, "last.json", BEST, "best.json", LABELS, PICTURES, CURVES, WEIGHTS)
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedRun:
-    """A trained detector with what it needs to be used.
-
-    Attributes
-    ----------
-    folder : of the run.
-    net : in evaluation mode, on the CPU.
-    config, scaling : of the run.
-    about : what ``best.json`` or ``last.json`` holds: epoch and scores.
-    """
-
-    folder: str
-    net: Detector
-    config: TrainConfig
-    scaling: Scaling
-    about: dict[str, Any]
 
 
 def open_run(folder: str, mode: str, stamp: dict[str, Any], config: TrainConfig) -> bool:
@@ -101,16 +80,29 @@ def check_same_run(folder: str, stamp: dict[str, Any], config: TrainConfig) -> N
 
 
 def remove_run(folder: str) -> None:
-    """Remove what a run wrote to its folder, and nothing else."""
+    """Remove what a run wrote to its folder, and nothing else.
+
+    Of the folders of pictures only files that bear the seal of this program go, and then folders that are empty.
+    """
     for name in WRITTEN:
         path = os.path.join(folder, name)
         try:
-            if os.path.isdir(path):
-                shutil.rmtree(path)
-            elif os.path.exists(path):
+            if os.path.isdir(path) and not os.path.islink(path):
+                _remove_own_files(path)
+            elif os.path.lexists(path):
                 os.unlink(path)
         except OSError as error:
             raise OutputError(f"cannot remove {path} ({error.strerror or error})") from error
+
+
+def _remove_own_files(folder: str) -> None:
+    for parent, _, names in os.walk(folder, topdown=False):
+        for name in names:
+            path = os.path.join(parent, name)
+            if name.startswith(EVENTS) or state_of(path) in REPLACEABLE:
+                remove_file(path)
+        if not os.listdir(parent):
+            os.rmdir(parent)
 
 
 def keep_metrics(folder: str, epoch: int) -> None:
@@ -160,55 +152,3 @@ def append_metrics(folder: str, record: dict[str, Any]) -> None:
             file.write(encode_line(record))
     except OSError as error:
         raise OutputError(f"cannot write {path} ({error.strerror or error})") from error
-
-
-def write_json(path: str, value: dict[str, Any]) -> None:
-    """Write an object as indented JSON."""
-    write_whole(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
-
-
-def read_json(path: str) -> dict[str, Any]:
-    """Read an object written by `write_json`."""
-    try:
-        value = decode_json(read_bytes(path))
-    except ValueError as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: damaged ({error})") from None
-    if not isinstance(value, dict):
-        raise InputError(f"{path}: expected an object, got {type(value).__name__}")
-    return value
-
-
-def load_run(folder: str | os.PathLike[str], checkpoint: str = "best") -> LoadedRun:
-    """Read a trained detector.
-
-    Parameters
-    ----------
-    folder : of a run.
-    checkpoint : "best" or "last".
-
-    Raises
-    ------
-    InputError
-        Where the folder holds no run, or no checkpoint yet.
-    """
-    from ..detectors.weights import load_weights
-    from .initialise import build_detector, load_last
-    from .stamp import read_stamp
-
-    root = as_path(folder, "folder")
-    as_choice(checkpoint, "checkpoint", ("best", "last"))
-    stamp = read_stamp(root)
-    path = os.path.join(root, BEST if checkpoint == "best" else LAST)
-    if not os.path.exists(path):
-        raise InputError(f"{root}: the run has no checkpoint {checkpoint} yet")
-    about = read_json(os.path.join(root, f"{checkpoint}.json"))
-    named = f"{os.path.join(root, checkpoint)}.json: epoch"
-    as_number(about.get("epoch"), named, 0, whole=True)
-    if checkpoint == "best":
-        net = load_weights(path)
-    else:
-        net = build_detector(stamp.config)
-        load_last(net, stamp.config, path)
-    return LoadedRun(root, net, stamp.config, stamp.scaling, about)

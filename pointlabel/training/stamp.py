@@ -9,9 +9,10 @@ from typing import Any
 
 from .._values import as_number
 from ..errors import InputError, shown
+from ..io.json_files import read_json
 from .config import TrainConfig, config_from_dict
-from .data import Scaling
-from .run import RUN, read_json
+from .run import RUN
+from .scaling import Scaling
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -13,14 +14,51 @@ from numpy.typing import NDArray
 from .._values import as_number
 from ..errors import InputError, TrainingError
 from ..losses import build_loss
+from .batches import Batch, BatchStream
 from .config import TrainConfig, check_device
-from .data import Batch, BatchStream, Data, SampleSet
+from .data import Data, SampleSet
 from .distributed import SharedBatch, synchronise
 from .evaluate import predict_maps
 from .initialise import build_detector, last_line, lower_start, warms_up
 from .labels import Labeller
 from .processes import Processes
-from .strategies.base import Step, Strategy
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a strategy makes of a batch of the detector's maps.
+
+    Attributes
+    ----------
+    objective : (), what the loop differentiates and descends.
+    losses : (B,), detached, the loss of each sample before any weight.
+    logits : maps (B, 1, H, W), detached, the one used in evaluation first.
+    """
+
+    objective: torch.Tensor
+    losses: torch.Tensor
+    logits: tuple[torch.Tensor, ...]
+
+
+class Learner(Protocol):
+    """What a trainer asks of its strategy, see `strategies.base.Strategy`."""
+
+    def start(self, trainer: Any) -> None: ...
+
+    def parameters(self) -> list[torch.nn.Parameter]: ...
+
+    def pool(self) -> Collection[int] | None: ...
+
+    def objective(self, batch: Batch, trainer: Any) -> Step: ...
+
+    def after_step(self, batch: Batch, step: Step, trainer: Any) -> None: ...
+
+    def on_epoch_end(self, trainer: Any) -> dict[str, float]: ...
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
 
 # Streams of random numbers start from the seed and these, so that one does not shift another.
 _TRAIN, _VALID, _STRATEGY = 1, 2, 3
@@ -48,7 +86,7 @@ class Trainer:
         self,
         config: TrainConfig,
         data: Data,
-        strategy: Strategy,
+        strategy: Learner,
         labeller: Labeller,
         folder: str,
         processes: Processes | None = None,

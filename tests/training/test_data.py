@@ -11,7 +11,9 @@ import torch
 from PIL import Image
 
 from pointlabel import InputError
-from pointlabel.training.data import BatchStream, Scaling, pack_maps, read_data, unpack_maps
+from pointlabel.training.batches import BatchStream
+from pointlabel.training.data import pack_maps, read_data, unpack_maps
+from pointlabel.training.scaling import Scaling
 from pointlabel.training.splits import open_sources
 
 

@@ -10,7 +10,7 @@ import pytest
 from pointlabel.errors import InputError
 from pointlabel.training import TrainConfig, train
 from pointlabel.training.evolution import Rule, evolve_label, mark_points
-from pointlabel.training.run import load_run
+from pointlabel.training.load import load_run
 from pointlabel.training.strategies.lesps import LespsOptions
 
 pytestmark = pytest.mark.slow

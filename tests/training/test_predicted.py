@@ -13,6 +13,7 @@ from PIL import Image
 from pointlabel.errors import InputError
 from pointlabel.io.masks.png import encode_mask
 from pointlabel.training.predicted import COLUMNS, PredictionFolder
+from pointlabel.training.run import LABELS, RUN, remove_run
 
 DATA = encode_mask(np.eye(20, dtype=bool))
 KINDS = ("masks", "soft")
@@ -86,3 +87,13 @@ def test_a_run_of_annotate_is_not_mixed_with_it(tmp_path):
     (tmp_path / "manifest.jsonl").write_text("{}\n")
     with pytest.raises(InputError, match="holds a run of annotate; choose another folder"):
         predict(tmp_path, overwrite=True)
+
+
+def test_overwrite_leaves_files_of_others_among_the_labels(tmp_path):
+    labels = tmp_path / LABELS / "data"
+    labels.mkdir(parents=True)
+    (tmp_path / RUN).write_text("{}")
+    (labels / "ours.png").write_bytes(encode_mask(np.eye(9, dtype=bool)))
+    (labels / "notes.txt").write_text("of a person")
+    remove_run(str(tmp_path))
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["notes.txt"]

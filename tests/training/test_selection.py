@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from pointlabel.errors import InputError
+from pointlabel.io.json_files import read_json
 from pointlabel.training import train
 from pointlabel.training.presets import PRESETS, get_preset
 from pointlabel.training.registry import get_strategy
-from pointlabel.training.run import RUN, read_json
+from pointlabel.training.run import RUN
 from pointlabel.training.selection import SampleWeight, read_weights, select_samples
 from pointlabel.training.strategies.base import build_options
 

@@ -4,39 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import torch
 
 from ..._values import as_like
 from ...errors import InputError, name_hint
+from ..batches import Batch
 from ..config import TrainConfig
-from ..data import Batch, Data
-
-if TYPE_CHECKING:
-    from ..labels import Labeller
-    from ..trainer import Trainer
+from ..data import Data
+from ..labels import Labeller
+from ..trainer import Step, Trainer
 
 
 @dataclass(frozen=True)
 class NoOptions:
     """Parameters of a strategy that has none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What a strategy makes of a batch.
-
-    Attributes
-    ----------
-    objective : (), what the loop differentiates and descends.
-    losses : (B,), detached, the loss of each sample before any weight.
-    logits : maps (B, 1, H, W), detached, the one used in evaluation first.
-    """
-
-    objective: torch.Tensor
-    losses: torch.Tensor
-    logits: tuple[torch.Tensor, ...]
 
 
 class Strategy:

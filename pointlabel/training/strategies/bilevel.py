@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ...errors import InputError
+from ..batches import Batch
 from ..bilevel.difficulty import prior_difficulty, standardised_difficulty
 from ..bilevel.dynamics import residuals, training_dynamics
 from ..bilevel.hypergradient import (
@@ -26,8 +27,9 @@ from ..bilevel.hypergradient import (
 from ..bilevel.meta import MetaClassifier
 from ..bilevel.theta import LOSSES, DiffusedPrediction, start_of, takes_theta, with_theta
 from ..config import TrainConfig
-from ..data import Batch, Data, SampleSet, unit_levels
+from ..data import Data, SampleSet
 from ..labels import Labeller
+from ..scaling import unit_levels
 from ..selection import write_weights
 from ..trainer import Trainer
 from .base import Step, Strategy
