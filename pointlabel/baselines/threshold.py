@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._checks import pixel_of
-from .._values import check_range, check_types
 from ..engine.default._background_kernels import median_rest_kernel
 from ..engine.default._refine_kernels import component_kernel
 from ..engine.default.border import border_field
 from ..engine.default.quality import sharpness
 from ..engine.default.regions import FLOOR_NOISES
 from ..engine.default.window import HALF, Window, cut_window, find_peak
-from ..errors import InputError
+from ..params import Params, param
 from ..types import LabelRequest, TargetLabel
 
 LOW_CONTRAST = 3.0  # height over the background in noises below which a target is flagged
@@ -26,21 +25,12 @@ _SIDE = 2 * HALF + 1
 
 
 @dataclass(frozen=True, slots=True)
-class ThresholdParams:
+class ThresholdParams(Params):
     """Parameters of `label_threshold`."""
 
-    background_px: int = 21  # side of the running median that is subtracted, odd, in [3, 57]
-    level: float = 0.30  # border at this share of the peak's height at tightness 0.5, in [0.01, 0.99]
-    window_px: int = 33  # side of the window that holds the mask, odd, in [9, 65]
-
-    def __post_init__(self) -> None:
-        check_types(self)
-        check_range(self, "background_px", 3, 57)
-        check_range(self, "level", 0.01, 0.99)
-        check_range(self, "window_px", 9, 65)
-        for name in ("background_px", "window_px"):
-            if getattr(self, name) % 2 == 0:
-                raise InputError(f"ThresholdParams.{name} must be odd, got {getattr(self, name)}")
+    background_px: int = param(21, "side of the running median that is subtracted", low=3, high=57, odd=True)
+    level: float = param(0.30, "border at this share of the peak's height at tightness 0.5", low=0.01, high=0.99)
+    window_px: int = param(33, "side of the window that holds the mask", low=9, high=65, odd=True)
 
 
 def label_threshold(request: LabelRequest, params: ThresholdParams) -> list[TargetLabel]:

@@ -105,7 +105,7 @@ def annotate_folder(
     as_choice(mode, "mode", MODES)
     as_number(jobs, "jobs", 0, 1024, whole=True)
     if settings.needs_true_area and true_masks is None:
-        raise InputError("size_prior oracle needs a folder of true masks (--masks)")
+        raise InputError("size_prior oracle needs a folder of true masks (`true_masks`)")
     found = _find_images(os.fspath(images), os.fspath(points), os.fspath(out))
     if overlay and SHEET_NAME in found.ids:
         raise InputError(
@@ -253,7 +253,7 @@ def _closing_notes(summary: RunSummary, points: str, polarity: str) -> list[Note
     """What the targets say about the points when all is done."""
     n_empty, n = summary.flags["empty"], summary.n_targets
     if n_empty >= FEWEST_EMPTY and n_empty > EMPTY_SHARE * n:
-        other = "" if polarity == "auto" else f", or --polarity {'dark' if polarity == 'bright' else 'bright'}"
+        other = "" if polarity == "auto" else f", or `polarity={'dark' if polarity == 'bright' else 'bright'}`"
         text = f"{points}: at {n_empty} of {n} points no target was found (flag empty); other points{other} may mend it"
         return [Note("mostly_empty", text)]
     if not n and summary.n_ok >= FEWEST_EMPTY:

@@ -9,10 +9,10 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._values import check_range, check_types
+from ..._values import as_number
 from ...engine._conductance_kernels import SCALE
 from ...engine.conductance import rescale_window
-from ...errors import InputError
+from ...params import Params, param
 from ...types import LabelRequest, TargetLabel
 from ..d2d.paper import finish, grown, pixels_of
 from ._enclose_kernels import enclose_kernel
@@ -26,38 +26,31 @@ TRUNCATE = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class ComParams:
+class ComParams(Params):
     """Parameters of `label_com`; the defaults are the published values."""
 
-    window_px: int = 41  # side of the window around the point, odd, in [9, 257]
-    start: float = 50.0  # the first contour surrounds what is brighter, on the window's 0 .. 255, in [0, 255]
-    n_outer: int = 10  # outer iterations: each starts anew to ask whether the inside grows brighter, in [0, 10000]
-    n_inner: int = 5  # steps of an outer iteration, in [1, 10000]
-    time_step: float = 5.0  # of a step, in (0, 100]
-    regularity: float = 0.04  # weight of the distance regulariser; times time_step at most 0.25
-    shrink: float = 1.5  # weight of the area term while the inside grows brighter, in [0, 100]
-    grow: float = 0.1  # its weight, of the other sign, when it does not, in [0, 100]
-    difference: float = 1e-9  # weight of the expectation difference, in [0, 1]
-    dirac_px: float = 1.5  # half width of the Dirac: how far from the contour the terms act, in [0.1, 10]
-    sigma_px: float = 1.5  # Gaussian that smooths the window before its gradient is taken, in [0.3, 10]
-    band_px: int = 3  # width of the band outside the contour whose mean is compared, in [1, 32]
+    window_px: int = param(41, "side of the window around the point", low=9, high=257, odd=True)
+    start: float = param(
+        50.0, "the first contour surrounds what is brighter, on the window's 0 .. 255", low=0, high=255
+    )
+    n_outer: int = param(
+        10, "outer iterations: each starts anew to ask whether the inside grows brighter", low=0, high=10_000
+    )
+    n_inner: int = param(5, "steps of an outer iteration", low=1, high=10_000)
+    time_step: float = param(5.0, "length of a step in time", low=1e-6, high=100)
+    regularity: float = param(
+        0.04, "weight of the distance regulariser; times time_step at most 0.25", low=0, high=250_000
+    )
+    shrink: float = param(1.5, "weight of the area term while the inside grows brighter", low=0, high=100)
+    grow: float = param(0.1, "weight of the area term, of the other sign, when it does not", low=0, high=100)
+    difference: float = param(1e-9, "weight of the expectation difference", low=0, high=1)
+    dirac_px: float = param(1.5, "half width of the Dirac: how far from the contour the terms act", low=0.1, high=10)
+    sigma_px: float = param(1.5, "Gaussian that smooths the window before its gradient is taken", low=0.3, high=10)
+    band_px: int = param(3, "width of the band outside the contour whose mean is compared", low=1, high=32)
 
-    def __post_init__(self) -> None:
-        check_types(self)
-        check_range(self, "window_px", 9, 257)
-        if self.window_px % 2 == 0:
-            raise InputError(f"ComParams.window_px must be odd, got {self.window_px!r}")
-        check_range(self, "start", 0, 255)
-        check_range(self, "n_outer", 0, 10_000)
-        check_range(self, "n_inner", 1, 10_000)
-        check_range(self, "time_step", 1e-6, 100)
-        check_range(self, "regularity", 0, 0.25 / self.time_step)  # larger products let the field explode
-        check_range(self, "shrink", 0, 100)
-        check_range(self, "grow", 0, 100)
-        check_range(self, "difference", 0, 1)
-        check_range(self, "dirac_px", 0.1, 10)
-        check_range(self, "sigma_px", 0.3, 10)
-        check_range(self, "band_px", 1, 32)
+    def check_together(self) -> None:
+        """Larger products of regularity and time step let the field explode."""
+        as_number(self.regularity, "ComParams.regularity", 0, 0.25 / self.time_step)
 
 
 def label_com(request: LabelRequest, params: ComParams) -> list[TargetLabel]:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..._checks import pixel_of
-from ..._values import check_range, check_types
 from ...engine.conductance import grey_levels, rescale_window
+from ...params import Params, param
 from ...types import TargetLabel
 from .mean_field import refine_crf
 
@@ -30,20 +30,13 @@ _EIGHT = np.ones((3, 3), np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
-class CrfParams:
+class CrfParams(Params):
     """Strengths of `refine_by_crf`, for windows stretched to 0 .. 255."""
 
-    n_iter: int = 5  # iterations of mean field, in [0, 100]
-    spatial_px: float = 2.0  # deviation of the pairs' distance in pixels, in [0.1, 1000]
-    intensity: float = 40.0  # deviation of the pairs' step in grey levels, in [0.1, 1000]
-    compatibility: float = 30.0  # weight of the pairs, in [0, 1e6]
-
-    def __post_init__(self) -> None:
-        check_types(self)
-        check_range(self, "n_iter", 0, 100)
-        check_range(self, "spatial_px", 0.1, 1000)
-        check_range(self, "intensity", 0.1, 1000)
-        check_range(self, "compatibility", 0, 1e6)
+    n_iter: int = param(5, "iterations of mean field", low=0, high=100)
+    spatial_px: float = param(2.0, "deviation of the pairs' distance in pixels", low=0.1, high=1000)
+    intensity: float = param(40.0, "deviation of the pairs' step in grey levels", low=0.1, high=1000)
+    compatibility: float = param(30.0, "weight of the pairs", low=0, high=1e6)
 
 
 def refine_by_crf(image: NDArray, labels: Sequence[TargetLabel], params: CrfParams = CrfParams()) -> list[TargetLabel]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.util import regular_grid
 
-from ..._values import check_choice, check_range, check_types
+from ...params import Params, param
 from ...types import LabelRequest, TargetLabel
 from ..crf import CRF_SUMS
 from ..crf.mean_field import refine_crf
@@ -29,38 +29,32 @@ GUESS = ThresholdParams()
 
 
 @dataclass(frozen=True, slots=True)
-class MclcParams:
+class MclcParams(Params):
     """Parameters of `label_mclc`; the defaults are the published values."""
 
-    size_prior: str = "none"  # "none": from the plain rule's mask; "fixed": the spot window; "oracle": by the true area
-    n_repeats: int = 50  # noisy copies of the window, in [1, 10000]
-    density: float = 0.05  # share of the channels' values that salt turns white, in [0, 1]
-    n_segments: int = 9  # about how many superpixels of the window, in [1, 100]
-    compactness: float = 20.0  # CIELAB units that weigh as much as a step between superpixels, in [0.1, 1000]
-    n_slic_iter: int = 10  # iterations of the superpixels, in [1, 100]
-    n_crf_iter: int = 1  # iterations of the dense CRF, 0 for none, in [0, 100]
-    crf_spatial_px: float = 32.0  # reach of its bilateral pairs in pixels, in [0.1, 1000]
-    crf_intensity: float = 13.0  # their reach in grey levels of 8 bits, in [0.1, 1000]
-    crf_compatibility: float = 10.0  # their weight, in [0, 1e6]
-    crf_smooth_px: float = 3.0  # reach of its pairs that look at the distance alone, in pixels, in [0.1, 1000]
-    crf_smooth_compatibility: float = 3.0  # their weight, in [0, 1e6]
-    crf_sums: str = "exact"  # its sums over all pairs: "exact", or "lattice" as published
-
-    def __post_init__(self) -> None:
-        check_types(self)
-        check_choice(self, "size_prior", SIZE_PRIORS)
-        check_range(self, "n_repeats", 1, 10_000)
-        check_range(self, "density", 0, 1)
-        check_range(self, "n_segments", 1, 100)
-        check_range(self, "compactness", 0.1, 1000)
-        check_range(self, "n_slic_iter", 1, 100)
-        check_range(self, "n_crf_iter", 0, 100)
-        check_range(self, "crf_spatial_px", 0.1, 1000)
-        check_range(self, "crf_intensity", 0.1, 1000)
-        check_range(self, "crf_compatibility", 0, 1e6)
-        check_range(self, "crf_smooth_px", 0.1, 1000)
-        check_range(self, "crf_smooth_compatibility", 0, 1e6)
-        check_choice(self, "crf_sums", CRF_SUMS)
+    size_prior: str = param(
+        "none",
+        "size of the window: by the plain rule's mask, that of the published spots, or by the true area",
+        choices=SIZE_PRIORS,
+    )
+    n_repeats: int = param(50, "noisy copies of the window", low=1, high=10_000)
+    density: float = param(0.05, "share of the channels' values that salt turns white", low=0, high=1)
+    n_segments: int = param(9, "about how many superpixels of the window", low=1, high=100)
+    compactness: float = param(
+        20.0, "CIELAB units that weigh as much as a step between superpixels", low=0.1, high=1000
+    )
+    n_slic_iter: int = param(10, "iterations of the superpixels", low=1, high=100)
+    n_crf_iter: int = param(1, "iterations of the dense CRF, 0 for none", low=0, high=100)
+    crf_spatial_px: float = param(32.0, "reach of the CRF's bilateral pairs in pixels", low=0.1, high=1000)
+    crf_intensity: float = param(13.0, "reach of the bilateral pairs in grey levels of 8 bits", low=0.1, high=1000)
+    crf_compatibility: float = param(10.0, "weight of the bilateral pairs", low=0, high=1e6)
+    crf_smooth_px: float = param(
+        3.0, "reach of the CRF's pairs that look at the distance alone, in pixels", low=0.1, high=1000
+    )
+    crf_smooth_compatibility: float = param(3.0, "weight of the pairs that look at the distance alone", low=0, high=1e6)
+    crf_sums: str = param(
+        "exact", "how the CRF sums over all pairs: exactly, or on a lattice as published", choices=CRF_SUMS
+    )
 
 
 def label_mclc(request: LabelRequest, params: MclcParams) -> list[TargetLabel]:

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._checks import pixel_of
-from ..._values import check_choice, check_range, check_types
 from ...engine._conductance_kernels import SCALE
 from ...engine.conductance import rescale_window
+from ...params import Params, param
 from ...types import LabelRequest, TargetLabel
 from .models import SAM, SAM2, Family, check_checkpoint, load_predictor
 
@@ -22,19 +22,17 @@ Part = tuple[slice, slice]
 
 
 @dataclass(frozen=True, slots=True)
-class SamParams:
+class SamParams(Params):
     """Parameters of `label_sam` and `label_sam2`."""
 
-    checkpoint: str = ""  # folder with config.json and *.safetensors; there is no default, and nothing is downloaded
-    context: str = "image"  # what the model sees: the whole "image", or a "window" around each point
-    window_px: int = 64  # side of that window, in [8, 4096]
-    device: str = "cpu"  # "cpu" or "cuda"
-
-    def __post_init__(self) -> None:
-        check_types(self)
-        check_choice(self, "context", ("image", "window"))
-        check_range(self, "window_px", 8, 4096)
-        check_choice(self, "device", ("cpu", "cuda"))
+    checkpoint: str = param(
+        "", "folder with config.json and *.safetensors; there is no default, and nothing is downloaded"
+    )
+    context: str = param(
+        "image", "what the model sees: the whole image, or a window around each point", choices=("image", "window")
+    )
+    window_px: int = param(64, "side of the window", low=8, high=4096)
+    device: str = param("cpu", "where the model runs", choices=("cpu", "cuda"))
 
 
 def label_sam(request: LabelRequest, params: SamParams) -> list[TargetLabel]:
