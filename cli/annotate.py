@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
+from typing import Any
 
 import click
 
 from pointlabel.io.writers import MASKS, WRITERS
 
-from .console import RunConsole
+from .console import say, say_when_kernels_compile
 from .options import (
     PARAMS_KEY,
     FiniteRange,
@@ -19,12 +19,12 @@ from .options import (
     mask_threshold_option,
     method_option,
     origin_option,
-    parse_assignments,
     polarity_option,
     progress_option,
     seed_option,
     set_option,
 )
+from .run_console import RunConsole
 
 
 def output_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -103,7 +103,7 @@ def annotate(
     points: str,
     out: str,
     method: str,
-    assignments: tuple[str, ...],
+    assignments: dict[str, Any],
     tightness: float,
     polarity: str,
     origin: str,
@@ -144,12 +144,10 @@ def annotate(
         raise InputError("--masks is read with --size-prior oracle only; leave it out")
     if size_prior == "oracle" and masks is None:
         raise InputError("--size-prior oracle needs the true masks: --masks DIR")
-    changes = {**ctx.meta.get(PARAMS_KEY, {}), **parse_assignments(assignments)}
+    changes = {**ctx.meta.get(PARAMS_KEY, {}), **assignments}
     params = build_params(method, changes, size_prior, checkpoint)
-    quiet = bool(ctx.find_root().params.get("quiet"))
-    if not quiet:
-        _say_when_kernels_compile(method)
-    with RunConsole(progress=not no_progress, quiet=quiet) as console:
+    say_when_kernels_compile()
+    with RunConsole(progress=not no_progress) as console:
         try:
             settings = RunSettings(
                 method=method,
@@ -179,21 +177,10 @@ def annotate(
             hint = "; what is done stays, and --resume goes on" if console.n_images else ""
             raise OutputError(f"{error}{hint}") from error
         except KeyboardInterrupt:
-            click.echo(f"stopped: {console.n_done} of {console.n_images} images are done; --resume goes on", err=True)
+            say(f"stopped: {console.n_done} of {console.n_images} images are done; --resume goes on", always=True)
             raise
     console.close(summary)
     if summary.stopped:
-        click.echo("stopped at the first error; --resume goes on", err=True)
+        say("stopped at the first error; --resume goes on", always=True)
     if summary.n_errors:
         ctx.exit(3)
-
-
-def _say_when_kernels_compile(method: str) -> None:
-    """One line where the first images take longer, because this installation has no compiled kernels yet."""
-    from pointlabel.kernel_cache import kernel_note
-    from pointlabel.methods import get_method
-
-    uses_kernels = get_method(method).function is not None and "numba" in sys.modules
-    note = kernel_note() if uses_kernels else ""
-    if note:
-        click.echo(note, err=True)

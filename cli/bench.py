@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
 
-from .bench_run import compare, end, write_json
-from .options import mask_threshold_option, progress_option
-from .streams import STDOUT, check_output, write_bytes
+from .options import FILE, json_option, mask_threshold_option, progress_option
+from .streams import STDOUT, check_outputs, write_bytes, write_json
 
 if TYPE_CHECKING:
+    from pointlabel.bench.comparison import Comparison
     from pointlabel.bench.runner import Setup
 
-_FILE = click.Path(dir_okay=False)
 _PRIORS = click.Choice(["none", "fixed", "oracle"])
 
 
@@ -55,9 +54,7 @@ def _shared_options(command: Callable) -> Callable:
                 show_default=True,
                 help="Threads that compiled code may take.",
             ),
-            click.option(
-                "--json", "json_file", metavar="FILE", type=_FILE, help="Write all numbers as JSON; - is stdout."
-            ),
+            json_option,
             progress_option,
         )
     ):
@@ -79,7 +76,7 @@ def _shared_options(command: Callable) -> Callable:
     type=_PRIORS,
     default="none",
     show_default=True,
-    help="What methods of the published kind are told of a target's size; oracle takes it from the true masks.",
+    help="What methods of the published kind know of a target's size; oracle takes it from the true masks.",
 )
 @click.option(
     "--seeds",
@@ -92,7 +89,7 @@ def _shared_options(command: Callable) -> Callable:
 )
 @mask_threshold_option
 @_shared_options
-@click.option("--html", "html_file", metavar="FILE", type=_FILE, help="Write a report, one file; - is stdout.")
+@click.option("--html", "html_file", metavar="FILE", type=FILE, help="Write a report, one file; - is stdout.")
 @click.pass_context
 def accuracy(
     ctx: click.Context,
@@ -124,35 +121,35 @@ def accuracy(
         pointlabel bench accuracy data/a data/b --methods default,threshold --points coarse --limit 50
         pointlabel bench accuracy data --size-prior oracle --seeds 5
     """
+    from pointlabel.bench.compare import check_distinct, compare_methods
     from pointlabel.io.datasets import open_dataset
 
+    from .bench_console import BenchConsole
     from .bench_tables import print_accuracy
 
     setups = _setups(methods, checkpoints, size_prior, n_seeds)
-    _check_outputs(json_file, html_file)
-    _check_distinct(datasets)
+    check_outputs({"--json": json_file, "--html": html_file})
+    check_distinct(datasets)
     found = [open_dataset(folder, points=points, split=split) for folder in datasets]
-    comparison, stopped = compare(
-        ctx,
-        [dataset.sample(limit or len(dataset)) for dataset in found],
-        setups,
-        points=points,
-        with_masks=True,
-        mask_threshold=mask_threshold,
-        n_threads=n_threads,
-        keep_crops=html_file is not None,
-        no_progress=no_progress,
-    )
+    with BenchConsole(progress=not no_progress) as console:
+        comparison, stopped = compare_methods(
+            [dataset.sample(limit or len(dataset)) for dataset in found],
+            setups,
+            points=points,
+            mask_threshold=mask_threshold,
+            n_threads=n_threads,
+            keep_crops=html_file is not None,
+            report=console,
+        )
     options = {"points": points, "size_prior": size_prior, "seeds": n_seeds, "split": split, "limit": limit}
-    options["mask_threshold"] = mask_threshold
-    write_json(json_file, comparison, options)
+    write_json(json_file, comparison.result() | {"options": options | {"mask_threshold": mask_threshold}}, indent=1)
     if html_file is not None and comparison.runs:
         from pointlabel.report.bench import draw_report
         from pointlabel.report.page import encode_page
 
         write_bytes(html_file, encode_page(draw_report(comparison)))
     print_accuracy(comparison.rows(), err=STDOUT in (json_file, html_file))
-    end(ctx, comparison, stopped)
+    _end(ctx, comparison, stopped)
 
 
 @bench.command()
@@ -168,7 +165,7 @@ def accuracy(
     type=_PRIORS,
     default="none",
     show_default=True,
-    help="What methods of the published kind are told of a target's size; oracle is for bench accuracy.",
+    help="What methods of the published kind know of a target's size; oracle is for bench accuracy.",
 )
 @click.option(
     "--repeat",
@@ -204,15 +201,17 @@ def timing(
         pointlabel bench timing data --size-prior fixed
         pointlabel bench timing data/images -p clicks.csv --methods default,mclc
     """
+    from pointlabel.bench.compare import compare_methods
     from pointlabel.errors import InputError
     from pointlabel.io.datasets import POINT_FOLDERS, open_dataset, open_images
 
+    from .bench_console import BenchConsole
     from .bench_tables import print_timing
 
     if size_prior == "oracle":
         raise InputError("--size-prior oracle needs true masks, which bench timing does not read; take none or fixed")
     setups = _setups(methods, checkpoints, size_prior, 1)
-    _check_outputs(json_file)
+    check_outputs({"--json": json_file})
     kind = points or "centroid"
     if kind in POINT_FOLDERS:
         dataset = open_dataset(images, points=kind, masks=False, split=split)
@@ -220,72 +219,42 @@ def timing(
         raise InputError("--split chooses images of a data set; with -p POINTS leave it out")
     else:
         dataset, kind = open_images(images, kind), "given"
-    comparison, stopped = compare(
-        ctx,
-        [dataset.sample(limit or len(dataset))],
-        setups,
-        points=kind,
-        with_masks=False,
-        n_threads=n_threads,
-        repeat=repeat,
-        no_progress=no_progress,
-    )
+    with BenchConsole(progress=not no_progress) as console:
+        comparison, stopped = compare_methods(
+            [dataset.sample(limit or len(dataset))],
+            setups,
+            points=kind,
+            with_masks=False,
+            n_threads=n_threads,
+            repeat=repeat,
+            report=console,
+        )
     options = {"points": kind, "size_prior": size_prior, "repeat": repeat, "split": split, "limit": limit}
-    write_json(json_file, comparison, options)
+    write_json(json_file, comparison.result() | {"options": options}, indent=1)
     print_timing(comparison.rows(), err=json_file == STDOUT)
-    end(ctx, comparison, stopped)
+    _end(ctx, comparison, stopped)
 
 
 def _setups(methods: str | None, checkpoints: tuple[str, ...], size_prior: str, n_seeds: int) -> list[Setup]:
     """The methods to run, checked; unknown names fail here, before any work."""
-    from pointlabel.bench.runner import plan_setup
+    from pointlabel.bench.compare import plan_setups
     from pointlabel.errors import InputError
-    from pointlabel.methods.table import BUILT_IN, get_method
 
-    names = [name.strip() for name in methods.split(",") if name.strip()] if methods is not None else None
-    if names is None:
-        names = [name for name, method in BUILT_IN.items() if not method.needs_checkpoint]
-    if not names:
+    names = None if methods is None else [name.strip() for name in methods.split(",") if name.strip()]
+    if names == []:
         raise InputError("--methods names no method; give names separated by commas")
-    names = list(dict.fromkeys(names))
-    for name in names:
-        get_method(name)
-    folders: dict[str, str] = {}
+    folders = {}
     for text in checkpoints:
         name, equals, folder = text.partition("=")
         if not equals or not folder:
             raise InputError(f"--checkpoint must be METHOD=DIR, got {text!r}")
-        if name not in names:
-            raise InputError(f"--checkpoint {text}: {name} is not among the methods {', '.join(names)}")
         folders[name] = folder
-    return [
-        plan_setup(
-            name,
-            size_prior=size_prior,
-            n_seeds=n_seeds,
-            **({"checkpoint": folders[name]} if name in folders else {}),
-        )
-        for name in names
-    ]
+    return plan_setups(names, folders, size_prior=size_prior, n_seeds=n_seeds)
 
 
-def _check_outputs(*paths: str | None) -> None:
-    """Fail before the work, not after it."""
-    given = [path for path in paths if path is not None]
-    if given.count(STDOUT) > 1:
-        raise click.UsageError("--json - and --html - exclude each other: standard output takes one of them")
-    for path in given:
-        check_output(path)
-
-
-def _check_distinct(folders: Sequence[str]) -> None:
-    import os
-
-    from pointlabel.errors import InputError
-
-    seen: dict[str, str] = {}
-    for folder in folders:
-        place = os.path.realpath(folder)
-        if place in seen:
-            raise InputError(f"{folder}: this data set is given twice")
-        seen[place] = folder
+def _end(ctx: click.Context, comparison: Comparison, stopped: bool) -> None:
+    """End the command with the exit code that says how it went."""
+    if stopped:
+        ctx.exit(130)
+    if comparison.n_errors or any(survey.left_out for survey in comparison.surveys):
+        ctx.exit(3)

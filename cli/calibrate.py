@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
+from .console import Console, needs_extra, note_lines, say, say_when_kernels_compile
 from .options import (
     json_option,
     mask_threshold_option,
@@ -19,12 +18,10 @@ from .options import (
 )
 from .standard import console as open_console
 from .standard import plain
-from .streams import STDOUT, check_output, write_bytes
+from .streams import STDOUT, check_outputs, write_bytes, write_json
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
-    from pointlabel.calibration import Calibration, Examples
+    from pointlabel.calibration import Calibration
 
 
 @click.command()
@@ -39,9 +36,7 @@ if TYPE_CHECKING:
 @seed_option
 @json_option
 @progress_option
-@click.pass_context
 def calibrate(
-    ctx: click.Context,
     images: str,
     points: str,
     masks: str,
@@ -51,7 +46,7 @@ def calibrate(
     origin: str,
     mask_threshold: float,
     seed: int,
-    as_json: bool,
+    json_file: str | None,
     no_progress: bool,
 ) -> None:
     """Learn how the masks of a data set are drawn, from 3 to 50 of them, and write a style for annotate.
@@ -67,26 +62,18 @@ def calibrate(
     """
     import os
 
-    from pointlabel.errors import InputError, MissingExtraError
-    from pointlabel.kernel_cache import kernel_note
+    from pointlabel.errors import InputError
 
-    if out == STDOUT and as_json:
-        raise InputError("--out - and --json exclude each other: standard output takes one of them")
     if out != STDOUT and os.path.exists(out) and not overwrite:
         raise InputError(f"{out} is there already; --overwrite replaces it")
-    try:
+    check_outputs({"--out": out, "--json": json_file})
+    with needs_extra("train"):
         import torch  # noqa: F401
 
         from pointlabel.calibration import calibrate, encode_style, heading, read_examples
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(f"calibrate needs {error.name}: pip install 'pointlabel[train]'") from error
 
-    check_output(out)
-    quiet = bool(ctx.find_root().params.get("quiet"))
-    note = "" if quiet else kernel_note()
-    if note:
-        click.echo(note, err=True)
-    with _progress(shown=not no_progress and not quiet) as progress:
+    say_when_kernels_compile()
+    with Console(progress=not no_progress) as console:
         examples = read_examples(
             images,
             points,
@@ -95,52 +82,15 @@ def calibrate(
             polarity=polarity,
             mask_threshold=mask_threshold,
             seed=seed,
-            report=_stage(progress, "reading"),
+            report=console.stage("reading"),
         )
-        found = calibrate(examples.cases, seed=seed, report=_stage(progress, "trying styles"))
-    for text in () if quiet else _notes(examples):
-        click.echo(plain(text), err=True)
+        found = calibrate(examples.cases, seed=seed, report=console.stage("trying styles"))
+    for text in [*(f"note: {each}" for each in examples.left_out()), *sorted(note_lines(examples.notes))]:
+        say(text)
     write_bytes(out, encode_style(found.style, heading(found), polarity))
-    if as_json:
-        import json
-
-        counts = {item.name: getattr(examples, item.name) for item in fields(examples) if item.name.startswith("n_")}
-        write_bytes(STDOUT, (json.dumps({"out": out, **counts, **asdict(found)}) + "\n").encode())
-    else:
+    write_json(json_file, {"out": out, **examples.counts(), **asdict(found)})
+    if json_file != STDOUT:
         _print(found, out, err=out == STDOUT)
-
-
-def _progress(*, shown: bool) -> Progress:
-    """A bar for each stage, on standard error where that is a terminal."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    console = open_console(err=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, console=console, transient=True, disable=not (shown and console.is_terminal))
-
-
-def _stage(progress: Progress, name: str) -> Callable[[int, int], None]:
-    """Add a bar; return what moves it, called with (done, of all)."""
-    task = progress.add_task(name, total=None)
-    return lambda done, total: progress.update(task, completed=done, total=total)
-
-
-def _notes(examples: Examples) -> list[str]:
-    """What became of the images, and what is to be known of their files, one sentence each."""
-    said = [
-        (examples.n_unmasked, "image", "without a mask, left out"),
-        (examples.n_unpointed, "image", "with a mask and without points, left out"),
-        (examples.n_empty, "image", "without a target within 3 px of a point, left out"),
-        (examples.n_alone, "point", "without a target within 3 px, left out"),
-        (examples.n_unread, "image", f"more than needed, left out: --seed drew {examples.n_used}"),
-    ]
-    out = [f"note: {number} {noun}{'s' if number > 1 else ''} {what}" for number, noun, what in said if number]
-    counts = Counter(note.kind for note in examples.notes)
-    first = {note.kind: note.text for note in reversed(examples.notes)}
-    for kind, text in sorted(first.items()):
-        more = f" ({counts[kind] - 1} more like it)" if counts[kind] > 1 else ""
-        out.append(f"warning: {text}{more}")
-    return out
 
 
 def _print(found: Calibration, out: str, *, err: bool) -> None:

@@ -1,45 +1,96 @@
-"""What a run says on standard error: a progress bar, warnings, errors, a closing table."""
+"""What commands say on standard error: one bar for the work in progress, and lines above it."""
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import click
+
+from pointlabel.errors import MissingExtraError
 
 from .standard import console as open_console
 from .standard import plain
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
 
-    from pointlabel.folder import Event, RunSummary
     from pointlabel.io.messages import Note
 
-_SHOWN = 10  # warnings of one kind that are said; the rest is counted and stands in the manifest
-_SHOWN_ONCE = ("channels", "tightness")
+
+def is_quiet() -> bool:
+    """Whether only errors are to be said: the option -q of the whole program."""
+    return bool(click.get_current_context().find_root().params.get("quiet"))
 
 
-class RunConsole:
-    """Says on standard error what happens in a run. Use as a context manager, and hand `report` to the run.
+def say(text: str, *, always: bool = False) -> None:
+    """Print one line on standard error; `always` even with -q."""
+    if always or not is_quiet():
+        click.echo(plain(text), err=True)
+
+
+def say_when_kernels_compile() -> None:
+    """Print a line where the first images take longer, because this installation has no compiled kernels yet."""
+    from pointlabel.kernel_cache import kernel_note
+
+    if not is_quiet() and (note := kernel_note()):
+        say(note)
+
+
+@contextmanager
+def needs_extra(extra: str) -> Iterator[None]:
+    """Say which extra brings a package that the command cannot import."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        what = click.get_current_context().command_path.split()[1]
+        raise MissingExtraError(f"{what} needs {error.name}: pip install 'pointlabel[{extra}]'") from error
+
+
+class Console:
+    """A bar for the work in progress and lines above it. Use as a context manager.
 
     Parameters
     ----------
-    progress : whether to draw a progress bar; there is none where standard error is no terminal.
-    quiet : whether to say errors only.
+    progress : whether to draw a bar; there is none where standard error is no terminal.
+    quiet : whether to say errors only, as with -q.
+    shown : notes of one kind that are said; the others are counted at the end.
+    word : what notes begin with.
+    rest : the end of the line that counts the others.
     """
 
-    def __init__(self, *, progress: bool = True, quiet: bool = False) -> None:
-        self._wants_progress = progress and not quiet and sys.stderr.isatty()
-        self._quiet = quiet
-        self._progress: Progress | None = None
+    def __init__(
+        self, *, progress: bool = True, quiet: bool = False, shown: int = 1, word: str = "note", rest: str = ""
+    ) -> None:
+        self.is_quiet = quiet or is_quiet()
+        self._shown, self._word, self._rest = shown, word, rest
         self._notes: Counter[str] = Counter()
-        self.n_images = 0
-        self.n_done = 0
+        self._hidden: dict[str, int] = {}
+        self._what = ""
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+        if progress and not self.is_quiet and sys.stderr.isatty():
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    def __enter__(self) -> RunConsole:
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[more]}"),
+                TimeRemainingColumn(),
+            )
+            out = open_console(err=True)
+            self._progress = Progress(
+                *columns, console=out, transient=True, redirect_stdout=False, redirect_stderr=False
+            )
+
+    def __enter__(self) -> Self:
+        if self._progress is not None:
+            self._progress.start()
         return self
 
     def __exit__(
@@ -48,87 +99,60 @@ class RunConsole:
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
-        for name, count in self._notes.items():
-            hidden = count - _limit(name)
-            if hidden > 0:
-                self._say(f"warning: {hidden} more like it ({name}), all in the manifest")
+        self.close_notes()
 
-    def report(self, event: Event) -> None:
-        """Take one event of the run."""
-        from pointlabel.folder import ImageDone, RunStarted
+    @property
+    def has_bar(self) -> bool:
+        """Whether a bar is drawn."""
+        return self._progress is not None and self._task is not None
 
-        if isinstance(event, RunStarted):
-            self.n_images = event.n_images
-            if self._wants_progress:
-                self._progress = _start_progress(event.n_images)
-        elif isinstance(event, ImageDone):
-            self.n_done += event.status != "error"
-            for note in event.notes:
-                self._warn(note)
-            if event.error is not None:
-                self._say(f"error: {event.image_id}: {event.error}", always=True)
-            if self._progress is not None:
-                self._progress.advance(self._progress.task_ids[0])
-        else:
-            self._warn(event.note)
-
-    def _warn(self, note: Note) -> None:
-        self._notes[note.kind] += 1
-        if self._notes[note.kind] <= _limit(note.kind):
-            self._say(f"warning: {note.text}")
-
-    def _say(self, text: str, always: bool = False) -> None:
-        if self._quiet and not always:
-            return
-        text = plain(text)
+    def show(self, what: str, done: int, total: int | None, more: str = "") -> None:
+        """Move the bar: `done` of `total`; another first word of `what` begins another bar."""
         if self._progress is None:
-            click.echo(text, err=True)
-        else:  # above the bar
-            self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-    def close(self, summary: RunSummary) -> None:
-        """Print the closing table."""
-        if self._quiet:
             return
-        from rich.table import Table
+        head = what.split(" ")[0]
+        if self._task is None or head != self._what:
+            if self._task is not None:
+                self._progress.remove_task(self._task)
+            self._task, self._what = self._progress.add_task(plain(what), total=total, more=""), head
+        self._progress.update(self._task, description=plain(what), completed=done, total=total, more=more)
 
-        table = Table(show_header=False, box=None, pad_edge=False)
-        table.add_column()
-        table.add_column(justify="right")
-        for name, value in _rows(summary):
-            table.add_row(name, value)
-        open_console(err=True).print(table)
+    def stage(self, what: str) -> Callable[[int, int], None]:
+        """What moves a bar of that name, called with (done, of all)."""
+        return lambda done, total: self.show(what, done, total)
+
+    def say(self, text: str, *, always: bool = False) -> None:
+        """One line; `always` even with -q."""
+        if self.is_quiet and not always:
+            return
+        if self._progress is None:
+            click.echo(plain(text), err=True)
+        else:
+            self._progress.console.print(plain(text), markup=False, highlight=False, soft_wrap=True)
+
+    def note(self, kind: str, text: str, shown: int | None = None) -> None:
+        """Say a note, unless `shown` of its kind have been said."""
+        self._notes[kind] += 1
+        limit = self._shown if shown is None else shown
+        if self._notes[kind] <= limit:
+            self.say(f"{self._word}: {text}")
+        else:
+            self._hidden[kind] = self._notes[kind] - limit
+
+    def close_notes(self) -> None:
+        """Count the notes that were not said."""
+        for kind, count in self._hidden.items():
+            self.say(f"{self._word}: {count} more like it ({kind}){self._rest}")
+        self._notes.clear()
+        self._hidden.clear()
 
 
-def _limit(kind: str) -> int:
-    return 1 if kind in _SHOWN_ONCE else _SHOWN
-
-
-def _rows(summary: RunSummary) -> list[tuple[str, str]]:
-    rows = [("images", str(summary.n_images))]
-    if summary.n_skipped:
-        rows.append(("  done before", str(summary.n_skipped)))
-    rows.append(("targets", str(summary.n_targets)))
-    rows += [(f"  {flag}", str(count)) for flag, count in sorted(summary.flags.items())]
-    rows += [("warnings", str(summary.n_warnings)), ("errors", str(summary.n_errors))]
-    rows.append(("seconds", f"{summary.seconds:.1f}"))
-    if summary.n_new_targets and summary.seconds:
-        rows.append(("targets per second", f"{summary.n_new_targets / summary.seconds:.1f}"))
-    return rows
-
-
-def _start_progress(n_images: int) -> Progress:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
-    from rich.text import Text
-
-    class RateColumn(ProgressColumn):
-        """Images per second."""
-
-        def render(self, task: Task) -> Text:
-            return Text(f"{task.speed:.1f} images/s" if task.speed else "- images/s")
-
-    columns = (BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn())
-    progress = Progress(*columns, console=open_console(err=True), redirect_stdout=False, redirect_stderr=False)
-    progress.add_task("", total=n_images)
-    progress.start()
-    return progress
+def note_lines(notes: Iterable[Note]) -> list[str]:
+    """A warning for each kind of note: the first of the kind, and how many more there are."""
+    counts: Counter[str] = Counter()
+    first: dict[str, str] = {}
+    for note in notes:
+        counts[note.kind] += 1
+        first.setdefault(note.kind, note.text)
+    more = {kind: f" ({counts[kind] - 1} more like it)" if counts[kind] > 1 else "" for kind in first}
+    return [f"warning: {text}{more[kind]}" for kind, text in first.items()]

@@ -1,35 +1,13 @@
-"""Tables and the curve of ``pointlabel evaluate``."""
+"""Tables of ``pointlabel evaluate``."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .standard import console as open_console
+
 if TYPE_CHECKING:
     from rich.table import Table
-
-
-def draw_curve(path: str, points: list[dict[str, Any]]) -> None:
-    """Draw Pd over Fa and save the picture; the suffix of `path` says the format."""
-    import io
-
-    from matplotlib.figure import Figure
-
-    from pointlabel.evaluation.pd_fa import FA_LIMIT
-    from pointlabel.io.files import write_whole
-
-    figure = Figure(figsize=(6, 4.5), layout="constrained")
-    axes = figure.subplots()
-    known = [(point["fa"] * 1e6, point["pd"]) for point in points if point["pd"] is not None]
-    axes.plot([fa for fa, _ in known], [pd for _, pd in known], marker=".", label="thresholds")
-    axes.axvline(FA_LIMIT * 1e6, color="0.6", linestyle=":", label="limit of the area")
-    axes.set_xscale("symlog", linthresh=1.0)
-    axes.set_xlim(0, max([FA_LIMIT * 2e6, *(fa * 1.2 for fa, _ in known)]))
-    axes.set(xlabel="Fa, false pixels per million", ylabel="Pd, share of targets found", ylim=(-0.02, 1.02))
-    axes.grid(alpha=0.3)
-    axes.legend(loc="lower right")
-    picture = io.BytesIO()
-    figure.savefig(picture, dpi=150, format=path.lower().rpartition(".")[2])
-    write_whole(path, picture.getvalue())
 
 
 _ROWS = (
@@ -52,10 +30,9 @@ def _number(value: float | None, name: str = "") -> str:
 
 def print_report(report: dict[str, Any], *, on_stderr: bool = False) -> None:
     """Print every table of a report on standard output, or on standard error where the former holds other results."""
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False, stderr=on_stderr)
+    console = open_console(err=on_stderr)
     against = report.get("against")
     empty = report["images"] - report["images_with_targets"]
     table = Table("metric", title=f"{report['images']} images ({empty} without targets), {report['targets']} targets")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from .console import is_quiet, needs_extra
 from .standard import plain
 from .streams import STDOUT, check_output, write_bytes
 
@@ -11,8 +12,7 @@ from .streams import STDOUT, check_output, write_bytes
 @click.command()
 @click.argument("source", metavar="RUN_OR_WEIGHTS", type=click.Path(exists=True))
 @click.option("-o", "--out", required=True, type=click.Path(dir_okay=False), help="What to write, *.onnx; - is stdout.")
-@click.pass_context
-def export(ctx: click.Context, source: str, out: str) -> None:
+def export(source: str, out: str) -> None:
     """Write a detector as ONNX, for programs without torch.
 
     RUN_OR_WEIGHTS is the folder of a run of train, whose best epoch is taken, or a file that weights import wrote. The
@@ -27,15 +27,11 @@ def export(ctx: click.Context, source: str, out: str) -> None:
     import os
     from dataclasses import asdict
 
-    from pointlabel.errors import MissingExtraError
-
     if out != STDOUT and not out.endswith(".onnx"):
         raise click.UsageError(f"--out must end in .onnx, or be - for standard output, got {out}")
-    try:
+    with needs_extra("train,onnx"):
         from pointlabel.detectors.onnx_export import compare_with_onnx, detector_to_onnx
         from pointlabel.detectors.weights import load_weights
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(f"export needs {error.name}: pip install 'pointlabel[train,onnx]'") from error
 
     check_output(out)
     if os.path.isdir(source):
@@ -48,7 +44,7 @@ def export(ctx: click.Context, source: str, out: str) -> None:
     data = detector_to_onnx(net, notes=notes)
     difference = compare_with_onnx(net, data)
     write_bytes(out, data)
-    if not ctx.find_root().params.get("quiet"):
+    if not is_quiet():
         about = f"{net.name} for {net.in_channels}-channel images, written to {out} ({len(data) / 1e6:.1f} MB)"
         click.echo(plain(about), err=out == STDOUT)
         click.echo(f"largest difference of logits from torch: {difference:.1e}", err=out == STDOUT)

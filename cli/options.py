@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -17,6 +17,11 @@ PARAMS_KEY = "pointlabel.params"
 _LARGEST_CONFIG = 1_000_000
 #: Bits of a whole number in it; no option needs more.
 _MOST_BITS = 1024
+
+
+#: A file to write, and a file or folder that is there.
+FILE = click.Path(dir_okay=False)
+PLACE = click.Path(exists=True)
 
 
 def _check_method(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -102,9 +107,25 @@ mask_threshold_option = click.option(
 )
 
 
-#: ``--json``: one object on standard output in place of a table.
+def _check_json(ctx: click.Context, param: click.Parameter, path: str | None) -> str | None:
+    """Refuse other names, so that ``--json ARGUMENT`` does not take an argument for the file."""
+    if path is not None and path != "-" and not path.lower().endswith(".json"):
+        raise click.BadParameter(
+            f"{path} does not end in .json; for standard output write --json last, or --json -", ctx, param
+        )
+    return path
+
+
+#: ``--json [FILE]``: one object in a file, or on standard output in place of a table.
 json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON object and nothing else on standard output."
+    "--json",
+    "json_file",
+    metavar="[FILE]",
+    type=click.Path(),
+    is_flag=False,
+    flag_value="-",
+    callback=_check_json,
+    help="Write one JSON object to FILE (*.json), or to standard output where no file is named.",
 )
 
 
@@ -132,28 +153,34 @@ progress_option = click.option(
 )
 
 
-#: ``--set NAME=VALUE``: single parameters of the method.
-set_option = click.option(
-    "--set",
-    "assignments",
-    metavar="NAME=VALUE",
-    multiple=True,
-    help="Set a parameter of the method; can be given several times.",
-)
+def assignment_option(option: str, name: str, owner: str) -> Callable[[Callable], Callable]:
+    """``--set NAME=VALUE`` and its like: single parameters of `owner`, which the command receives as a table."""
+    return click.option(
+        option,
+        name,
+        metavar="NAME=VALUE",
+        multiple=True,
+        callback=_parse_assignments,
+        help=f"Set a parameter of the {owner}; can be given several times.",
+    )
 
 
-def parse_assignments(assignments: Sequence[str], option: str = "--set") -> dict[str, Any]:
-    """``NAME=VALUE`` texts of an option -> values, read as TOML where they are, else as words."""
+def _parse_assignments(ctx: click.Context, param: click.Parameter, assignments: Sequence[str]) -> dict[str, Any]:
+    """``NAME=VALUE`` texts -> values, read as TOML where they are, else as words."""
     values = {}
     for text in assignments:
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
-            raise click.BadParameter(f"expected NAME=VALUE, got {text!r}", param_hint=option)
+            raise click.BadParameter(f"expected NAME=VALUE, got {text!r}", ctx, param)
         try:
             values[name.strip()] = tomllib.loads(f"value = {value}")["value"]
         except (ValueError, RecursionError):  # no TOML, or a number of too many digits, or too many brackets
             values[name.strip()] = value.strip()
     return values
+
+
+#: ``--set NAME=VALUE``: single parameters of the method.
+set_option = assignment_option("--set", "assignments", "method")
 
 
 def _read_config(ctx: click.Context, param: click.Parameter, path: str | None) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from .console import needs_extra, say
 from .options import FiniteRange, OutputFolder, progress_option
-from .standard import plain
 
 
 @click.command()
@@ -63,16 +63,11 @@ def predict(
     Example:
         pointlabel predict runs/first data/images -o out --threshold 0.4 --min-area 2
     """
-    from pointlabel.errors import MissingExtraError
-
     from .train_console import TrainConsole
 
-    try:
+    with needs_extra("train"):
         from pointlabel.training import predict_images
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(f"predict needs {error.name}: pip install 'pointlabel[train]'") from error
-    quiet = bool(ctx.find_root().params.get("quiet"))
-    with TrainConsole(progress=not no_progress, quiet=quiet) as console:
+    with TrainConsole(progress=not no_progress) as console:
         summary = predict_images(
             run,
             images,
@@ -85,9 +80,8 @@ def predict(
             device=device,
             report=console.report,
         )
-    if not quiet:
-        click.echo(plain(f"{summary.n_images} images, {summary.n_detections} detections in {out}"), err=True)
-    for sentence in summary.errors if quiet else ():
-        click.echo(plain(f"error: {sentence}"), err=True)
+    say(f"{summary.n_images} images, {summary.n_detections} detections in {out}")
+    for sentence in summary.errors if console.is_quiet else ():
+        say(f"error: {sentence}", always=True)
     if summary.errors:
         ctx.exit(3)

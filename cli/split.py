@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from .console import is_quiet, say
 from .options import seed_option
 
 
@@ -25,8 +26,7 @@ from .options import seed_option
 )
 @seed_option
 @click.option("--overwrite", is_flag=True, help="Replace lists that are there.")
-@click.pass_context
-def split(ctx: click.Context, dataset: str, ratio: str, group: str, seed: int, overwrite: bool) -> None:
+def split(dataset: str, ratio: str, group: str, seed: int, overwrite: bool) -> None:
     """Draw a split of the images of DATASET and write it to DATASET/img_idx.
 
     DATASET is a folder with images/. The lists are train.txt, val.txt and test.txt, one id a line.
@@ -40,12 +40,10 @@ def split(ctx: click.Context, dataset: str, ratio: str, group: str, seed: int, o
     from pointlabel.training.draw import torn_folders
 
     parts = make_split(dataset, ratio=ratio, seed=seed, group=group, overwrite=overwrite)
-    if not ctx.find_root().params.get("quiet"):
-        torn = torn_folders(parts)
-        if torn:
-            click.echo(
-                f"warning: images of {len(torn)} folders, the first {torn[0]}, are in more than one part; where a "
-                "folder is a sequence, --group folder (or top) keeps its frames together",
-                err=True,
-            )
+    if torn := torn_folders(parts):
+        say(
+            f"warning: images of {len(torn)} folders, the first {torn[0]}, are in more than one part; where a "
+            "folder is a sequence, --group folder (or top) keeps its frames together"
+        )
+    if not is_quiet():
         click.echo(", ".join(f"{name} {len(ids)}" for name, ids in parts.items()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,7 +33,7 @@ def guarded_streams() -> Iterator[None]:
         try:
             yield
         finally:
-            if streams[0].is_sound:  # else the command has told
+            if streams[0].is_sound:  # else the command has said so
                 sys.stdout.flush()  # here and not at the end of the program, where it would fail aloud
     except OutputError as error:
         sys.stderr.write(f"Error: {plain(str(error))}\n")
@@ -104,9 +105,28 @@ class _Bytes:
         return getattr(self._bytes, name)
 
 
+#: A parameter that a message of the library names, perhaps with a value: `mask_threshold`, `mode=resume`.
+_NAMED = re.compile(
+    "`(mode|overwrite|polarity|origin|size_prior|checkpoint|labels|mask_threshold|out|true_masks|tensorboard|seed)"
+    r"(?:=([\w.+-]+))?`"
+)
+
+
+def name_options(text: str) -> str:
+    """Name the option of the command line where a message of the library names a parameter."""
+
+    def option(found: re.Match[str]) -> str:
+        name, value = found.groups()
+        if name == "mode":
+            return f"--{value}"
+        return f"--{'masks' if name == 'true_masks' else name.replace('_', '-')}" + (f" {value}" if value else "")
+
+    return _NAMED.sub(option, text)
+
+
 def plain(text: str) -> str:
     """One line for people: white space in one piece, and control characters, which a terminal acts on, escaped."""
-    text = " ".join(text.split())
+    text = name_options(" ".join(text.split()))
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import click
 
 from pointlabel.errors import OutputError
 
@@ -31,3 +35,40 @@ def check_output(path: str) -> None:
         check_writable(path)
     elif sys.stdout is None or getattr(sys.stdout, "was_closed", False):
         raise OutputError("cannot write to standard output (it is closed)")
+
+
+def check_outputs(paths: Mapping[str, str | None]) -> None:
+    """Check the files that options name, before the work: only one of them may be standard output."""
+    on_stdout = [f"{option} -" for option, path in paths.items() if path == STDOUT]
+    if len(on_stdout) > 1:
+        raise click.UsageError(
+            f"{' and '.join(on_stdout)} exclude each other: standard output takes one of them",
+        )
+    for path in paths.values():
+        if path is not None:
+            check_output(path)
+
+
+def write_json(path: str | None, value: Any, *, indent: int | None = None) -> None:
+    """Write a value as JSON; nothing without a path."""
+    import json
+
+    if path is not None:
+        write_bytes(path, (json.dumps(value, indent=indent, allow_nan=False) + "\n").encode())
+
+
+def write_csv(path: str | None, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows of the same columns, at least one, as CSV; nothing without a path."""
+    import csv
+    import io
+
+    from pointlabel.io.text import encode_text
+
+    if path is None:
+        return
+    rows = list(rows)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_bytes(path, encode_text(text.getvalue()))

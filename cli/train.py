@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
 from functools import wraps
+from math import isfinite
 from typing import Any
 
 import click
@@ -13,7 +14,9 @@ from pointlabel.training.config import TrainConfig
 from pointlabel.training.presets import PRESETS, get_preset
 from pointlabel.training.processes import Processes, ReportedByOtherRank, together
 
-from .options import PARAMS_KEY, FiniteRange, OutputFolder, config_option, parse_assignments, progress_option
+from .console import needs_extra
+from .options import PARAMS_KEY, FiniteRange, OutputFolder, assignment_option, config_option, progress_option
+from .standard import name_options
 
 #: Fields of the config that are given piece by piece, and the option that takes the pieces.
 _TABLES = {"options": "assignments", "label_params": "label_assignments", "loss_params": "loss_assignments"}
@@ -32,15 +35,21 @@ def _option_of(item: Field) -> Callable:
     name, rules = f"--{item.name.replace('_', '-')}", item.metadata
     assert item.default is not MISSING
     if isinstance(item.default, bool):
-        return click.option(name, is_flag=True, default=item.default, help=rules["help"])
+        return click.option(name, is_flag=True, default=item.default, help=name_options(rules["meaning"]))
     kind: Any = click.Choice(rules["choices"]) if rules["choices"] else type(item.default)
+    low, high = (bound if isfinite(bound) else None for bound in (rules["low"], rules["high"]))
     if isinstance(item.default, int):
-        kind = click.IntRange(rules["low"], rules["high"])
+        kind = click.IntRange(low, high)
     elif isinstance(item.default, float):
-        kind = FiniteRange(rules["low"], rules["high"])
+        kind = FiniteRange(low, high, min_open=rules["open_low"], max_open=rules["open_high"])
     metavar = None if rules["choices"] else {int: "N", float: "F", str: "NAME"}[type(item.default)]
     return click.option(
-        name, type=kind, metavar=metavar, default=item.default, show_default=item.default != "", help=rules["help"]
+        name,
+        type=kind,
+        metavar=metavar,
+        default=item.default,
+        show_default=item.default != "",
+        help=name_options(rules["meaning"]),
     )
 
 
@@ -105,27 +114,9 @@ def _as_one(callback: Callable[..., None]) -> Callable[..., None]:
     "-o", "--out", type=OutputFolder(), help="Folder of the run; by default runs/DATASET-MODEL-STRATEGY-SEED."
 )
 @_config_options
-@click.option(
-    "--set",
-    "assignments",
-    metavar="NAME=VALUE",
-    multiple=True,
-    help="Set a parameter of the strategy; can be given several times.",
-)
-@click.option(
-    "--label-set",
-    "label_assignments",
-    metavar="NAME=VALUE",
-    multiple=True,
-    help="Set a parameter of the label method; can be given several times.",
-)
-@click.option(
-    "--loss-set",
-    "loss_assignments",
-    metavar="NAME=VALUE",
-    multiple=True,
-    help="Set a parameter of the loss; can be given several times.",
-)
+@assignment_option("--set", "assignments", "strategy")
+@assignment_option("--label-set", "label_assignments", "label method")
+@assignment_option("--loss-set", "loss_assignments", "loss")
 @_ablation_options
 @click.option(
     "--preset",
@@ -145,9 +136,9 @@ def train(
     ctx: click.Context,
     datasets: tuple[str, ...],
     out: str | None,
-    assignments: tuple[str, ...],
-    label_assignments: tuple[str, ...],
-    loss_assignments: tuple[str, ...],
+    assignments: dict[str, Any],
+    label_assignments: dict[str, Any],
+    loss_assignments: dict[str, Any],
     resume: bool,
     overwrite: bool,
     no_progress: bool,
@@ -174,27 +165,24 @@ def train(
         pointlabel train data --points coarse --label-method diffusion --out runs/coarse --resume
         torchrun --standalone --nproc-per-node 2 -m pointlabel train data --model dnanet
     """
-    from pointlabel.errors import InputError, MissingExtraError
+    from pointlabel.errors import InputError
 
     from .train_console import TrainConsole, print_scores
 
     if resume and overwrite:
         raise InputError("--resume and --overwrite exclude each other; give one of them")
     given = (ctx.meta.get(_PRESET_KEY, {}), ctx.meta.get(PARAMS_KEY, {}), _ablations(values))
-    options = {name: value for table in (*given, parse_assignments(assignments)) for name, value in table.items()}
+    options = {name: value for table in (*given, assignments) for name, value in table.items()}
     config = TrainConfig(
         **values,
         options=options,
-        label_params=parse_assignments(label_assignments, "--label-set"),
-        loss_params=parse_assignments(loss_assignments, "--loss-set"),
+        label_params=label_assignments,
+        loss_params=loss_assignments,
     )
-    try:
+    with needs_extra("train"):
         from pointlabel.training import train as run
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(f"train needs {error.name}: pip install 'pointlabel[train]'") from error
     folder = out or _default_folder(datasets, config)
-    quiet = bool(ctx.find_root().params.get("quiet")) or not processes.is_first
-    with TrainConsole(progress=not no_progress, quiet=quiet) as console:
+    with TrainConsole(progress=not no_progress, quiet=not processes.is_first) as console:
         try:
             result = run(
                 config,
@@ -209,7 +197,7 @@ def train(
                     f"stopped: {console.epoch} of {console.epochs} epochs are done; --resume goes on", always=True
                 )
             raise
-    if not quiet:
+    if not console.is_quiet:
         print_scores(result, config.protocol)
 
 

@@ -8,6 +8,10 @@ import click
 
 from pointlabel.detectors.registry import DETECTORS
 
+from .console import is_quiet, needs_extra, say
+from .options import seed_option
+from .streams import write_json
+
 if TYPE_CHECKING:
     from pointlabel.detectors.published import ImportReport
 
@@ -22,9 +26,8 @@ def weights() -> None:
 @click.option("--model", required=True, type=click.Choice(list(DETECTORS)), help="The detector that FILE belongs to.")
 @click.option("-o", "--out", required=True, type=click.Path(dir_okay=False), help="What to write, *.safetensors.")
 @click.option("--partial", is_flag=True, help="Keep what fits; the other tensors get fresh weights.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the fresh weights.")
-@click.pass_context
-def import_weights(ctx: click.Context, file: str, model: str, out: str, partial: bool, seed: int) -> None:
+@seed_option
+def import_weights(file: str, model: str, out: str, partial: bool, seed: int) -> None:
     """Take over the weights in FILE, a checkpoint of the code that the detector's authors published.
 
     FILE is what torch saved, as .pth, .pth.tar or .pkl.
@@ -35,42 +38,38 @@ def import_weights(ctx: click.Context, file: str, model: str, out: str, partial:
     Example:
         pointlabel weights import DNANet.pth.tar --model dnanet -o dnanet.safetensors
     """
-    import json
-
-    from pointlabel.errors import MissingExtraError, PointLabelError
+    from pointlabel.errors import PointLabelError
     from pointlabel.io.files import write_whole
 
     if not out.endswith(".safetensors"):
         raise click.UsageError(f"--out must end in .safetensors, got {out}")
-    try:
+    with needs_extra("train"):
         import torch
 
         from pointlabel.detectors.published import import_published
         from pointlabel.detectors.weights import weights_to_bytes
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(f"weights needs {error.name}: pip install 'pointlabel[train]'") from error
 
     torch.manual_seed(seed)
     detector, report = import_published(file, model)
     if not report.complete and not partial:
-        _print_counts(ctx, report)
+        _print_counts(report)
         raise PointLabelError(f"{report.complaint()}; --partial keeps what fits")
     if report.matched_by_order:
-        click.echo(
+        say(
             f"warning: {len(report.matched_by_order)} tensors have names that are not known here, and only their order "
             f"and shape speak for their place (the first: {report.matched_by_order[0][0]})",
-            err=True,
+            always=True,
         )
     notes = out.removesuffix(".safetensors") + ".json"
     write_whole(out, weights_to_bytes(detector))
-    write_whole(notes, (json.dumps(report.as_dict(), indent=1) + "\n").encode())
-    _print_counts(ctx, report)
+    write_json(notes, report.as_dict(), indent=1)
+    _print_counts(report)
     channels, supervised = report.in_channels, "with" if report.deep_supervision else "without"
     click.echo(f"{model} for {channels}-channel images, {supervised} deep supervision, written to {out} and {notes}")
 
 
-def _print_counts(ctx: click.Context, report: ImportReport) -> None:
-    if ctx.find_root().params.get("quiet"):
+def _print_counts(report: ImportReport) -> None:
+    if is_quiet():
         return
     for text, number in (
         ("tensors of the detector", report.n_tensors),

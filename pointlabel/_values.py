@@ -1,19 +1,30 @@
-"""Check single values: numbers, words, paths, and the fields of parameters. It loads no numpy, for a quick --help."""
+"""Check single values: numbers, words and paths. It loads no numpy, for a quick --help."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
-from dataclasses import MISSING, field, fields
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
 from .errors import InputError, shown
 
 
-def as_number(value: Any, name: str, low: float = -math.inf, high: float = math.inf, *, whole: bool = False) -> Any:
-    """Return a finite number in [low, high] as int or float; `whole` takes none with a fraction or a point."""
+def as_number(
+    value: Any,
+    name: str,
+    low: float = -math.inf,
+    high: float = math.inf,
+    *,
+    open_low: bool = False,
+    open_high: bool = False,
+    whole: bool = False,
+) -> Any:
+    """Return a finite number in [low, high] as int or float; `whole` takes none with a fraction or a point.
+
+    `open_low` and `open_high` leave the bound itself out.
+    """
     kind: Any = Integral if whole else Real  # of the standard library and of numpy alike
     if not isinstance(value, kind) or isinstance(value, bool):
         raise InputError(f"{name} must be {'a whole number' if whole else 'a number'}, got {shown(value)}")
@@ -23,8 +34,9 @@ def as_number(value: Any, name: str, low: float = -math.inf, high: float = math.
         is_finite = whole
     if not is_finite:
         raise InputError(f"{name} must be a finite number, got {shown(value)}")
-    if not low <= value <= high:
-        bounds = f"be at least {low:g}" if high == math.inf else f"lie in [{low:g}, {high:g}]"
+    if not low <= value <= high or (open_low and value == low) or (open_high and value == high):
+        ends = f"{'(' if open_low else '['}{low:g}, {high:g}{')' if open_high else ']'}"
+        bounds = f"lie in {ends}" if high < math.inf else f"be {'above' if open_low else 'at least'} {low:g}"
         raise InputError(f"{name} must {bounds}, got {shown(value)}")
     return int(value) if whole else float(value)
 
@@ -74,39 +86,9 @@ def as_like(value: Any, default: Any, name: str) -> Any:
             except InputError:
                 kind = "a list of finite numbers"
     elif isinstance(default, dict):
-        if isinstance(value, dict):
-            return value
+        if isinstance(value, Mapping):
+            return dict(value)
         kind = "a table"
     if kind is None:
         return value
     raise InputError(f"{name} must be {kind}, got {shown(value)}")
-
-
-def ranged(default: float, low: float, high: float, *, odd: bool = False) -> Any:
-    """Declare a number in [low, high], or an odd one, as a field of `Parameters`."""
-    return field(default=default, metadata={"range": (low, high), "odd": odd})
-
-
-def chosen(default: str, choices: tuple[str, ...]) -> Any:
-    """Declare one of several words as a field of `Parameters`."""
-    return field(default=default, metadata={"choices": choices})
-
-
-class Parameters:
-    """Base of a frozen dataclass of parameters: its fields are checked, and brought to the types of their defaults."""
-
-    __slots__ = ()
-
-    def __post_init__(self) -> None:
-        for item in fields(self):  # type: ignore[arg-type]
-            if item.default is not MISSING:
-                value, name = getattr(self, item.name), f"{type(self).__name__}.{item.name}"
-                clean = as_like(value, item.default, name)
-                if clean is not value:
-                    object.__setattr__(self, item.name, clean)
-                if "range" in item.metadata:
-                    as_number(clean, name, *item.metadata["range"])
-                if item.metadata.get("odd") and clean % 2 == 0:
-                    raise InputError(f"{name} must be odd, got {clean!r}")
-                if "choices" in item.metadata:
-                    as_choice(clean, name, item.metadata["choices"])

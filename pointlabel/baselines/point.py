@@ -7,16 +7,16 @@ from time import perf_counter
 
 import numpy as np
 
-from .._values import Parameters, ranged
 from ..methods.targets import make_target, window_around
+from ..params import Params, param
 from ..types import LabelRequest, TargetLabel
 
 
 @dataclass(frozen=True, slots=True)
-class PointParams(Parameters):
+class PointParams(Params):
     """Parameters of `label_point`."""
 
-    side_px: int = ranged(3, 1, 33, odd=True)  # side of the block around the point
+    side_px: int = param(3, "side of the block around the point", low=1, high=33, odd=True)
 
 
 def label_point(request: LabelRequest, params: PointParams) -> list[TargetLabel]:

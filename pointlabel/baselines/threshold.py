@@ -8,7 +8,6 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from .._values import Parameters, ranged
 from ..engine.default._background_kernels import median_residual_kernel
 from ..engine.default._refine_kernels import component_kernel
 from ..engine.default.border import border_field
@@ -17,6 +16,7 @@ from ..engine.default.regions import FLOOR_NOISES
 from ..engine.default.window import HALF, Window, cut_window
 from ..methods.peaks import find_peaks
 from ..methods.targets import has_holes, make_target
+from ..params import Params, param
 from ..types import LabelRequest, TargetLabel
 
 LOW_CONTRAST = 3.0  # height over the background in noises below which a target is flagged
@@ -25,12 +25,12 @@ _SIDE = 2 * HALF + 1
 
 
 @dataclass(frozen=True, slots=True)
-class ThresholdParams(Parameters):
+class ThresholdParams(Params):
     """Parameters of `label_threshold`."""
 
-    background_px: int = ranged(21, 3, 57, odd=True)  # side of the running median that is subtracted
-    level: float = ranged(0.30, 0.01, 0.99)  # border at this share of the peak's height at tightness 0.5
-    window_px: int = ranged(33, 9, 65, odd=True)  # side of the window that holds the mask
+    background_px: int = param(21, "side of the running median that is subtracted", low=3, high=57, odd=True)
+    level: float = param(0.30, "border at this share of the peak's height at tightness 0.5", low=0.01, high=0.99)
+    window_px: int = param(33, "side of the window that holds the mask", low=9, high=65, odd=True)
 
 
 def label_threshold(request: LabelRequest, params: ThresholdParams) -> list[TargetLabel]:

@@ -40,7 +40,7 @@ class Setup:
     ----------
     method : name of the method.
     params : its parameter object.
-    size_prior : what the method is told of the size: "none", "fixed" or "oracle".
+    size_prior : what the method knows of the size: "none", "fixed" or "oracle".
     seeds : seeds that it is run with; one where the answer does not depend on it.
     """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -49,6 +49,21 @@ class Examples:
     n_unread: int
     n_alone: int
     notes: tuple[Note, ...]
+
+    def counts(self) -> dict[str, int]:
+        """The counts by name."""
+        return {item.name: getattr(self, item.name) for item in fields(self) if item.name.startswith("n_")}
+
+    def left_out(self) -> list[str]:
+        """What was left out, one sentence each."""
+        found = [
+            (self.n_unmasked, "image", "without a mask, left out"),
+            (self.n_unpointed, "image", "with a mask and without points, left out"),
+            (self.n_empty, "image", "without a target within 3 px of a point, left out"),
+            (self.n_alone, "point", "without a target within 3 px, left out"),
+            (self.n_unread, "image", f"more than needed, left out: `seed` drew {self.n_used}"),
+        ]
+        return [f"{number} {noun}{'s' if number > 1 else ''} {what}" for number, noun, what in found if number]
 
 
 def read_examples(

@@ -105,7 +105,7 @@ def open_output(path: str, mode: str, stamp: dict[str, Any], ids: Collection[str
     manifest = folder.gate.file(MANIFEST_NAME)
     holds_run = os.path.isfile(manifest) and os.path.getsize(manifest) > 0
     if holds_run and mode == "new":
-        raise InputError(f"{path} holds a run already; --resume goes on with it, --overwrite replaces it")
+        raise InputError(f"{path} holds a run already; `mode=resume` goes on with it, `mode=overwrite` replaces it")
     if os.path.lexists(os.path.join(path, PREDICTION_NAME)):
         raise InputError(f"{path} holds predictions; choose another folder")
     _refuse_same_names(path, ids)
@@ -163,7 +163,7 @@ def _refuse_ours(gate: OutputGate, places: Collection[tuple[str, str, str | None
         if gate.state(kind, name, known) == "ours":
             raise InputError(
                 f"{gate.path(kind, name)}: written by an earlier run that left no manifest here, and would be "
-                "replaced; --resume and --overwrite replace it, or choose another folder"
+                "replaced; `mode=resume` and `mode=overwrite` replace it, or choose another folder"
             )
 
 
@@ -205,7 +205,7 @@ def _refuse_other_settings(path: str, record: dict[str, Any], stamp: dict[str, A
             found, value = found or without, value or without
         raise InputError(
             f"{path} holds a run with {key} {found}, this one has {key} {value}; "
-            "use the same settings, another folder, or --overwrite"
+            "use the same settings, another folder, or `mode=overwrite`"
         )
 
 

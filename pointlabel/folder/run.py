@@ -74,7 +74,7 @@ def annotate_folder(
     as_choice(mode, "mode", MODES)
     as_number(jobs, "jobs", 0, 1024, whole=True)
     if settings.needs_true_area and true_masks is None:
-        raise InputError("size_prior oracle needs a folder of true masks (--masks)")
+        raise InputError("size_prior oracle needs a folder of true masks (`true_masks`)")
     found = find_images(images, points, out)
     if OVERLAY in settings.outputs and SHEET_NAME in found.ids:
         raise InputError(

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from .. import __version__
-from .._values import as_choice, as_like, as_number
+from .._values import as_choice, as_number
 from ..errors import InputError
 from ..io.masks.read import MASK_THRESHOLD, check_threshold
 from ..io.points.base import PointRow
@@ -132,19 +132,11 @@ def build_params(
         Where there is no such method or parameter, a value is of another type or out of range, or the method has
         no size prior or no checkpoint and one is asked for.
     """
-    chosen = get_method(method)
-    defaults = chosen.params()
-    names = {field.name for field in fields(defaults)}
-    values = {
-        key: as_like(value, getattr(defaults, key), f"parameter {key} of method {method}") if key in names else value
-        for key, value in changes.items()
-    }
-    if size_prior is not None:
-        if "size_prior" not in names:
-            raise InputError(f"method {method} has no size prior; leave --size-prior out")
-        values["size_prior"] = size_prior
-    if checkpoint is not None:
-        if "checkpoint" not in names:
-            raise InputError(f"method {method} has no checkpoint; leave --checkpoint out")
-        values["checkpoint"] = checkpoint
+    chosen, values = get_method(method), dict(changes)
+    names = {field.name for field in fields(chosen.params_class)}
+    for name, value in (("size_prior", size_prior), ("checkpoint", checkpoint)):
+        if value is not None:
+            if name not in names:
+                raise InputError(f"method {method} has no {name.replace('_', ' ')}; leave `{name}` out")
+            values[name] = value
     return chosen.params(**values)

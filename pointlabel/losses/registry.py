@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .._values import as_like
 from ..errors import InputError, MissingExtraError, name_hint, shown
+from ..params import check_values
 
 if TYPE_CHECKING:
     from .base import Loss
@@ -99,8 +99,4 @@ def build_loss(name: str, **options: Any) -> Loss:
         for option, about in inspect.signature(entry.loss_class).parameters.items()
         if option not in entry.fixed
     }
-    for option, value in options.items():
-        if option not in known:
-            raise InputError(f"loss {entry.name} has no option {option}; {name_hint(option, known, 'it has')}")
-        options[option] = as_like(value, known[option], f"option {option} of loss {entry.name}")
-    return entry.loss_class(**entry.fixed, **options)
+    return entry.loss_class(**entry.fixed, **check_values(options, known, f"loss {entry.name}", "option"))

@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, PointLabelError, UnknownMethodError, name_hint, shown
+from ..params import check_values, default_of
 from ..types import LabelRequest, TargetLabel
 
 if TYPE_CHECKING:
@@ -64,13 +65,8 @@ class Method:
         """Build the parameters: class defaults, then the method's own, then `changes`."""
         if not changes:
             return _default_params(self.params_path, tuple(self.overrides.items()))
-        cls = self.params_class
-        known = {item.name for item in fields(cls)}
-        for key in changes:
-            if key not in known:
-                hint = name_hint(key, sorted(known), "it has")
-                raise InputError(f"method {self.name} has no parameter {key}; {hint}")
-        return cls(**{**self.overrides, **changes})
+        defaults = {item.name: default_of(item) for item in fields(self.params_class)}
+        return self.params_class(**{**self.overrides, **check_values(changes, defaults, f"method {self.name}")})
 
     @property
     def params_class(self) -> type:

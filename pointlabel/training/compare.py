@@ -162,7 +162,7 @@ def compare_runs(
     if len(thresholds) > 1:
         both = " and ".join(f"{value:g}" for value in thresholds)
         raise InputError(
-            f"runs with the mask thresholds {both} have other true masks; name runs of one --mask-threshold"
+            f"runs with the mask thresholds {both} have other true masks; name runs of one `mask_threshold`"
         )
     tests = [_test_entries(place, stamp) for place, stamp in zip(places, stamps, strict=True)]
     common = [name for name in tests[0] if all(name in test for test in tests)]

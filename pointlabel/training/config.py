@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
-from typing import Any
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar
 
-from .._values import as_choice, as_like, as_number
 from ..convolutions import KINDS as CONVOLUTIONS
 from ..detectors.registry import get_detector
 from ..errors import InputError, name_hint, shown
 from ..losses.registry import get_loss
+from ..params import Params, default_of, param
 from .registry import get_strategy
 
 PROTOCOLS = ("ours", "paper")
@@ -20,29 +20,13 @@ PROTOCOLS = ("ours", "paper")
 PAPER_SIZE_PX = 256
 #: Shares of training, validation and test that the protocol "paper" draws where no lists are given.
 PAPER_RATIO = (6, 2, 2)
-#: Largest seed: torch takes no larger ones once the streams of a run are told apart.
+#: Largest seed: torch takes no larger ones with a stream of its own for each part of a run.
 MOST_SEED = 2**32 - 1
 
 
-def _option(
-    default: Any,
-    text: str,
-    *,
-    low: float | None = None,
-    high: float | None = None,
-    choices: tuple[str, ...] = (),
-    free: bool = False,
-) -> Any:
-    """One field: its default, its meaning, its range; `free` where a run may be resumed with another value."""
-    rules = {"help": text, "low": low, "high": high, "choices": choices, "free": free}
-    if isinstance(default, dict):
-        return field(default_factory=dict, metadata=rules)
-    return field(default=default, metadata=rules)
-
-
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig:
-    """Settings of a run; each field carries its meaning and range as metadata, which the command line shows.
+class TrainConfig(Params):
+    """Settings of a run; the command line has an option for each field.
 
     Raises
     ------
@@ -50,103 +34,100 @@ class TrainConfig:
         Where a value is of another type than its default, out of range, or names nothing.
     """
 
-    model: str = _option("tiny", "Detector to train.")
-    strategy: str = _option("offline", "Where labels come from and how they and the samples' weights change.")
-    options: Mapping[str, Any] = _option({}, "Parameters of the strategy by name.")
-    conv: str = _option(
+    prefix: ClassVar[str] = ""
+
+    model: str = param("tiny", "Detector to train.")
+    strategy: str = param("offline", "Where labels come from and how they and the samples' weights change.")
+    options: Mapping[str, Any] = param({}, "Parameters of the strategy by name.")
+    conv: str = param(
         "plain",
         "What the detector's 3 x 3 convolutions are turned into before training.",
         choices=("plain", *CONVOLUTIONS),
     )
-    loss: str = _option("soft-iou", "Loss between logits and labels.")
-    loss_params: Mapping[str, Any] = _option({}, "Parameters of the loss by name.")
+    loss: str = param("soft-iou", "Loss between logits and labels.")
+    loss_params: Mapping[str, Any] = param({}, "Parameters of the loss by name.")
 
-    points: str = _option("centroid", "centroid or coarse, or a folder of one-pixel images or a CSV table.")
-    origin: str = _option(
+    points: str = param("centroid", "centroid or coarse, or a folder of one-pixel images or a CSV table.")
+    origin: str = param(
         "center",
         "Where a table's x = y = 0 lies: centre of the first pixel, or its corner.",
         choices=("center", "corner"),
     )
-    polarity: str = _option(
+    polarity: str = param(
         "bright",
         "Targets brighter or darker than their surroundings; auto decides for each point.",
         choices=("bright", "dark", "auto"),
     )
-    label_method: str = _option("default", "Method that makes pseudo-masks from points.")
-    label_params: Mapping[str, Any] = _option({}, "Parameters of the label method by name.")
-    tightness: float = _option(0.5, "Tightness of the pseudo-masks: 0 wide, 1 tight.", low=0, high=1)
-    label_kind: str = _option("mask", "Train on binary masks or on soft labels.", choices=("mask", "soft"))
-    labels: str = _option("", "Folder of masks for the training images, instead of the label method.")
-    mask_threshold: float = _option(
+    label_method: str = param("default", "Method that makes pseudo-masks from points.")
+    label_params: Mapping[str, Any] = param({}, "Parameters of the label method by name.")
+    tightness: float = param(0.5, "Tightness of the pseudo-masks: 0 wide, 1 tight.", low=0, high=1)
+    label_kind: str = param("mask", "Train on binary masks or on soft labels.", choices=("mask", "soft"))
+    labels: str = param("", "Folder of masks for the training images, instead of the label method.")
+    mask_threshold: float = param(
         127.0,
-        "Pixels of true masks and of --labels above this grey level are foreground; masks of 0 and 1 need 0.",
+        "Pixels of true masks and of `labels` above this grey level are foreground; masks of 0 and 1 need 0.",
         low=0,
         high=254,
     )
 
-    train_ids: str = _option("", "List of training ids to keep to, as pointlabel select writes it.")
-    protocol: str = _option(
+    train_ids: str = param("", "List of training ids to keep to, as pointlabel select writes it.")
+    protocol: str = param(
         "ours",
         "ours: native size, best epoch on validation pseudo-labels. paper: 6:2:2, scored at 256 x 256, best epoch on "
         "the test part; for comparison with published tables only.",
         choices=PROTOCOLS,
     )
-    val_share: float = _option(
+    val_share: float = param(
         0.25, "Share of the training images held out where there is no validation list.", low=0.01, high=0.9
     )
 
-    epochs: int = _option(400, "Epochs.", low=1, high=1_000_000)
-    batch_size: int = _option(16, "Images in a batch.", low=1, high=65_536)
-    crop: int = _option(256, "Side of the square that training cuts out of images, pixels.", low=8, high=4096)
-    optimizer: str = _option("adamw", "Optimiser of the detector.", choices=("adamw", "sgd", "adagrad"))
-    lr: float = _option(1e-3, "Learning rate at the start.", low=0, high=10)
-    weight_decay: float = _option(1e-2, "Weight decay.", low=0, high=1)
-    schedule: str = _option(
+    epochs: int = param(400, "Epochs.", low=1, high=1_000_000)
+    batch_size: int = param(16, "Images in a batch.", low=1, high=65_536)
+    crop: int = param(256, "Side of the square that training cuts out of images, pixels.", low=8, high=4096)
+    optimizer: str = param("adamw", "Optimiser of the detector.", choices=("adamw", "sgd", "adagrad"))
+    lr: float = param(1e-3, "Learning rate at the start.", low=0, high=10, open_low=True)
+    weight_decay: float = param(1e-2, "Weight decay.", low=0, high=1)
+    schedule: str = param(
         "cosine",
         "How the learning rate falls to a twentieth over the epochs.",
         choices=("cosine", "linear", "constant"),
     )
-    start_probability: float = _option(
+    start_probability: float = param(
         0.01, "Probability that a fresh detector starts from; 0.5 leaves it as it is.", low=1e-4, high=0.5
     )
-    seed: int = _option(0, "Seed of all random numbers.", low=0, high=MOST_SEED)
+    seed: int = param(0, "Seed of all random numbers.", low=0, high=MOST_SEED)
 
-    outer_start: float = _option(
+    outer_start: float = param(
         0.2, "Share of the epochs after which labels and weights start to be updated.", low=0, high=1
     )
-    outer_every: float = _option(0.05, "Share of the epochs between two updates of the labels.", low=0, high=1)
+    outer_every: float = param(0.05, "Share of the epochs between two updates of the labels.", low=0, high=1)
 
-    normalise: str = _option(
+    normalise: str = param(
         "dataset", "Mean and deviation that grey levels are scaled by.", choices=("dataset", "image")
     )
-    target_share: float = _option(0.5, "Share of the crops that are placed on a target.", low=0, high=1)
-    zoom: float = _option(0.2, "Crops are enlarged or shrunk by up to this share.", low=0, high=0.5)
-    noise: float = _option(
-        0.05, "Largest deviation of the added noise, in deviations of the grey levels.", low=0, high=1
-    )
-    brightness: float = _option(0.1, "Largest change of gain, and of offset in the same unit.", low=0, high=1)
+    target_share: float = param(0.5, "Share of the crops that are placed on a target.", low=0, high=1)
+    zoom: float = param(0.2, "Crops are enlarged or shrunk by up to this share.", low=0, high=0.5)
+    noise: float = param(0.05, "Largest deviation of the added noise, in deviations of the grey levels.", low=0, high=1)
+    brightness: float = param(0.1, "Largest change of gain, and of offset in the same unit.", low=0, high=1)
 
-    threshold: float = _option(0.5, "Probability above which a pixel belongs to a target.", low=0, high=1)
-    validate_every: int = _option(1, "Epochs between two looks at the validation images.", low=1)
-    picture_every: int = _option(0, "Epochs between two pictures of predictions; 0 for none.", low=0, free=True)
-    checkpoint_every: int = _option(1, "Epochs between two checkpoints to resume from.", low=1, free=True)
-    tensorboard: bool = _option(False, "Write curves for TensorBoard to RUN/tensorboard.", free=True)
+    threshold: float = param(0.5, "Probability above which a pixel belongs to a target.", low=0, high=1)
+    validate_every: int = param(1, "Epochs between two looks at the validation images.", low=1)
+    picture_every: int = param(0, "Epochs between two pictures of predictions; 0 for none.", low=0, free=True)
+    checkpoint_every: int = param(1, "Epochs between two checkpoints to resume from.", low=1, free=True)
+    tensorboard: bool = param(False, "Write curves for TensorBoard to RUN/tensorboard.", free=True)
 
-    device: str = _option("auto", "auto, cpu, cuda or cuda:N; auto takes a GPU where there is one.", free=True)
-    amp: bool = _option(False, "Compute in bfloat16 where that is safe; GPUs only.")
-    compile: bool = _option(False, "Compile the detector with torch.compile.", free=True)
+    device: str = param("auto", "auto, cpu, cuda or cuda:N; auto takes a GPU where there is one.", free=True)
+    amp: bool = param(False, "Compute in bfloat16 where that is safe; GPUs only.")
+    compile: bool = param(False, "Compile the detector with torch.compile.", free=True)
 
-    def __post_init__(self) -> None:
-        for item in fields(self):
-            object.__setattr__(self, item.name, _checked(item.name, getattr(self, item.name), item))
+    def check_together(self) -> None:
+        """Raise where names are unknown or settings exclude each other."""
         get_detector(self.model)
         get_loss(self.loss)
         if get_strategy(self.strategy).has_own_labels and self.labels:
             raise InputError(f"strategy {self.strategy} has labels of its own; leave labels out")
         if self.origin != "center" and self.points in ("centroid", "coarse"):
             raise InputError(f"origin belongs to a table of points, and points is {self.points}; leave origin out")
-        if self.lr == 0:
-            raise InputError("lr must be positive, got 0")
         check_device(self.device)
         if "reduction" in self.loss_params:
             raise InputError("loss_params must leave reduction out: training needs the loss of each sample")
@@ -189,9 +170,8 @@ def differing_setting(stored: Mapping[str, Any], config: TrainConfig) -> tuple[s
     ours = config.as_dict()
     for item in fields(TrainConfig):
         # A setting that an older version did not have stood at what is its default now.
-        default = {} if item.default is MISSING else item.default
-        theirs = stored.get(item.name, default)
-        if not item.metadata["free"] and theirs != ours[item.name]:
+        theirs = stored.get(item.name, default_of(item))
+        if not item.metadata.get("free") and theirs != ours[item.name]:
             return item.name, theirs, ours[item.name]
     return None
 
@@ -201,16 +181,3 @@ def check_device(name: Any) -> str:
     if isinstance(name, str) and (name in ("auto", "cpu", "cuda") or re.fullmatch(r"cuda:[0-9]{1,3}", name)):
         return name
     raise InputError(f"device must be auto, cpu, cuda or cuda:N, got {shown(name)}")
-
-
-def _checked(name: str, value: Any, item: Any) -> Any:
-    """`value` in the type of the field's default and in its range; whole numbers may stand for real ones."""
-    default = {} if item.default is MISSING else item.default
-    rules = item.metadata
-    value = as_like(dict(value) if isinstance(value, Mapping) else value, default, name)
-    if rules["choices"]:
-        return as_choice(value, name, rules["choices"])
-    if rules["low"] is not None:
-        high = math.inf if rules["high"] is None else rules["high"]
-        return as_number(value, name, rules["low"], high, whole=isinstance(default, int))
-    return value

@@ -7,55 +7,47 @@ PAL takes in, and with which label.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..evaluation.components import find_components
+from ..params import Params, param
 
 #: Values of a label below this are set to 0: half a grey level of an 8-bit mask.
 LEAST = 1 / 512
 
 
 @dataclass(frozen=True)
-class Rule:
-    """How far and how fast labels move.
+class Growth(Params):
+    """How far labels reach and how fast they grow: what every strategy that moves labels has as parameters.
 
-    Attributes
-    ----------
-    reach_px : a label never leaves the square of ``2 * reach_px + 1`` pixels around its point.
-    base : share of the prediction's peak in that square which a pixel has to pass, for a label without area; in [0, 1).
-    growth : how much of the rest, 1 - base, is asked for once the label covers `area_share`; not negative.
-    area_share : share of the image that a label is measured by, positive.
-    anchor_px : a group of passing pixels has to meet the square of ``2 * anchor_px + 1`` pixels around the point;
-        -1 asks it to meet the present label instead.
-    decay : what values outside the passing pixels are multiplied by, in (0, 1].
-    least_peak : where the prediction's peak in the square is lower, the detector sees nothing there, and no pixel
-        passes; in [0, 1].
+    A pixel passes where the prediction is at least `base` of its peak in the square around the point, for a label
+    without area; of the rest, 1 - base, the share `growth` is asked for once the label covers `area_share`.
     """
 
-    reach_px: int = 16
-    base: float = 0.5
-    growth: float = 0.5
-    area_share: float = 0.0015
-    anchor_px: int = -1
-    decay: float = 1.0
-    least_peak: float = 0.0
+    prefix: ClassVar[str] = ""
 
-    def __post_init__(self) -> None:
-        rules = (
-            ("reach_px", self.reach_px >= 1, "be at least 1"),
-            ("base", 0 <= self.base < 1, "lie in [0, 1)"),
-            ("growth", self.growth >= 0, "be at least 0"),
-            ("area_share", 0 < self.area_share <= 1, "lie in (0, 1]"),
-            ("anchor_px", self.anchor_px >= -1, "be at least -1"),
-            ("decay", 0 < self.decay <= 1, "lie in (0, 1]"),
-            ("least_peak", 0 <= self.least_peak <= 1, "lie in [0, 1]"),
-        )
-        for name, good, rule in rules:
-            if not good:
-                raise InputError(f"{name} must {rule}, got {getattr(self, name)!r}")
+    reach_px: int = param(16, "half side of the square around a point that its label never leaves, pixels", low=1)
+    base: float = param(0.5, "share of the prediction's peak that a pixel has to pass", low=0, high=1, open_high=True)
+    growth: float = param(0.5, "how much of the rest is asked for once a label covers area_share", low=0)
+    area_share: float = param(0.0015, "share of the image that labels are measured by", low=0, high=1, open_low=True)
+
+
+@dataclass(frozen=True)
+class Rule(Growth):
+    """How far and how fast labels move."""
+
+    anchor_px: int = param(
+        -1,
+        "half side of the square around a point that a group of passing pixels has to meet, pixels; "
+        "-1: it has to meet the label",
+        low=-1,
+    )
+    decay: float = param(1.0, "factor of label values outside the passing pixels", low=0, high=1, open_low=True)
+    least_peak: float = param(0.0, "where the prediction's peak in the square is lower, no pixel passes", low=0, high=1)
 
 
 def mark_points(points: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.float32]:

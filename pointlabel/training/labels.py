@@ -147,7 +147,7 @@ class Labeller:
             return grey.soft().astype(np.float32)
         complaint = grey.complaint(self.config.mask_threshold)
         if complaint:
-            raise InputError(f"{complaint} (--mask-threshold)")
+            raise InputError(f"{complaint} (`mask_threshold`)")
         for note in grey.notes(self.config.mask_threshold):
             self._on_note(note)
         return grey.mask(self.config.mask_threshold)

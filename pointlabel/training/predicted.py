@@ -60,7 +60,7 @@ class PredictionFolder:
         earlier = self._read_record()
         is_done = os.path.exists(self._table) and (earlier is None or earlier["table_sha256"] is not None)
         if is_done and not overwrite:
-            raise InputError(f"{place} holds predictions already; --overwrite replaces them")
+            raise InputError(f"{place} holds predictions already; `overwrite` replaces them")
         self._refuse_foreign_table(earlier)
         places = dict.fromkeys((kind, name, None) for kind in kinds for name in images)
         if earlier is not None:

@@ -130,7 +130,9 @@ def _tell_once(error: BaseException, store: Any) -> None:
         time.sleep(GRACE_S)
         raise ReportedByOtherRank(f"another process tells: {error}") from error
     if lost:
-        raise TrainingError("another process of the run has ended; what was trained stays, --resume goes on") from error
+        raise TrainingError(
+            "another process of the run has ended; what was trained stays, and `mode=resume` goes on"
+        ) from error
 
 
 def _is_of_a_lost_process(error: RuntimeError) -> bool:

@@ -45,7 +45,9 @@ def open_run(folder: str, mode: str, stamp: dict[str, Any], config: TrainConfig)
     place = os.path.join(folder, RUN)
     if os.path.exists(place):
         if mode == "new":
-            raise InputError(f"{folder} holds a run already; --resume goes on with it, --overwrite replaces it")
+            raise InputError(
+                f"{folder} holds a run already; `mode=resume` goes on with it, `mode=overwrite` replaces it"
+            )
         if mode == "overwrite":
             remove_run(folder)
         else:
@@ -67,7 +69,7 @@ def open_run(folder: str, mode: str, stamp: dict[str, Any], config: TrainConfig)
 def check_same_run(folder: str, stamp: dict[str, Any], config: TrainConfig) -> None:
     """Raise where the run in `folder` is another one than `stamp`."""
     found = read_json(os.path.join(folder, RUN))
-    hint = "use the same settings, another folder, or --overwrite"
+    hint = "use the same settings, another folder, or `mode=overwrite`"
     if not isinstance(found.get("config"), dict):
         raise InputError(f"{os.path.join(folder, RUN)}: config must be a table, got {shown(found.get('config'))}")
     differs = differing_setting(found["config"], config)

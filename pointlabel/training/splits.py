@@ -83,7 +83,7 @@ def make_split(
     if list_names(root) and not overwrite:
         raise InputError(
             f"{os.path.join(root, SPLIT_FOLDER)} holds lists already ({', '.join(list_names(root))}); "
-            "--overwrite replaces them"
+            "`overwrite` replaces them"
         )
     for name, ids in parts.items():
         write_whole(os.path.join(root, SPLIT_FOLDER, f"{name}.txt"), _lines(ids))

@@ -30,7 +30,7 @@ class Curves:
 def check_curves() -> None:
     """Raise `MissingExtraError` where tensorboard is not installed."""
     if find_spec("tensorboard") is None:
-        raise MissingExtraError("--tensorboard needs tensorboard: pip install 'pointlabel[tensorboard]'")
+        raise MissingExtraError("`tensorboard` needs tensorboard: pip install 'pointlabel[tensorboard]'")
 
 
 def open_curves(folder: str, epoch: int) -> Curves:

@@ -274,7 +274,7 @@ def test_missing_things_get_one_sentence(folders, scene, method, monkeypatch, tm
     (tmp_path / "bare").mkdir()
     (tmp_path / "bare/config.json").write_text(json.dumps({"model_type": method}))
     for folder, sentence in (
-        ("", f"method {method} needs a trained model on this machine: --checkpoint DIR, or parameter checkpoint"),
+        ("", f"method {method} needs a trained model on this machine: `checkpoint`, a folder"),
         ("nowhere", f"checkpoint must be a folder with a model of type {method}, got nowhere"),
         (str(tmp_path), r"there is no model in this folder, config\.json is missing"),
         (str(tmp_path / "bare"), r"there are no weights in this folder, \*\.safetensors is missing"),
@@ -352,9 +352,7 @@ def test_the_command(folders, scene, tmp_path, monkeypatch, method):
     words = ["annotate", "images", "-p", "points", "-o", "out", "--method", method]
     missing = CliRunner().invoke(main, words)
     assert missing.exit_code == 2
-    assert missing.stderr == (
-        f"Error: method {method} needs a trained model on this machine: --checkpoint DIR, or parameter checkpoint\n"
-    )
+    assert missing.stderr == (f"Error: method {method} needs a trained model on this machine: --checkpoint, a folder\n")
     assert not Path("out").exists()
     done = CliRunner().invoke(main, [*words, "--checkpoint", folders[method], "--set", "context=window"])
     assert done.exit_code == 0, done.stderr

@@ -70,7 +70,7 @@ def test_dark_targets_are_bright_ones_upside_down(folder):
 def test_masks_of_0_and_1_need_the_threshold_0(folder):
     for path in (folder / "masks").iterdir():
         change(path, lambda mask: mask // 255)
-    with pytest.raises(InputError, match=r"masks: every true mask is empty at --mask-threshold 127; .* threshold 0"):
+    with pytest.raises(InputError, match=r"masks: every true mask is empty at `mask_threshold=127`; .* threshold 0"):
         read(folder)
     assert read(folder, mask_threshold=0).n_used == 6
 

@@ -210,7 +210,7 @@ def blank(folder):
         (["accuracy", "{}", "--methods", "defualt,point"], None, "unknown method 'defualt'; did you mean default?"),
         (["accuracy", "{}", "--methods", " ,"], None, "--methods names no method"),
         (["accuracy", "{}", "--checkpoint", "sam"], None, "--checkpoint must be METHOD=DIR, got 'sam'"),
-        (["accuracy", "{}", "--checkpoint", "sam=x"], None, "--checkpoint sam=x: sam is not among the methods"),
+        (["accuracy", "{}", "--checkpoint", "sam=x"], None, "--checkpoint of sam: sam is not among the methods"),
         (["timing", "{}", "--size-prior", "oracle"], None, "oracle needs true masks, which bench timing does not read"),
         (["timing", "{}/images", "-p", "{}/masks", "--split", "a"], None, "--split chooses images of a data set"),
         (["timing", "{}/images", "-p", "{}/no.csv"], None, "no.csv: no such file or folder"),
@@ -231,7 +231,7 @@ def test_bad_input_is_one_sentence(draw_dataset, arguments, change, message):
 def test_places_that_cannot_be_written_fail_before_the_work(draw_dataset, tmp_path, option):
     folder = draw_dataset("set", 2)
     (tmp_path / "file").write_text("")
-    result = run("accuracy", folder, option, tmp_path / "file" / "b")
+    result = run("accuracy", folder, option, tmp_path / "file" / "b.json")
     assert result.exit_code == 1
     assert "file" in result.stderr
     assert "reading" not in result.stderr

@@ -192,6 +192,16 @@ def test_the_curve_is_drawn(soft, folders, tmp_path, suffix):
     assert start == {"png": b"\x89PNG\r", "pdf": b"%PDF-", "svg": b"<?xml"}[suffix]
 
 
+def test_json_names_a_file_or_standard_output(folders, tmp_path):
+    path = tmp_path / "scores.json"
+    result = run(*folders, "--json", path)
+    assert "IoU, pooled over pixels" in result.stdout
+    assert json.loads(path.read_text()) == load(run(*folders, "--json", "-"))
+    result = run("--json", *folders)
+    assert result.exit_code == 2
+    assert "does not end in .json; for standard output write --json last, or --json -" in result.stderr
+
+
 def test_plots_that_cannot_be(soft, folders, tmp_path, monkeypatch):
     result = run(*folders, "--plot", tmp_path / "c.png")
     assert result.exit_code == 2

@@ -115,7 +115,7 @@ def test_masks_are_never_overwritten(masks):
     before = (masks / "ring.png").read_bytes()
     result = run(masks, "-o", masks)
     assert result.exit_code == 2
-    assert "would overwrite the mask; choose another folder for -o" in result.stderr
+    assert "would overwrite the mask; choose another folder for --out" in result.stderr
     assert (masks / "ring.png").read_bytes() == before
 
 

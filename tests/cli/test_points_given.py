@@ -91,7 +91,7 @@ def test_a_folder_that_has_no_points_ends_every_command(place, write, sentence, 
     write(place / "given")
     words = {
         "annotate": ["annotate", "img", "-p", "given", "-o", "out"],
-        "timing": ["bench", "timing", "img", "-p", "given", "--json", "out"],
+        "timing": ["bench", "timing", "img", "-p", "given", "--json", "out.json"],
         "train": ["train", "img", "--points", "given", "-o", "out"],
         "calibrate": ["calibrate", "img", "-p", "given", "--masks", "img", "-o", "out"],
     }[command]

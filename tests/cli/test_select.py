@@ -48,7 +48,7 @@ def test_failures_are_one_line(run, tmp_path):
     assert "there is no weights.csv" in result.output
     result = invoke("select", run, "--plot", "weights.jpg")
     assert result.exit_code == 2
-    assert "--plot must end in .png, .pdf or .svg, got weights.jpg" in result.output
+    assert "--plot writes .png, .pdf or .svg, got weights.jpg" in result.output
     assert invoke("select", run, "--top", "1.5").exit_code == 2
 
 

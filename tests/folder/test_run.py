@@ -215,7 +215,9 @@ def test_damaged_lines_of_any_shape_are_dropped_and_done_again(small, lines_of, 
 
 def test_a_second_run_needs_a_word(small):
     run(small)
-    with pytest.raises(InputError, match="out holds a run already; --resume goes on with it, --overwrite replaces it"):
+    with pytest.raises(
+        InputError, match="out holds a run already; `mode=resume` goes on with it, `mode=overwrite` replaces it"
+    ):
         run(small)
 
 

@@ -30,7 +30,7 @@ def test_bad_values_are_named(changes, sentence):
 
 
 def test_a_method_without_size_prior_says_so():
-    with pytest.raises(InputError, match="method threshold has no size prior; leave --size-prior out"):
+    with pytest.raises(InputError, match="method threshold has no size prior; leave `size_prior` out"):
         build_params("threshold", {}, "oracle")
 
 
@@ -53,5 +53,5 @@ def test_the_stamp_names_a_refinement_only_where_there_is_one():
 
 def test_a_checkpoint_is_a_parameter():
     assert build_params("sam", {"checkpoint": "a"}, checkpoint="b").checkpoint == "b"
-    with pytest.raises(InputError, match="method threshold has no checkpoint; leave --checkpoint out"):
+    with pytest.raises(InputError, match="method threshold has no checkpoint; leave `checkpoint` out"):
         build_params("threshold", {}, checkpoint="b")

@@ -140,7 +140,7 @@ def test_every_target_is_read_or_told(tmp_path_factory, numbers, threshold):
     assert n_lost == 0 or notes
     if 0 < n_lost < len(numbers):
         assert f"{n_lost} whole area" in notes[0].text
-        assert "--mask-threshold 0" in notes[0].text
+        assert "`mask_threshold=0`" in notes[0].text
 
 
 def write_set(folder, array, n=3):
@@ -155,7 +155,7 @@ def write_set(folder, array, n=3):
         (
             MASK.astype(np.uint8),
             127,
-            r"gt: every true mask is empty at --mask-threshold 127; .*the largest value .* is 1",
+            r"gt: every true mask is empty at `mask_threshold=127`; .*the largest value .* is 1",
         ),
         (255 - GREY, 127, r"gt: 3 of 3 true masks cover more than half .* is it inverted, or in the alpha channel\?"),
         (

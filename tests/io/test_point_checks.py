@@ -39,7 +39,7 @@ def test_right_points_raise_nothing(looked):
 def test_the_other_polarity_is_told_with_the_option_that_mends_it(looked):
     (note,) = told_or_refused(check_points(turned(looked), "p.csv"))
     assert note.text.startswith("p.csv: most points are darker than their surroundings")
-    assert note.text.endswith("take --polarity dark")
+    assert note.text.endswith("take `polarity=dark`")
     assert kinds(looked, "dark") == ["polarity"]
 
 

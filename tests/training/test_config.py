@@ -20,7 +20,7 @@ from pointlabel.training.strategies.base import NoOptions, build_options
         ({"epochs": True}, "epochs must be a whole number, got True"),
         ({"val_share": 1.0}, r"val_share must lie in \[0.01, 0.9\], got 1.0"),
         ({"lr": float("nan")}, "lr must be a finite number, got nan"),
-        ({"lr": 0}, "lr must be positive"),
+        ({"lr": 0}, r"lr must lie in \(0, 10\], got 0"),
         ({"model": "dnant"}, "did you mean dnanet"),
         ({"loss": "softiou"}, "did you mean soft-iou"),
         ({"strategy": "ofline"}, "did you mean offline"),
@@ -42,7 +42,7 @@ def test_whole_numbers_stand_for_real_ones():
 
 
 def test_every_field_says_what_it_means():
-    assert all(item.metadata["help"].endswith(".") for item in fields(TrainConfig))
+    assert all(item.metadata["meaning"].endswith(".") for item in fields(TrainConfig))
 
 
 def test_a_config_survives_being_stored():

@@ -107,7 +107,7 @@ def test_tolerance_rises_to_one_at_the_refinement():
     ("change", "message"),
     [
         ({"easy_share": 1.1}, r"easy_share must lie in \[0, 1\], got 1.1"),
-        ({"least_share": 0.0}, "least_share must be positive"),
+        ({"least_share": 0.0}, r"least_share must lie in \(0, 1\], got 0.0"),
         ({"decay": 0.0}, r"decay must lie in \(0, 1\], got 0.0"),
         ({"easy_method": "edge"}, "unknown method 'edge'"),
     ],

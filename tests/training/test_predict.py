@@ -119,7 +119,7 @@ def test_an_image_that_cannot_be_read_is_told_and_the_others_are_done(run, tmp_p
 def test_predictions_are_replaced_only_where_asked(run, tmp_path):
     folder, images = run
     predict_images(folder, images, tmp_path / "out")
-    with pytest.raises(InputError, match="out holds predictions already; --overwrite replaces them"):
+    with pytest.raises(InputError, match="out holds predictions already; `overwrite` replaces them"):
         predict_images(folder, images, tmp_path / "out")
     predict_images(folder, images, tmp_path / "out", overwrite=True)
     (tmp_path / "mine/masks").mkdir(parents=True)

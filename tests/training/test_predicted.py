@@ -36,7 +36,7 @@ def names(place: Path) -> list[str]:
 
 def test_overwrite_leaves_no_file_of_the_earlier_prediction(tmp_path):
     predict(tmp_path)
-    with pytest.raises(InputError, match="holds predictions already; --overwrite replaces them"):
+    with pytest.raises(InputError, match="holds predictions already; `overwrite` replaces them"):
         predict(tmp_path)
     predict(tmp_path, "bc", ("masks",), overwrite=True)
     assert names(tmp_path) == ["detections.csv", "masks/b.png", "masks/c.png", "predict.json"]

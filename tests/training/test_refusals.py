@@ -67,7 +67,9 @@ def test_other_errors_are_not_taken_for_memory(split_dataset, small_config, tmp_
 def test_a_folder_that_holds_another_run_is_refused(split_dataset, small_config, tmp_path):
     folder, out = split_dataset(), tmp_path / "run"
     train(small_config(epochs=1), [folder], out)
-    with pytest.raises(InputError, match="run holds a run already; --resume goes on with it, --overwrite replaces it"):
+    with pytest.raises(
+        InputError, match="run holds a run already; `mode=resume` goes on with it, `mode=overwrite` replaces it"
+    ):
         train(small_config(epochs=1), [folder], out)
     with pytest.raises(InputError, match="run holds a run with loss soft-iou, this one has loss dice; use the same"):
         train(small_config(epochs=1, loss="dice"), [folder], out, mode="resume")

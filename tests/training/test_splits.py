@@ -58,7 +58,7 @@ def test_lists_are_written_and_not_replaced_unasked(draw_dataset):
     assert {name: (folder / f"img_idx/{name}.txt").read_text().split() for name in parts} == {
         name: list(ids) for name, ids in parts.items()
     }
-    with pytest.raises(InputError, match=r"holds lists already \(test, train, val\); --overwrite replaces them"):
+    with pytest.raises(InputError, match=r"holds lists already \(test, train, val\); `overwrite` replaces them"):
         make_split(folder, seed=2)
     make_split(folder, ratio="1:1", overwrite=True)
     with pytest.raises(InputError, match="a data set needs the folder images/"):

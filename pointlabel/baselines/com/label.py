@@ -9,9 +9,10 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._values import Parameters, as_number, ranged
+from ..._values import as_number
 from ...engine.conductance import SCALE, rescale_window
 from ...methods.targets import open_sides, window_around
+from ...params import Params, param
 from ...types import LabelRequest, TargetLabel
 from ..outline import cut_soft
 from ._enclose_kernels import enclose_kernel
@@ -25,27 +26,31 @@ TRUNCATE = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class ComParams(Parameters):
+class ComParams(Params):
     """Parameters of `label_com`; the defaults are the published values."""
 
-    window_px: int = ranged(41, 9, 257, odd=True)  # side of the window around the point
-    start: float = ranged(50.0, 0, 255)  # the first contour surrounds what is brighter, on the window's 0 .. 255
-    n_outer: int = ranged(10, 0, 10_000)  # outer iterations: each starts anew to ask whether the inside grows brighter
-    n_inner: int = ranged(5, 1, 10_000)  # steps of an outer iteration
-    time_step: float = ranged(5.0, 1e-6, 100)  # of a step
-    regularity: float = 0.04  # weight of the distance regulariser; times time_step at most 0.25
-    shrink: float = ranged(1.5, 0, 100)  # weight of the area term while the inside grows brighter
-    grow: float = ranged(0.1, 0, 100)  # its weight, of the other sign, when it does not
-    difference: float = ranged(1e-9, 0, 1)  # weight of the expectation difference
-    dirac_px: float = ranged(1.5, 0.1, 10)  # half width of the Dirac: how far from the contour the terms act
-    sigma_px: float = ranged(1.5, 0.3, 10)  # Gaussian that smooths the window before its gradient is taken
-    band_px: int = ranged(3, 1, 32)  # width of the band outside the contour whose mean is compared
+    window_px: int = param(41, "side of the window around the point", low=9, high=257, odd=True)
+    start: float = param(
+        50.0, "the first contour surrounds what is brighter, on the window's 0 .. 255", low=0, high=255
+    )
+    n_outer: int = param(
+        10, "outer iterations: each starts anew to ask whether the inside grows brighter", low=0, high=10_000
+    )
+    n_inner: int = param(5, "steps of an outer iteration", low=1, high=10_000)
+    time_step: float = param(5.0, "length of a step in time", low=1e-6, high=100)
+    regularity: float = param(
+        0.04, "weight of the distance regulariser; times time_step at most 0.25", low=0, high=250_000
+    )
+    shrink: float = param(1.5, "weight of the area term while the inside grows brighter", low=0, high=100)
+    grow: float = param(0.1, "weight of the area term, of the other sign, when it does not", low=0, high=100)
+    difference: float = param(1e-9, "weight of the expectation difference", low=0, high=1)
+    dirac_px: float = param(1.5, "half width of the Dirac: how far from the contour the terms act", low=0.1, high=10)
+    sigma_px: float = param(1.5, "Gaussian that smooths the window before its gradient is taken", low=0.3, high=10)
+    band_px: int = param(3, "width of the band outside the contour whose mean is compared", low=1, high=32)
 
-    def __post_init__(self) -> None:
-        Parameters.__post_init__(self)
-        as_number(
-            self.regularity, "ComParams.regularity", 0, 0.25 / self.time_step
-        )  # larger products let the field explode
+    def check_together(self) -> None:
+        """Larger products of regularity and time step let the field explode."""
+        as_number(self.regularity, "ComParams.regularity", 0, 0.25 / self.time_step)
 
 
 def label_com(request: LabelRequest, params: ComParams) -> list[TargetLabel]:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..._checks import pixel_of
-from ..._values import Parameters, ranged
 from ...engine.conductance import grey_levels, rescale_window
 from ...methods.overlaps import inside, shared_part
 from ...methods.targets import at_border, widen
+from ...params import Params, param
 from ...types import TargetLabel
 from .mean_field import refine_crf
 
@@ -32,13 +32,13 @@ _EIGHT = np.ones((3, 3), np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
-class CrfParams(Parameters):
+class CrfParams(Params):
     """Strengths of `refine_by_crf`, for windows stretched to 0 .. 255."""
 
-    n_iter: int = ranged(5, 0, 100)  # iterations of mean field
-    spatial_px: float = ranged(2.0, 0.1, 1000)  # deviation of the pairs' distance in pixels
-    intensity: float = ranged(40.0, 0.1, 1000)  # deviation of the pairs' step in grey levels
-    compatibility: float = ranged(30.0, 0, 1e6)  # weight of the pairs
+    n_iter: int = param(5, "iterations of mean field", low=0, high=100)
+    spatial_px: float = param(2.0, "deviation of the pairs' distance in pixels", low=0.1, high=1000)
+    intensity: float = param(40.0, "deviation of the pairs' step in grey levels", low=0.1, high=1000)
+    compatibility: float = param(30.0, "weight of the pairs", low=0, high=1e6)
 
 
 def refine_by_crf(image: NDArray, labels: Sequence[TargetLabel], params: CrfParams = CrfParams()) -> list[TargetLabel]:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.util import regular_grid
 
-from ..._values import Parameters, chosen, ranged
 from ...engine.conductance import as_grey
+from ...params import Params, param
 from ...types import LabelRequest, TargetLabel
 from .._outline_kernels import measure_kernel
 from ..crf import CRF_SUMS
@@ -29,22 +29,32 @@ GUESS = ThresholdParams()
 
 
 @dataclass(frozen=True, slots=True)
-class MclcParams(Parameters):
+class MclcParams(Params):
     """Parameters of `label_mclc`; the defaults are the published values."""
 
-    size_prior: str = chosen("none", SIZE_PRIORS)  # by the plain rule's mask, the spot window, or by the true area
-    n_repeats: int = ranged(50, 1, 10_000)  # noisy copies of the window
-    density: float = ranged(0.05, 0, 1)  # share of the channels' values that salt turns white
-    n_segments: int = ranged(9, 1, 100)  # about how many superpixels of the window
-    compactness: float = ranged(20.0, 0.1, 1000)  # CIELAB units that weigh as much as a step between superpixels
-    n_slic_iter: int = ranged(10, 1, 100)  # iterations of the superpixels
-    n_crf_iter: int = ranged(1, 0, 100)  # iterations of the dense CRF, 0 for none
-    crf_spatial_px: float = ranged(32.0, 0.1, 1000)  # reach of its bilateral pairs in pixels
-    crf_intensity: float = ranged(13.0, 0.1, 1000)  # their reach in grey levels of 8 bits
-    crf_compatibility: float = ranged(10.0, 0, 1e6)  # their weight
-    crf_smooth_px: float = ranged(3.0, 0.1, 1000)  # reach of its pairs that look at the distance alone, in pixels
-    crf_smooth_compatibility: float = ranged(3.0, 0, 1e6)  # their weight
-    crf_sums: str = chosen("exact", CRF_SUMS)  # its sums over all pairs: "exact", or "lattice" as published
+    size_prior: str = param(
+        "none",
+        "size of the window: by the plain rule's mask, that of the published spots, or by the true area",
+        choices=SIZE_PRIORS,
+    )
+    n_repeats: int = param(50, "noisy copies of the window", low=1, high=10_000)
+    density: float = param(0.05, "share of the channels' values that salt turns white", low=0, high=1)
+    n_segments: int = param(9, "about how many superpixels of the window", low=1, high=100)
+    compactness: float = param(
+        20.0, "CIELAB units that weigh as much as a step between superpixels", low=0.1, high=1000
+    )
+    n_slic_iter: int = param(10, "iterations of the superpixels", low=1, high=100)
+    n_crf_iter: int = param(1, "iterations of the dense CRF, 0 for none", low=0, high=100)
+    crf_spatial_px: float = param(32.0, "reach of the CRF's bilateral pairs in pixels", low=0.1, high=1000)
+    crf_intensity: float = param(13.0, "reach of the bilateral pairs in grey levels of 8 bits", low=0.1, high=1000)
+    crf_compatibility: float = param(10.0, "weight of the bilateral pairs", low=0, high=1e6)
+    crf_smooth_px: float = param(
+        3.0, "reach of the CRF's pairs that look at the distance alone, in pixels", low=0.1, high=1000
+    )
+    crf_smooth_compatibility: float = param(3.0, "weight of the pairs that look at the distance alone", low=0, high=1e6)
+    crf_sums: str = param(
+        "exact", "how the CRF sums over all pairs: exactly, or on a lattice as published", choices=CRF_SUMS
+    )
 
 
 def label_mclc(request: LabelRequest, params: MclcParams) -> list[TargetLabel]:

@@ -8,9 +8,9 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._values import Parameters, chosen, ranged
 from ...engine.conductance import SCALE, rescale_window
 from ...methods.targets import Bounds, make_target, open_sides
+from ...params import Params, param
 from ...types import LabelRequest, TargetLabel
 from .._outline_kernels import touches_kernel
 from .models import SAM, SAM2, Family, check_checkpoint, load_predictor
@@ -20,13 +20,17 @@ FLOOR = np.float32(0.01)
 
 
 @dataclass(frozen=True, slots=True)
-class SamParams(Parameters):
+class SamParams(Params):
     """Parameters of `label_sam` and `label_sam2`."""
 
-    checkpoint: str = ""  # folder with config.json and *.safetensors; there is no default, and nothing is downloaded
-    context: str = chosen("image", ("image", "window"))  # what the model sees, or around each point
-    window_px: int = ranged(64, 8, 4096)  # side of that window
-    device: str = chosen("cpu", ("cpu", "cuda"))  # "cpu" or "cuda"
+    checkpoint: str = param(
+        "", "folder with config.json and *.safetensors; there is no default, and nothing is downloaded"
+    )
+    context: str = param(
+        "image", "what the model sees: the whole image, or a window around each point", choices=("image", "window")
+    )
+    window_px: int = param(64, "side of the window", low=8, high=4096)
+    device: str = param("cpu", "where the model runs", choices=("cpu", "cuda"))
 
 
 def label_sam(request: LabelRequest, params: SamParams) -> list[TargetLabel]:

@@ -58,9 +58,7 @@ def check_checkpoint(family: Family, folder: str) -> None:
             f"method {family.method} needs {' and '.join(missing)}, not installed; pip install 'pointlabel[sam]'"
         )
     if not folder:
-        raise InputError(
-            f"method {family.method} needs a trained model on this machine: --checkpoint DIR, or parameter checkpoint"
-        )
+        raise InputError(f"method {family.method} needs a trained model on this machine: `checkpoint`, a folder")
     if not os.path.isdir(folder):
         raise InputError(f"checkpoint must be a folder with a model of type {family.model_types[0]}, got {folder}")
     found = _read_json(os.path.join(folder, "config.json"))

@@ -128,7 +128,7 @@ class GreyMask:
         if n_lost:
             text += f", {_count(n_lost, 'whole area')} among them"
         if n_lost and values.size <= n_areas:  # more levels than areas: grey borders, or the noise of JPEG
-            text += "; numbered targets need --mask-threshold 0"
+            text += "; numbered targets need `mask_threshold=0`"
         return Note("mask_levels", text)
 
     def _cover_note(self, threshold: float) -> Note | None:

@@ -108,11 +108,11 @@ def _judged(tally: MaskTally, where: str, threshold: float, noun: str, need_targ
         )
     if tally.n_files and not tally.n_filled and (need_targets or tally.counts["empty_mask"]):
         why = tally.first.get("empty_mask", "they hold nothing but 0")
-        raise InputError(f"{where}: every {noun} is empty at --mask-threshold {threshold:g}; {why}")
+        raise InputError(f"{where}: every {noun} is empty at `mask_threshold={threshold:g}`; {why}")
     if n_covering > tally.n_judged / 2:
         raise InputError(
             f"{where}: {n_covering} of {tally.n_judged} {noun}s cover more than half of their image; targets are "
-            f"above --mask-threshold, white on black; the first: {tally.first['mask_cover']}"
+            f"above `mask_threshold`, white on black; the first: {tally.first['mask_cover']}"
         )
     if tally.n_filled and tally.n_dotted == tally.n_filled:
         text = f"{where}: every target of the {noun}s looked at is one pixel; are they points?"

@@ -165,14 +165,14 @@ def _other_polarity(seen: Surroundings, name: str, polarity: str) -> Finding | N
     if float(against.mean()) < OTHER + CARE / math.sqrt(len(against)):
         return None
     other, mend = ("darker", "dark") if polarity == "bright" else ("brighter", "bright")
-    text = f"{name}: most points are {other} than their surroundings; if targets are {mend}, take --polarity {mend}"
+    text = f"{name}: most points are {other} than their surroundings; if targets are {mend}, take `polarity={mend}`"
     return Finding("polarity", text, False)
 
 
 def _off(name: str, n: int) -> Finding:
     text = (
         f"{name}: most of {n} points looked at lie on no spot; were they made for other images, or counted otherwise "
-        "(--origin corner)?"
+        "(`origin=corner`)?"
     )
     return Finding("off_peak", text, False)
 
@@ -191,6 +191,6 @@ def _is_shifted(seen: Surroundings, polarity: str) -> bool:
 def _shifted(name: str) -> Finding:
     text = (
         f"{name}: most points lie below and to the right of their spots; do the coordinates count from 1 (subtract 1), "
-        "or from the corner of the first pixel (--origin corner)?"
+        "or from the corner of the first pixel (`origin=corner`)?"
     )
     return Finding("shifted", text, False)

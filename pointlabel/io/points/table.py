@@ -85,7 +85,7 @@ class PointTable:
             first = next(rows[0] for rows in self._rows.values() if rows)
             raise InputError(
                 f"{path}: all {n} points lie in [0, 1], the first at {first.given}: shares of the image's size, not "
-                "pixels; multiply x by the image's width and y by its height, for --origin corner"
+                "pixels; multiply x by the image's width and y by its height, for `origin=corner`"
             )
 
     def bind(self, ids: Collection[str], root: str | None = None) -> Bound:

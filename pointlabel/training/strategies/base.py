@@ -8,8 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from ..._values import as_like
-from ...errors import InputError, name_hint
+from ...params import Params, check_values, default_of
 from ..batches import Batch
 from ..config import TrainConfig
 from ..data import Data
@@ -18,7 +17,7 @@ from ..trainer import Step, Trainer
 
 
 @dataclass(frozen=True)
-class NoOptions:
+class NoOptions(Params):
     """Parameters of a strategy that has none."""
 
 
@@ -102,11 +101,5 @@ def build_options(name: str, options_class: type, values: Mapping[str, Any]) -> 
     InputError
         For an unknown name, a value of another type than the default's, or out of range.
     """
-    defaults = options_class()
-    known = [item.name for item in fields(defaults)]
-    checked = {}
-    for key, value in values.items():
-        if key not in known:
-            raise InputError(f"strategy {name} has no parameter {key}; {name_hint(key, known, 'it has')}")
-        checked[key] = as_like(value, getattr(defaults, key), f"parameter {key} of strategy {name}")
-    return options_class(**checked)
+    defaults = {item.name: default_of(item) for item in fields(options_class)}
+    return options_class(**check_values(values, defaults, f"strategy {name}"))

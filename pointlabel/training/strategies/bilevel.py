@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ...errors import InputError
+from ...params import Params, param
 from ..batches import Batch
 from ..bilevel.difficulty import prior_difficulty, standardised_difficulty
 from ..bilevel.dynamics import residuals, training_dynamics
@@ -39,29 +40,28 @@ KEPT = 0.9
 
 
 @dataclass(frozen=True)
-class BilevelOptions:
+class BilevelOptions(Params):
     """Parameters of the strategy ``bilevel``."""
 
-    balance: bool = True  # weigh samples by the meta-classifier; without, all weights are 1 (B2)
-    update_labels: bool = True  # learn theta and label anew; without, labels stay as they are (B3)
-    beta: float = 0.83  # weight of the validation loss in a step that has one, 0 for none (B4)
-    joint: bool = False  # detector, meta-classifier and theta in one optimiser on both losses (B1)
-    hypergradient: str = "proxy"  # "proxy": agreement of residuals; "one-step": one inner step differentiated
-    every: int = 4  # steps from one with a validation batch to the next, at least 1
-    weight_lr: float = 1e-3  # learning rate of the meta-classifier's Adam
-    theta_lr: float = 1e-2  # learning rate of theta's Adam
-    theta_loss: str = "soft-iou"  # "soft-iou" as the paper has it, "bce" as its code
-    label_bce: float = 0.0  # weight of cross-entropy to the labels beside the validation loss; 0.1 in the code
+    prefix: ClassVar[str] = ""
 
-    def __post_init__(self) -> None:
-        for name, choices in (("hypergradient", METHODS), ("theta_loss", LOSSES)):
-            if getattr(self, name) not in choices:
-                raise InputError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}")
-        for name in ("beta", "weight_lr", "theta_lr", "label_bce"):
-            if not 0 <= getattr(self, name) <= 100:
-                raise InputError(f"{name} must lie in [0, 100], got {getattr(self, name):g}")
-        if self.every < 1:
-            raise InputError(f"every must be at least 1, got {self.every}")
+    balance: bool = param(True, "weigh samples by the meta-classifier; without, all weights are 1 (B2)")
+    update_labels: bool = param(True, "learn theta and label anew; without, labels stay as they are (B3)")
+    beta: float = param(0.83, "weight of the validation loss in a step that has one, 0 for none (B4)", low=0, high=100)
+    joint: bool = param(False, "detector, meta-classifier and theta in one optimiser on both losses (B1)")
+    hypergradient: str = param("proxy", "how the weights learn from the validation loss", choices=METHODS)
+    every: int = param(4, "steps from one with a validation batch to the next", low=1)
+    weight_lr: float = param(1e-3, "learning rate of the meta-classifier's Adam", low=0, high=100)
+    theta_lr: float = param(1e-2, "learning rate of theta's Adam", low=0, high=100)
+    theta_loss: str = param(
+        "soft-iou", "loss that theta descends: soft-iou in the paper, bce in its code", choices=LOSSES
+    )
+    label_bce: float = param(
+        0.0,
+        "weight of cross-entropy to the labels beside the validation loss; 0.1 in the published code",
+        low=0,
+        high=100,
+    )
 
 
 class Bilevel(Strategy):

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...params import param
 from ..data import Data, SampleSet
-from ..evolution import Rule, evolve_label, mark_points
+from ..evolution import Growth, Rule, evolve_label, mark_points
 from ..labels import Labeller
 from .base import Strategy
 
@@ -18,26 +19,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class LespsOptions:
-    """Parameters of label evolution; the defaults are the published ones but for `least_peak`, which is ours.
+class LespsOptions(Growth):
+    """Parameters of label evolution; the defaults are the published ones but for `least_peak`, which is ours."""
 
-    Attributes
-    ----------
-    reach_px : half-side of the square around a point that its label never leaves.
-    base : share of the prediction's peak which a pixel has to pass, in [0, 1).
-    growth : how much of the rest is asked for once a label covers `area_share`, not negative.
-    area_share : share of the image that labels are measured by, in (0, 1].
-    least_peak : a prediction that stays below it around a point leaves the label as it is, in [0, 1].
-    """
-
-    reach_px: int = 16
-    base: float = 0.5
-    growth: float = 0.5
-    area_share: float = 0.0015
-    least_peak: float = 0.1
-
-    def __post_init__(self) -> None:
-        self.rule()
+    least_peak: float = param(
+        0.1, "a prediction that stays below it around a point leaves the label as it is", low=0, high=1
+    )
 
     def rule(self) -> Rule:
         """The rule of the update."""

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...errors import InputError
 from ...methods.table import get_method
+from ...params import param
 from ..config import TrainConfig
 from ..data import Data, SampleSet
-from ..evolution import Rule, admits, evolve_label, label_of_admitted, mark_points
+from ..evolution import Growth, Rule, admits, evolve_label, label_of_admitted, mark_points
 from ..labels import Labeller
 from .base import Strategy
 from .edges import enclose_points
@@ -31,55 +31,56 @@ DECAY_EVERY = 5 / 400
 
 
 @dataclass(frozen=True)
-class PalOptions:
-    """Parameters of progressive active learning; the defaults are published but for `least_share` and `least_peak`.
+class PalOptions(Growth):
+    """Parameters of progressive active learning.
 
-    Attributes
-    ----------
-    easy_method : makes the labels of the easy samples: "edges", or a method of labelling.
-    easy_share : share of an image's points which must have a good label for the image to be easy, in [0, 1].
-    easy_quality : quality from which on the label of a method is good, in [0, 1]; edges are good where they close.
-    least_share : share of the images that training starts with at least, those with the most good labels, in (0, 1].
-    missed_share : largest share of missed points with which an image is let in at the first update, in [0, 1]; it
-        rises to 1 at `refine_from`.
-    false_per_point : largest number of false components a point with which an image is let in, not negative.
-    refine_from : share of the epochs after which no image is let in any more, in [0, 1].
-    reach_px, base, growth, area_share, least_peak : of the update, as in `LespsOptions`.
-    anchor_px : half-side of the square around a point that its label has to meet.
-    decay : what label values outside the update are multiplied by in each 1.25 % of the epochs, in (0, 1].
+    The defaults are the published ones but for `least_share` and `least_peak`, which are ours.
     """
 
-    easy_method: str = EDGES
-    easy_share: float = 0.8
-    easy_quality: float = 0.5
-    least_share: float = 0.1
-    missed_share: float = 0.2
-    false_per_point: float = 5.0
-    refine_from: float = 0.8
-    reach_px: int = 16
-    base: float = 0.5
-    growth: float = 0.5
-    area_share: float = 0.0015
-    anchor_px: int = 1
-    decay: float = 0.97
-    least_peak: float = 0.1
+    easy_method: str = param(EDGES, "makes the labels of the easy samples: edges, or a method of labelling")
+    easy_share: float = param(
+        0.8, "share of an image's points that must have a good label for the image to be easy", low=0, high=1
+    )
+    easy_quality: float = param(
+        0.5, "quality from which on the label of a method is good; edges are good where they close", low=0, high=1
+    )
+    least_share: float = param(
+        0.1,
+        "share of the images that training starts with at least, those with the most good labels",
+        low=0,
+        high=1,
+        open_low=True,
+    )
+    missed_share: float = param(
+        0.2,
+        "largest share of missed points to let an image in at the first update; rises to 1 at refine_from",
+        low=0,
+        high=1,
+    )
+    false_per_point: float = param(
+        5.0, "largest number of false components per point with which an image is let in", low=0
+    )
+    refine_from: float = param(0.8, "share of the epochs after which no image is let in any more", low=0, high=1)
+    anchor_px: int = param(1, "half side of the square around a point that its label has to meet, pixels", low=-1)
+    decay: float = param(
+        0.97,
+        "factor of label values outside the update in each 1.25 % of the epochs",
+        low=0,
+        high=1,
+        open_low=True,
+    )
+    least_peak: float = param(
+        0.1, "a prediction that stays below it around a point leaves the label as it is", low=0, high=1
+    )
 
-    def __post_init__(self) -> None:
-        for name in ("easy_share", "easy_quality", "least_share", "missed_share", "refine_from"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise InputError(f"{name} must lie in [0, 1], got {getattr(self, name)!r}")
-        if self.least_share == 0 or self.false_per_point < 0:
-            raise InputError(
-                f"least_share must be positive and false_per_point not negative, got {self.least_share!r} and "
-                f"{self.false_per_point!r}"
-            )
+    def check_together(self) -> None:
+        """Raise where `easy_method` is no method."""
         if self.easy_method != EDGES:
             get_method(self.easy_method)
-        self.rule(DECAY_EVERY)
 
     def rule(self, every: float) -> Rule:
         """The rule of an update that follows the last one after the share `every` of the epochs."""
-        decay = self.decay ** (every / DECAY_EVERY) if 0 < self.decay <= 1 else self.decay
+        decay = self.decay ** (every / DECAY_EVERY)
         return Rule(self.reach_px, self.base, self.growth, self.area_share, self.anchor_px, decay, self.least_peak)
 
     def tolerated(self, done: float, start: float) -> float:
