@@ -148,6 +148,19 @@ def test_tables_are_what_the_results_say(script):
         assert script.render(text) == text, f"{page.name} is stale; run python benchmarks/tables.py"
 
 
+def test_tables_of_parameters_are_what_is_declared(monkeypatch):
+    pytest.importorskip("torch")
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "tables"))
+    script = importlib.import_module("parameters")
+    n_tables = 0
+    for page in script.DOCS.rglob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        n_tables += text.count("<!-- parameters: ")
+        assert text.count("<!-- parameters: ") == len(script.MARKER.findall(text)), page.name
+        assert script.render(text) == text, f"{page.name} is stale; run python docs/tables/parameters.py"
+    assert n_tables == 12
+
+
 def test_a_stale_table_would_be_found(script):
     for page in script.PAGES:
         text = page.read_text(encoding="utf-8")

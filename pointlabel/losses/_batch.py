@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Literal, NamedTuple
 
 import torch
@@ -86,15 +85,3 @@ def check_reduction(reduction: str) -> None:
     """Raise for a reduction that is none."""
     if reduction not in ("none", "mean"):
         raise InputError(f"reduction must be none or mean, got {reduction!r}")
-
-
-def check_smooth(smooth: float) -> None:
-    """Raise where nothing would keep an empty union from dividing by zero."""
-    check_option("smooth", smooth, 1e-8)
-
-
-def check_option(name: str, value: float, low: float, high: float = math.inf) -> None:
-    """Raise where an option lies outside [low, high]."""
-    if not low <= value <= high:
-        rule = f"be at least {low:g}" if high == math.inf else f"lie in [{low:g}, {high:g}]"
-        raise InputError(f"{name} must {rule}, got {value!r}")

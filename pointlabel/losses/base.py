@@ -2,33 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
 
 from ..errors import InputError
+from ..params import Params
 from ._batch import Reduction, check_reduction, reduce_samples
 
 
+@dataclass(frozen=True, kw_only=True)
+class LossOptions(Params):
+    """Options of a loss; a subclass declares them."""
+
+    prefix: ClassVar[str] = ""
+
+
 class Loss(nn.Module):
-    """Base of the losses. A subclass writes `per_sample`.
+    """Base of the losses. A subclass names its function and its options.
 
     Parameters
     ----------
-    reduction : "mean" over the samples, or "none": one number a sample, for a trainer that weights them.
+    reduction : "mean" over the samples, or "none": one number per sample, for a trainer that weights them.
+    **options
+        Fields of `options_class`; they become attributes.
     """
 
-    def __init__(self, *, reduction: Reduction = "mean") -> None:
+    #: What measures the loss, called with the options by name.
+    function: ClassVar[Callable[..., torch.Tensor]]
+    options_class: ClassVar[type[LossOptions]] = LossOptions
+
+    def __init__(self, *, reduction: Reduction = "mean", **options: Any) -> None:
         super().__init__()
         check_reduction(reduction)
         self.reduction: Reduction = reduction
+        vars(self).update(asdict(self.options_class(**options)))
 
     def per_sample(
         self, logits: torch.Tensor, target: torch.Tensor, image: torch.Tensor | None, epoch: int | None
     ) -> torch.Tensor:
         """Loss of each sample, (B,)."""
-        raise NotImplementedError
+        return self.measure(logits, target)
+
+    def measure(self, *arguments: torch.Tensor, **more: Any) -> torch.Tensor:
+        """Call the function with the options; the loss of each sample, (B,)."""
+        options = {item.name: getattr(self, item.name) for item in fields(self.options_class)}
+        return type(self).function(*arguments, **options, **more, reduction="none")
 
     def forward(
         self,

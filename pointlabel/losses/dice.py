@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 
-from ._batch import Reduction, as_batch, check_smooth, measure_areas, reduce_samples
-from .base import Loss
+from ..params import param
+from ._batch import Reduction, as_batch, measure_areas, reduce_samples
+from .base import Loss, LossOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiceOptions(LossOptions):
+    """Options of `dice_loss`."""
+
+    smooth: float = param(1.0, "pixels added to numerator and denominator", low=1e-8)
 
 
 def dice_loss(
@@ -37,7 +47,7 @@ def dice_loss(
     ----------
     F. Milletari, N. Navab, S.-A. Ahmadi: V-Net, 3DV 2016.
     """
-    check_smooth(smooth)
+    DiceOptions(smooth=smooth)
     values, mask = as_batch(logits, target)
     areas = measure_areas(values.sigmoid(), mask)
     return reduce_samples(1 - (2 * areas.both + smooth) / (areas.predicted + areas.target + smooth), reduction)
@@ -46,13 +56,5 @@ def dice_loss(
 class DiceLoss(Loss):
     """Module of `dice_loss`."""
 
-    def __init__(self, *, smooth: float = 1.0, reduction: Reduction = "mean") -> None:
-        super().__init__(reduction=reduction)
-        check_smooth(smooth)
-        self.smooth = smooth
-
-    def per_sample(
-        self, logits: torch.Tensor, target: torch.Tensor, image: torch.Tensor | None, epoch: int | None
-    ) -> torch.Tensor:
-        """Loss of each sample, (B,)."""
-        return dice_loss(logits, target, smooth=self.smooth, reduction="none")
+    function = staticmethod(dice_loss)
+    options_class = DiceOptions

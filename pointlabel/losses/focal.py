@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 
-from ._batch import Reduction, as_batch, check_option, log_probabilities, reduce_samples
-from .base import Loss
+from ..params import param
+from ._batch import Reduction, as_batch, log_probabilities, reduce_samples
+from .base import Loss, LossOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class FocalOptions(LossOptions):
+    """Options of `focal_loss`."""
+
+    alpha: float = param(0.25, "weight of the target's pixels", low=0, high=1)
+    gamma: float = param(2.0, "how fast easy pixels fade; 0 leaves the weighted cross entropy", low=0)
 
 
 def focal_loss(
@@ -45,7 +56,7 @@ def focal_loss(
     ----------
     T.-Y. Lin et al.: Focal Loss for Dense Object Detection, ICCV 2017, eq. 5.
     """
-    _check(alpha, gamma)
+    FocalOptions(alpha=alpha, gamma=gamma)
     values, mask = as_batch(logits, target)
     log_p, log_q = log_probabilities(values)
     # exp(gamma log q) rather than q ** gamma, whose slope at q = 0 is infinite for gamma below 1.
@@ -57,18 +68,5 @@ def focal_loss(
 class FocalLoss(Loss):
     """Module of `focal_loss`."""
 
-    def __init__(self, *, alpha: float = 0.25, gamma: float = 2.0, reduction: Reduction = "mean") -> None:
-        super().__init__(reduction=reduction)
-        _check(alpha, gamma)
-        self.alpha, self.gamma = alpha, gamma
-
-    def per_sample(
-        self, logits: torch.Tensor, target: torch.Tensor, image: torch.Tensor | None, epoch: int | None
-    ) -> torch.Tensor:
-        """Loss of each sample, (B,)."""
-        return focal_loss(logits, target, alpha=self.alpha, gamma=self.gamma, reduction="none")
-
-
-def _check(alpha: float, gamma: float) -> None:
-    check_option("alpha", alpha, 0, 1)
-    check_option("gamma", gamma, 0)
+    function = staticmethod(focal_loss)
+    options_class = FocalOptions

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 
-from ._batch import Reduction, as_batch, check_option, log_probabilities, reduce_samples
-from .base import Loss
+from ..params import param
+from ._batch import Reduction, as_batch, log_probabilities, reduce_samples
+from .base import Loss, LossOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeatmapFocalOptions(LossOptions):
+    """Options of `heatmap_focal_loss`."""
+
+    gamma: float = param(2.0, "how fast easy pixels fade", low=0)
+    leniency: float = param(4.0, "how fast a pixel stops being unwanted as its target nears 1", low=0)
 
 
 def heatmap_focal_loss(
@@ -48,7 +59,7 @@ def heatmap_focal_loss(
     H. Law, J. Deng: CornerNet, ECCV 2018, eq. 1. The loss of the published LESPS (Ying et al., CVPR 2023), which
     divides by the pixels of the whole batch.
     """
-    _check(gamma, leniency)
+    HeatmapFocalOptions(gamma=gamma, leniency=leniency)
     values, mask = as_batch(logits, target)
     log_p, log_q = log_probabilities(values)
     wanted = mask == 1
@@ -61,18 +72,5 @@ def heatmap_focal_loss(
 class HeatmapFocalLoss(Loss):
     """Module of `heatmap_focal_loss`."""
 
-    def __init__(self, *, gamma: float = 2.0, leniency: float = 4.0, reduction: Reduction = "mean") -> None:
-        super().__init__(reduction=reduction)
-        _check(gamma, leniency)
-        self.gamma, self.leniency = gamma, leniency
-
-    def per_sample(
-        self, logits: torch.Tensor, target: torch.Tensor, image: torch.Tensor | None, epoch: int | None
-    ) -> torch.Tensor:
-        """Loss of each sample, (B,)."""
-        return heatmap_focal_loss(logits, target, gamma=self.gamma, leniency=self.leniency, reduction="none")
-
-
-def _check(gamma: float, leniency: float) -> None:
-    check_option("gamma", gamma, 0)
-    check_option("leniency", leniency, 0)
+    function = staticmethod(heatmap_focal_loss)
+    options_class = HeatmapFocalOptions

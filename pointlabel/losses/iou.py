@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 
-from ._batch import Reduction, as_batch, check_smooth, measure_areas, reduce_samples
-from .base import Loss
+from ..params import param
+from ._batch import Reduction, as_batch, measure_areas, reduce_samples
+from .base import Loss, LossOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoftIoUOptions(LossOptions):
+    """Options of `soft_iou_loss`."""
+
+    smooth: float = param(1.0, "pixels added to intersection and union", low=1e-8)
 
 
 def soft_iou(logits: torch.Tensor, target: torch.Tensor, *, smooth: float = 1e-6) -> torch.Tensor:
@@ -30,7 +40,7 @@ def soft_iou(logits: torch.Tensor, target: torch.Tensor, *, smooth: float = 1e-6
     InputError
         For other shapes, targets outside [0, 1] (looked for on the CPU), or a smooth that is not positive.
     """
-    check_smooth(smooth)
+    SoftIoUOptions(smooth=smooth)
     values, mask = as_batch(logits, target)
     return measure_areas(values.sigmoid(), mask).iou(smooth)
 
@@ -63,13 +73,5 @@ def soft_iou_loss(
 class SoftIoULoss(Loss):
     """Module of `soft_iou_loss`."""
 
-    def __init__(self, *, smooth: float = 1.0, reduction: Reduction = "mean") -> None:
-        super().__init__(reduction=reduction)
-        check_smooth(smooth)
-        self.smooth = smooth
-
-    def per_sample(
-        self, logits: torch.Tensor, target: torch.Tensor, image: torch.Tensor | None, epoch: int | None
-    ) -> torch.Tensor:
-        """Loss of each sample, (B,)."""
-        return soft_iou_loss(logits, target, smooth=self.smooth, reduction="none")
+    function = staticmethod(soft_iou_loss)
+    options_class = SoftIoUOptions

@@ -64,8 +64,4 @@ def _polar(mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 class LocationLoss(Loss):
     """Module of `location_loss`."""
 
-    def per_sample(
-        self, logits: torch.Tensor, target: torch.Tensor, image: torch.Tensor | None, epoch: int | None
-    ) -> torch.Tensor:
-        """Loss of each sample, (B,)."""
-        return location_loss(logits, target, reduction="none")
+    function = staticmethod(location_loss)

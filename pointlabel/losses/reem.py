@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 
 from ..errors import InputError
-from ._batch import Reduction, as_batch, check_option, measure_areas, reduce_samples
-from .scale import WARM_UP_EPOCHS, Kind, ScaleLoss, scale_loss
+from ..params import param
+from ._batch import Reduction, as_batch, measure_areas, reduce_samples
+from .scale import WARM_UP_EPOCHS, Kind, ScaleLoss, ScaleOptions, scale_loss
 from .scr import local_scr, scr_weight
 
 _TINY = 1e-6  # as published
+
+
+@dataclass(frozen=True, kw_only=True)
+class REEMOptions(ScaleOptions):
+    """Options of `reem_loss`."""
+
+    reward_weight: float = param(1.0, "weight of the reward; the authors choose 0.8 to 1.5 per data set", low=0)
+    reward_delay_epochs: int = param(5, "epochs after the warm-up before the reward starts", low=0)
 
 
 def reem_loss(
@@ -58,7 +69,7 @@ def reem_loss(
     Y. Sevim, B. U. Töreyin: SCR-Guided Difficulty-Aware Optimization for Infrared Small Target Detection, CVPR
     Workshops 2026, arXiv 2606.18783.
     """
-    _check(reward_weight, reward_delay_epochs)
+    REEMOptions(reward_weight=reward_weight, reward_delay_epochs=reward_delay_epochs)
     loss = scale_loss(
         logits,
         target,
@@ -80,22 +91,8 @@ def reem_loss(
 class REEMLoss(ScaleLoss):
     """Module of `reem_loss`; it has to be called with ``image=``."""
 
-    def __init__(
-        self,
-        *,
-        reward_weight: float = 1.0,
-        kind: Kind = "variance",
-        location: bool = True,
-        smooth: float = 1e-6,
-        warm_up_epochs: int = WARM_UP_EPOCHS,
-        reward_delay_epochs: int = 5,
-        reduction: Reduction = "mean",
-    ) -> None:
-        super().__init__(
-            kind=kind, location=location, smooth=smooth, warm_up_epochs=warm_up_epochs, reduction=reduction
-        )
-        _check(reward_weight, reward_delay_epochs)
-        self.reward_weight, self.reward_delay_epochs = reward_weight, reward_delay_epochs
+    function = staticmethod(reem_loss)
+    options_class = REEMOptions
 
     def per_sample(
         self, logits: torch.Tensor, target: torch.Tensor, image: torch.Tensor | None, epoch: int | None
@@ -103,21 +100,4 @@ class REEMLoss(ScaleLoss):
         """Loss of each sample, (B,)."""
         if image is None:
             raise InputError("the loss reem needs image=, what the detector saw, got None")
-        return reem_loss(
-            logits,
-            target,
-            image,
-            reward_weight=self.reward_weight,
-            kind=self.kind,
-            location=self.location,
-            smooth=self.smooth,
-            epoch=epoch,
-            warm_up_epochs=self.warm_up_epochs,
-            reward_delay_epochs=self.reward_delay_epochs,
-            reduction="none",
-        )
-
-
-def _check(reward_weight: float, reward_delay_epochs: int) -> None:
-    check_option("reward_weight", reward_weight, 0)
-    check_option("reward_delay_epochs", reward_delay_epochs, 0)
+        return self.measure(logits, target, image, epoch=epoch)

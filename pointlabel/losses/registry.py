@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +54,12 @@ LOSSES: dict[str, LossEntry] = {
         LossEntry(
             "heatmap-focal", "focal loss that leaves pixels near 1 to the detector", "heatmap_focal:HeatmapFocalLoss"
         ),
-        LossEntry("sls", "MSHNet's: IoU weighted by the areas' variance, and the location", "scale:SLSLoss"),
+        LossEntry(
+            "sls",
+            "MSHNet's: IoU weighted by the areas' variance, and the location",
+            "scale:ScaleLoss",
+            {"kind": "variance"},
+        ),
         LossEntry("ratio", "the same, weighted by the areas' ratio", "scale:ScaleLoss", {"kind": "ratio"}),
         LossEntry("diff", "the same, by their absolute difference", "scale:ScaleLoss", {"kind": "absolute"}),
         LossEntry("signed", "the same, by their signed difference", "scale:ScaleLoss", {"kind": "signed"}),
@@ -94,9 +98,6 @@ def build_loss(name: str, **options: Any) -> Loss:
         Where torch is not installed.
     """
     entry = get_loss(name)
-    known = {
-        option: about.default
-        for option, about in inspect.signature(entry.loss_class).parameters.items()
-        if option not in entry.fixed
-    }
+    declared = {item.name: item.default for item in fields(entry.loss_class.options_class)}
+    known = {name: value for name, value in (declared | {"reduction": "mean"}).items() if name not in entry.fixed}
     return entry.loss_class(**entry.fixed, **check_values(options, known, f"loss {entry.name}", "option"))

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, get_args
 
 import torch
 
-from ..errors import InputError
-from ._batch import Reduction, as_batch, check_option, check_smooth, measure_areas, reduce_samples
-from .base import Loss
+from ..params import param
+from ._batch import Reduction, as_batch, measure_areas, reduce_samples
+from .base import Loss, LossOptions
 from .location import location_loss
 
 #: Epochs in which the loss looks at the IoU alone, and MSHNet trains its finest head alone: published.
 WARM_UP_EPOCHS = 5
 
 Kind = Literal["variance", "ratio", "absolute", "signed"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScaleOptions(LossOptions):
+    """Options of `scale_loss`."""
+
+    kind: str = param("variance", "how the weight falls where the areas differ", choices=get_args(Kind))
+    location: bool = param(True, "whether the location loss is added")
+    smooth: float = param(1e-6, "pixels added to numerators and denominators", low=1e-8)
+    warm_up_epochs: int = param(WARM_UP_EPOCHS, "first epochs in which the loss is 1 - IoU", low=0)
 
 
 def scale_weight(
@@ -55,8 +67,7 @@ def scale_weight(
     ----------
     Q. Liu et al.: Infrared Small Target Detection with Scale and Location Sensitivity, CVPR 2024 (variance).
     """
-    _check_kind(kind)
-    check_smooth(smooth)
+    ScaleOptions(kind=kind, smooth=smooth)
     difference = predicted - target
     if kind == "variance":
         softening = (difference / 2).square()
@@ -113,7 +124,7 @@ def scale_loss(
     ----------
     Q. Liu et al.: Infrared Small Target Detection with Scale and Location Sensitivity, CVPR 2024.
     """
-    _check(kind, smooth, warm_up_epochs)
+    ScaleOptions(kind=kind, location=location, smooth=smooth, warm_up_epochs=warm_up_epochs)
     values, mask = as_batch(logits, target)
     areas = measure_areas(values.sigmoid(), mask)
     iou = areas.iou(smooth)
@@ -151,56 +162,18 @@ def sls_loss(
 class ScaleLoss(Loss):
     """Module of `scale_loss`."""
 
-    def __init__(
-        self,
-        *,
-        kind: Kind = "variance",
-        location: bool = True,
-        smooth: float = 1e-6,
-        warm_up_epochs: int = WARM_UP_EPOCHS,
-        reduction: Reduction = "mean",
-    ) -> None:
-        super().__init__(reduction=reduction)
-        _check(kind, smooth, warm_up_epochs)
-        self.kind: Kind = kind
-        self.location, self.smooth, self.warm_up_epochs = location, smooth, warm_up_epochs
+    function: ClassVar[Callable[..., torch.Tensor]] = staticmethod(scale_loss)
+    options_class: ClassVar[type[LossOptions]] = ScaleOptions
 
     def per_sample(
         self, logits: torch.Tensor, target: torch.Tensor, image: torch.Tensor | None, epoch: int | None
     ) -> torch.Tensor:
         """Loss of each sample, (B,)."""
-        return scale_loss(
-            logits,
-            target,
-            kind=self.kind,
-            location=self.location,
-            smooth=self.smooth,
-            epoch=epoch,
-            warm_up_epochs=self.warm_up_epochs,
-            reduction="none",
-        )
+        return self.measure(logits, target, epoch=epoch)
 
 
 class SLSLoss(ScaleLoss):
-    """Module of `sls_loss`."""
+    """Module of `sls_loss`: a `ScaleLoss` of the kind variance."""
 
-    def __init__(
-        self,
-        *,
-        location: bool = True,
-        smooth: float = 1e-6,
-        warm_up_epochs: int = WARM_UP_EPOCHS,
-        reduction: Reduction = "mean",
-    ) -> None:
-        super().__init__(location=location, smooth=smooth, warm_up_epochs=warm_up_epochs, reduction=reduction)
-
-
-def _check(kind: str, smooth: float, warm_up_epochs: int) -> None:
-    _check_kind(kind)
-    check_smooth(smooth)
-    check_option("warm_up_epochs", warm_up_epochs, 0)
-
-
-def _check_kind(kind: str) -> None:
-    if kind not in get_args(Kind):
-        raise InputError(f"kind must be one of {', '.join(get_args(Kind))}, got {kind!r}")
+    def __init__(self, *, reduction: Reduction = "mean", **options: Any) -> None:
+        super().__init__(reduction=reduction, kind="variance", **options)

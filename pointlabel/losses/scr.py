@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from .._values import as_number
 from ..errors import InputError
-from ._batch import check_option
 
 # All as published.
 _LARGEST = 12.0
@@ -46,7 +46,7 @@ def local_scr(image: torch.Tensor, target: torch.Tensor, *, min_area_px: int = 9
     Y. Sevim, B. U. Töreyin: SCR-Guided Difficulty-Aware Optimization for Infrared Small Target Detection, CVPR
     Workshops 2026, arXiv 2606.18783.
     """
-    check_option("min_area_px", min_area_px, 0)
+    as_number(min_area_px, "min_area_px", 0)
     mask = target[:, 0] if target.ndim == 4 and target.shape[1] == 1 else target
     fits = image.ndim in (3, 4) and (image.shape[0], *image.shape[-2:]) == mask.shape
     if mask.ndim != 3 or not fits or 0 in image.shape:

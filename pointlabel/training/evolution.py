@@ -31,9 +31,13 @@ class Growth(Params):
     prefix: ClassVar[str] = ""
 
     reach_px: int = param(16, "half side of the square around a point that its label never leaves, pixels", low=1)
-    base: float = param(0.5, "share of the prediction's peak that a pixel has to pass", low=0, high=1, open_high=True)
-    growth: float = param(0.5, "how much of the rest is asked for once a label covers area_share", low=0)
-    area_share: float = param(0.0015, "share of the image that labels are measured by", low=0, high=1, open_low=True)
+    base: float = param(
+        0.5, "share of the prediction's peak that a pixel has to pass (T_b)", low=0, high=1, open_high=True
+    )
+    growth: float = param(0.5, "how much of the rest is asked for once a label covers area_share (k)", low=0)
+    area_share: float = param(
+        0.0015, "share of the image that labels are measured by (r)", low=0, high=1, open_low=True
+    )
 
 
 @dataclass(frozen=True)

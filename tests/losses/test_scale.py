@@ -146,5 +146,5 @@ def test_warm_up_is_soft_iou(kind, rng):
 def test_an_unknown_kind_is_named():
     with pytest.raises(InputError, match=r"^kind must be one of variance, ratio, absolute, signed, got 'log'$"):
         scale_weight(torch.ones(1), torch.ones(1), kind="log")  # type: ignore[arg-type]
-    with pytest.raises(InputError, match=r"^smooth must be at least 1e-08, got 0$"):
+    with pytest.raises(InputError, match=r"^smooth must be at least 1e-08, got 0.0$"):
         scale_weight(torch.ones(1), torch.ones(1), smooth=0)

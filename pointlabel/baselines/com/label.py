@@ -39,7 +39,7 @@ class ComParams(Params):
     n_inner: int = param(5, "steps of an outer iteration", low=1, high=10_000)
     time_step: float = param(5.0, "length of a step in time", low=1e-6, high=100)
     regularity: float = param(
-        0.04, "weight of the distance regulariser; times time_step at most 0.25", low=0, high=250_000
+        0.04, "weight of the distance regulariser; times time_step at most 0.25, beyond which phi explodes", low=0
     )
     shrink: float = param(1.5, "weight of the area term while the inside grows brighter", low=0, high=100)
     grow: float = param(0.1, "weight of the area term, of the other sign, when it does not", low=0, high=100)

@@ -23,7 +23,10 @@ class LespsOptions(Growth):
     """Parameters of label evolution; the defaults are the published ones but for `least_peak`, which is ours."""
 
     least_peak: float = param(
-        0.1, "a prediction that stays below it around a point leaves the label as it is", low=0, high=1
+        0.1,
+        "a prediction that stays below it around a point leaves the label as it is; 0 is the published rule",
+        low=0,
+        high=1,
     )
 
     def rule(self) -> Rule:
