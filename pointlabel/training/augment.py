@@ -45,18 +45,6 @@ class View:
             out = out.flip(1)
         return out.T.contiguous() if self.transpose else out.contiguous()
 
-    def map_points(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Where points (N, 2) of the image lie in the view; those outside are left out."""
-        scale = self.size / self.side
-        out = (points - (self.top, self.left) + 0.5) * scale - 0.5
-        if self.flip_rows:
-            out[:, 0] = self.size - 1 - out[:, 0]
-        if self.flip_columns:
-            out[:, 1] = self.size - 1 - out[:, 1]
-        if self.transpose:
-            out = out[:, ::-1]
-        return out[((out >= -0.5) & (out < self.size - 0.5)).all(axis=1)]
-
 
 def draw_view(
     shape: tuple[int, int], points: NDArray[np.float64], config: TrainConfig, generator: torch.Generator

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
 import safetensors
@@ -66,11 +65,6 @@ def write_checkpoint(path: str, state: dict[str, Any]) -> None:
 def read_checkpoint(path: str) -> dict[str, Any]:
     """Read what `write_checkpoint` wrote."""
     return decode_state(read_bytes(path, most=_MAX_BYTES), path)
-
-
-def holds_checkpoint(path: str) -> bool:
-    """Whether there is a file at `path`."""
-    return os.path.isfile(path)
 
 
 def _take_apart(value: Any, path: str, tensors: dict[str, torch.Tensor]) -> Any:
