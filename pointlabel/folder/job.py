@@ -143,7 +143,7 @@ def label_job(opened: Opened | Ended, context: RunContext) -> Labelled | Ended:
             sample.points,
             tightness=settings.tightness_of(sample.rows),
             true_area=true_areas(sample, attempt),
-            rng=image_generator(settings.seed, sample.id),
+            rng=image_generator(settings.seed, sample.id) if settings.draws_numbers else 0,
         )
         return Labelled(attempt, sample, labels)
     return Ended(attempt)

@@ -92,6 +92,12 @@ class RunSettings:
         """Whether the run has to know the true area of each target."""
         return getattr(self.params, "size_prior", None) == "oracle"
 
+    @property
+    def draws_numbers(self) -> bool:
+        """Whether the method may draw random numbers: a generator per image costs as much as a small target."""
+        method = self.labeller.method
+        return method.is_random or method.needs_true_area or bool(method.package)
+
     def tightness_of(self, rows: Sequence[PointRow]) -> float | list[float]:
         """Tightness of each point: its own where it has one, else that of the run."""
         if not self.has_tightness or all(row.tightness is None for row in rows):

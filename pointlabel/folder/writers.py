@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -45,6 +46,7 @@ class Manifest(RunWriter):
     def __init__(self, context: RunContext, jobs: Sequence[Job]) -> None:
         super().__init__(context, jobs)
         self._path = context.gate.file(MANIFEST_NAME)
+        self._goes_on = os.path.isfile(self._path) and os.path.getsize(self._path) > 0
         self._writer = ManifestWriter(self._path)
 
     def add(self, done: ImageDone) -> None:
@@ -57,8 +59,9 @@ class Manifest(RunWriter):
         self._writer.close()
 
     def end(self, summary: RunSummary) -> None:
-        """Leave one line per image."""
-        tidy_manifest(self._path)
+        """Leave one line per image, where lines of an earlier run were there."""
+        if self._goes_on:
+            tidy_manifest(self._path)
 
 
 class Sheet(RunWriter):
