@@ -22,7 +22,7 @@ from pointlabel import annotate
 from pointlabel.synthetic import Scene, draw_scene
 
 BACKGROUNDS = ("cloud", "sea", "noise")
-FOLDERS = ("images", "points", "truth")
+FOLDERS = ("images", "masks_centroid", "masks")
 OUTLINE, GAP = 128, 129  # palette of the picture: 128 greys, the colour of masks' borders, white
 
 
@@ -44,7 +44,7 @@ def draw_scenes(n_images: int, seed: int) -> Iterator[tuple[str, Scene, NDArray[
 
 
 def write_folders(folder: Path, n_images: int, seed: int) -> None:
-    """Write images, one-pixel point images and true masks as PNG files; what was drawn there before goes."""
+    """Write a data set: images, one-pixel point images and true masks; what was drawn there before goes."""
     for name in FOLDERS:
         shutil.rmtree(folder / name, ignore_errors=True)
         (folder / name).mkdir(parents=True)
@@ -87,8 +87,8 @@ def run(folder: Path, n_images: int, seed: int) -> None:
     write_folders(folder, n_images, seed)
     print(f"drew {n_images} images with their points and true masks in {folder}")
     labels = folder / "labels"
-    pointlabel("annotate", folder / "images", "-p", folder / "points", "-o", labels, "--overlay", "--overwrite")
-    pointlabel("evaluate", labels / "masks", folder / "truth")
+    pointlabel("annotate", folder, "-o", labels, "--overlay", "--overwrite")
+    pointlabel("evaluate", labels / "masks", folder / "masks")
     print(f"\nmasks:    {labels / 'masks'}\npictures: {labels / 'overlay'}")
 
 

@@ -17,8 +17,10 @@ from .options import (
     config_option,
     jobs_option,
     mask_threshold_option,
+    masks_option,
     method_option,
     origin_option,
+    points_option,
     polarity_option,
     progress_option,
     seed_option,
@@ -37,8 +39,8 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.command()
-@click.argument("images", metavar="IMAGES", type=click.Path())
-@click.option("-p", "--points", required=True, type=click.Path(), help="Folder of one-pixel PNGs, or a CSV table.")
+@click.argument("images", metavar="DATASET|IMAGES", type=click.Path())
+@points_option
 @click.option("-o", "--out", required=True, type=OutputFolder(), help="Output folder.")
 @method_option
 @set_option
@@ -57,7 +59,7 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
     type=click.Choice(["none", "fixed", "oracle"]),
     help="What a method of the published kind may know of a target's size; oracle needs --masks.",
 )
-@click.option("--masks", metavar="DIR", type=click.Path(), help="True masks, for --size-prior oracle only.")
+@masks_option
 @mask_threshold_option
 @click.option(
     "--checkpoint",
@@ -100,7 +102,7 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
 def annotate(
     ctx: click.Context,
     images: str,
-    points: str,
+    points: str | None,
     out: str,
     method: str,
     assignments: dict[str, Any],
@@ -124,25 +126,30 @@ def annotate(
 ) -> None:
     """Turn one point a target into masks.
 
-    IMAGES is a folder (searched with its sub-folders), one file, or a quoted glob: PNG, TIFF, BMP or JPEG, of any
-    depth. Masks go to OUT/masks under the names of the images, with a line for each image in OUT/manifest.jsonl.
+    DATASET is a folder with images/ and masks_centroid/ or clicks.csv. IMAGES is a folder (searched with its
+    sub-folders), one file, or a quoted glob: PNG, TIFF, BMP or JPEG, of any depth. True masks are read for
+    --size-prior oracle only. Masks go to OUT/masks under the names of the images, with a line for each image in
+    OUT/manifest.jsonl.
 
     Exit codes: 0 done, 1 the output could not be written, 2 wrong arguments, 3 some images failed, 130 Ctrl-C.
 
     \b
     Examples:
+        pointlabel annotate data -o out
         pointlabel annotate data/images -p data/points -o out
         pointlabel annotate data/images -p clicks.csv -o out --soft --overlay -j 4
         pointlabel annotate data/images -p clicks.csv -o out --soft --overlay -j 4 --resume
     """
     from pointlabel.errors import InputError, OutputError
     from pointlabel.folder import RunSettings, annotate_folder, build_params
+    from pointlabel.io.datasets import locate_parts
 
     if resume and overwrite:
         raise InputError("--resume and --overwrite exclude each other; give one of them")
     if masks is not None and size_prior != "oracle":
         raise InputError("--masks is read with --size-prior oracle only; leave it out")
-    if size_prior == "oracle" and masks is None:
+    images, points, found_masks = locate_parts(images, points, masks)
+    if size_prior == "oracle" and found_masks is None:
         raise InputError("--size-prior oracle needs the true masks: --masks DIR")
     changes = {**ctx.meta.get(PARAMS_KEY, {}), **assignments}
     params = build_params(method, changes, size_prior, checkpoint)
@@ -167,7 +174,7 @@ def annotate(
                 out,
                 settings,
                 origin=origin,
-                true_masks=masks,
+                true_masks=found_masks if size_prior == "oracle" else None,
                 jobs=jobs,
                 mode="resume" if resume else "overwrite" if overwrite else "new",
                 on_error=on_error,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import FILE, json_option, mask_threshold_option, progress_option
+from .options import FILE, json_option, mask_threshold_option, masks_option, points_option, progress_option
 from .streams import STDOUT, check_outputs, write_bytes, write_json
 
 if TYPE_CHECKING:
@@ -63,14 +63,9 @@ def _shared_options(command: Callable) -> Callable:
 
 
 @bench.command()
-@click.argument("datasets", metavar="DATASET...", nargs=-1, required=True, type=click.Path())
-@click.option(
-    "--points",
-    type=click.Choice(["centroid", "coarse"]),
-    default="centroid",
-    show_default=True,
-    help="Points of masks_centroid/ or of masks_coarse/.",
-)
+@click.argument("datasets", metavar="DATASET...|IMAGES", nargs=-1, required=True, type=click.Path())
+@points_option
+@masks_option
 @click.option(
     "--size-prior",
     type=_PRIORS,
@@ -94,7 +89,8 @@ def _shared_options(command: Callable) -> Callable:
 def accuracy(
     ctx: click.Context,
     datasets: tuple[str, ...],
-    points: str,
+    points: str | None,
+    masks: str | None,
     size_prior: str,
     n_seeds: int,
     mask_threshold: float,
@@ -109,7 +105,8 @@ def accuracy(
 ) -> None:
     """Run methods on the same images and points and compare their masks with the true ones.
 
-    DATASET is a folder with images/, masks/ and masks_centroid/ or masks_coarse/. Each method runs on each data set in
+    DATASET is a folder with images/, masks/, and masks_centroid/, clicks.csv or masks_coarse/; IMAGES with -p POINTS
+    and -m MASKS may lie anywhere. Each method runs on each data set in
     a process of its own, one after the other, so that its first call and its memory are its own.
 
     Exit codes: 0 done, 1 a file could not be written, 2 wrong arguments, 3 some methods failed or some images
@@ -122,7 +119,7 @@ def accuracy(
         pointlabel bench accuracy data --size-prior oracle --seeds 5
     """
     from pointlabel.bench.compare import check_distinct, compare_methods
-    from pointlabel.io.datasets import open_dataset
+    from pointlabel.io.datasets import open_data
 
     from .bench_console import BenchConsole
     from .bench_tables import print_accuracy
@@ -130,18 +127,19 @@ def accuracy(
     setups = _setups(methods, checkpoints, size_prior, n_seeds)
     check_outputs({"--json": json_file, "--html": html_file})
     check_distinct(datasets)
-    found = [open_dataset(folder, points=points, split=split) for folder in datasets]
+    points, kind = _kind_of(points)
+    found = [open_data(folder, points, masks, split=split) for folder in datasets]
     with BenchConsole(progress=not no_progress) as console:
         comparison, stopped = compare_methods(
             [dataset.sample(limit or len(dataset)) for dataset in found],
             setups,
-            points=points,
+            points=kind,
             mask_threshold=mask_threshold,
             n_threads=n_threads,
             keep_crops=html_file is not None,
             report=console,
         )
-    options = {"points": points, "size_prior": size_prior, "seeds": n_seeds, "split": split, "limit": limit}
+    options = {"points": kind, "size_prior": size_prior, "seeds": n_seeds, "split": split, "limit": limit}
     write_json(json_file, comparison.result() | {"options": options | {"mask_threshold": mask_threshold}}, indent=1)
     if html_file is not None and comparison.runs:
         from pointlabel.report.bench import draw_report
@@ -154,12 +152,7 @@ def accuracy(
 
 @bench.command()
 @click.argument("images", metavar="DATASET|IMAGES", type=click.Path())
-@click.option(
-    "-p",
-    "--points",
-    metavar="POINTS",
-    help="Of IMAGES: a folder of one-pixel PNGs, or a CSV table. Of a DATASET: centroid (the default) or coarse.",
-)
+@points_option
 @click.option(
     "--size-prior",
     type=_PRIORS,
@@ -203,7 +196,7 @@ def timing(
     """
     from pointlabel.bench.compare import compare_methods
     from pointlabel.errors import InputError
-    from pointlabel.io.datasets import POINT_FOLDERS, open_dataset, open_images
+    from pointlabel.io.datasets import open_data
 
     from .bench_console import BenchConsole
     from .bench_tables import print_timing
@@ -212,13 +205,8 @@ def timing(
         raise InputError("--size-prior oracle needs true masks, which bench timing does not read; take none or fixed")
     setups = _setups(methods, checkpoints, size_prior, 1)
     check_outputs({"--json": json_file})
-    kind = points or "centroid"
-    if kind in POINT_FOLDERS:
-        dataset = open_dataset(images, points=kind, masks=False, split=split)
-    elif split is not None:
-        raise InputError("--split chooses images of a data set; with -p POINTS leave it out")
-    else:
-        dataset, kind = open_images(images, kind), "given"
+    points, kind = _kind_of(points)
+    dataset = open_data(images, points, needs_masks=False, split=split)
     with BenchConsole(progress=not no_progress) as console:
         comparison, stopped = compare_methods(
             [dataset.sample(limit or len(dataset))],
@@ -250,6 +238,14 @@ def _setups(methods: str | None, checkpoints: tuple[str, ...], size_prior: str, 
             raise InputError(f"--checkpoint must be METHOD=DIR, got {text!r}")
         folders[name] = folder
     return plan_setups(names, folders, size_prior=size_prior, n_seeds=n_seeds)
+
+
+def _kind_of(points: str | None) -> tuple[str, str]:
+    """Points of the data sets, or their path, and what rows call their kind."""
+    from pointlabel.io.datasets import POINT_FOLDERS
+
+    points = points or "centroid"
+    return points, points if points in POINT_FOLDERS else "given"
 
 
 def _end(ctx: click.Context, comparison: Comparison, stopped: bool) -> None:

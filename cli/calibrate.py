@@ -11,7 +11,9 @@ from .console import Console, needs_extra, note_lines, say, say_when_kernels_com
 from .options import (
     json_option,
     mask_threshold_option,
+    masks_option,
     origin_option,
+    points_option,
     polarity_option,
     progress_option,
     seed_option,
@@ -25,9 +27,9 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("images", metavar="IMAGES", type=click.Path())
-@click.option("-p", "--points", required=True, type=click.Path(), help="Folder of one-pixel PNGs, or a CSV table.")
-@click.option("-m", "--masks", required=True, type=click.Path(), help="Folder of masks with the names of the images.")
+@click.argument("images", metavar="DATASET|IMAGES", type=click.Path())
+@points_option
+@masks_option
 @click.option("-o", "--out", required=True, type=click.Path(), help="Style for annotate --config; - is stdout.")
 @click.option("--overwrite", is_flag=True, help="Replace the file where it is there already.")
 @polarity_option
@@ -38,8 +40,8 @@ if TYPE_CHECKING:
 @progress_option
 def calibrate(
     images: str,
-    points: str,
-    masks: str,
+    points: str | None,
+    masks: str | None,
     out: str,
     overwrite: bool,
     polarity: str,
@@ -51,19 +53,25 @@ def calibrate(
 ) -> None:
     """Learn how the masks of a data set are drawn, from 3 to 50 of them, and write a style for annotate.
 
-    IMAGES is a folder (searched with its sub-folders), one file, or a quoted glob; MASKS holds true masks for some of
-    them, under the same names. Every style that is tried is judged on images it was not learned from. Where none is
-    better than the defaults, the file that is written keeps them.
+    DATASET is a folder with images/, masks/, and masks_centroid/ or clicks.csv. IMAGES is a folder (searched with its
+    sub-folders), one file, or a quoted glob; MASKS holds true masks for some of them, under the same names. Every style
+    that is tried is judged on images it was not learned from. Where none is better than the defaults, the file that is
+    written keeps them.
 
     \b
     Example:
+        pointlabel calibrate data -o style.toml
         pointlabel calibrate data/images -p data/points -m data/masks -o style.toml
         pointlabel annotate data/images -p data/points -o out --config style.toml
     """
     import os
 
     from pointlabel.errors import InputError
+    from pointlabel.io.datasets import locate_parts
 
+    images, points, masks = locate_parts(images, points, masks)
+    if masks is None:
+        raise InputError(f"{images}: a style is learned from true masks: --masks DIR")
     if out != STDOUT and os.path.exists(out) and not overwrite:
         raise InputError(f"{out} is there already; --overwrite replaces it")
     check_outputs({"--out": out, "--json": json_file})

@@ -77,6 +77,25 @@ class OutputFolder(click.Path):
         return super().convert(value, param, ctx)
 
 
+#: ``-p POINTS`` of commands that take a data set, or images with points from anywhere.
+points_option = click.option(
+    "-p",
+    "--points",
+    metavar="POINTS",
+    help="Of IMAGES: a folder of one-pixel PNGs, or a CSV table. Of a DATASET: centroid (the default) or coarse.",
+)
+
+
+#: ``-m MASKS``, beside `points_option`.
+masks_option = click.option(
+    "-m",
+    "--masks",
+    metavar="MASKS",
+    type=click.Path(),
+    help="Folder of true masks with the names of the images; by default masks/ of the DATASET.",
+)
+
+
 #: ``--polarity``: bright, dark or auto.
 polarity_option = click.option(
     "--polarity",

@@ -91,7 +91,7 @@ def test_documented_commands_parse(line):
     [
         ("pointlabel annotat images -p points -o out", "No such command"),
         ("pointlabel annotate images -p points -o out --overlays", "No such option"),
-        ("pointlabel annotate images -o out", "Missing parameter: points"),
+        ("pointlabel annotate images -p points", "Missing parameter: out"),
         ("pointlabel annotate images -p points -o out --polarity black", "is not one of"),
         ("pointlabel annotate IMAGES -p POINTS [--tight F]", "No such option"),
         ("pointlabel bench acuracy data", "No such command"),

@@ -20,6 +20,8 @@ from .text import read_text
 
 #: Kinds of points, and the folder of one-pixel images that holds each.
 POINT_FOLDERS = {"centroid": "masks_centroid", "coarse": "masks_coarse"}
+#: Table of points that a data set may hold in place of the folder of its centroids.
+CLICKS = "clicks.csv"
 #: Folder of the lists of ids.
 SPLIT_FOLDER = "img_idx"
 
@@ -51,7 +53,7 @@ class Dataset:
 def open_dataset(
     folder: str | os.PathLike[str], *, points: str | None = "centroid", masks: bool = True, split: str | None = None
 ) -> Dataset:
-    """List a folder that holds ``images/``, ``masks/`` and ``masks_centroid/`` or ``masks_coarse/``.
+    """List a folder that holds ``images/``, ``masks/``, and ``masks_centroid/``, ``clicks.csv`` or ``masks_coarse/``.
 
     Files belong together by their path without suffix, see `images.normal_id`.
 
@@ -75,7 +77,7 @@ def open_dataset(
         raise InputError(f"{root}: no such folder; a data set is a folder with images/, masks/ and masks_centroid/")
     found = list_images(_part(root, "images"))
     files = found.files
-    point_folder = None if points is None else _part(root, POINT_FOLDERS[points], f"points {points}")
+    point_folder = None if points is None else _find_points(root, points)
     if split is not None:
         files = _chosen(files, read_split(root, split), root, split)
     _check_rivals(files)
@@ -88,23 +90,85 @@ def open_dataset(
     return with_masks(out) if masks else out
 
 
-def with_masks(dataset: Dataset, *, what: str = "a data set") -> Dataset:
-    """The same images with their true masks out of ``masks/`` of the data set's folder.
+def locate_parts(
+    images: str | os.PathLike[str], points: str | os.PathLike[str] | None, masks: str | os.PathLike[str] | None = None
+) -> tuple[str, str, str | None]:
+    """Where images, points and masks lie: as they are given, or in the folder of a data set.
 
     Parameters
     ----------
-    dataset : its folder is looked into, and each of its images needs a mask.
+    images : a data set where `points` is None or a name out of `POINT_FOLDERS`; else what `open_images` takes.
+    points, masks : paths; masks that are not given are those of the data set, where it holds any.
+
+    Raises
+    ------
+    InputError
+        Where no points are given, and `images` is no data set with points.
+    """
+    root, kind = os.fspath(images), "centroid" if points is None else os.fspath(points)
+    is_dataset = os.path.isdir(os.path.join(root, "images"))
+    if points is not None and (kind not in POINT_FOLDERS or os.path.exists(kind) or not is_dataset):
+        return root, kind, None if masks is None else os.fspath(masks)
+    if not is_dataset:
+        raise InputError(f"{root}: not a data set, which holds the folder images/; for other images give `points`")
+    own_masks = os.path.join(root, "masks")
+    if masks is None and os.path.isdir(own_masks):
+        masks = own_masks
+    return os.path.join(root, "images"), _find_points(root, kind), None if masks is None else os.fspath(masks)
+
+
+def open_data(
+    images: str | os.PathLike[str],
+    points: str = "centroid",
+    masks: str | os.PathLike[str] | None = None,
+    *,
+    needs_masks: bool = True,
+    split: str | None = None,
+) -> Dataset:
+    """List a data set (`open_dataset`), or images with points and masks from anywhere (`open_images`).
+
+    Parameters
+    ----------
+    images : a data set where `points` is a name out of `POINT_FOLDERS`, else images.
+    points : a name, or a path.
+    masks : folder of true masks; None for that of the data set.
+    needs_masks : whether every image needs a true mask.
+    split : as for `open_dataset`.
+
+    Raises
+    ------
+    InputError
+        Where something is missing, or a split is asked of images that are no data set.
+    """
+    if points in POINT_FOLDERS:
+        dataset = open_dataset(images, points=points, masks=needs_masks and masks is None, split=split)
+    elif split is not None:
+        raise InputError("`split` chooses images of a data set; with points from elsewhere leave it out")
+    elif needs_masks and masks is None:
+        raise InputError("images with points from elsewhere need their true masks: `masks`")
+    else:
+        dataset = open_images(images, points)
+    return dataset if masks is None else with_masks(dataset, folder=os.fspath(masks))
+
+
+def with_masks(dataset: Dataset, *, what: str = "a data set", folder: str | None = None) -> Dataset:
+    """The same images with their true masks.
+
+    Parameters
+    ----------
+    dataset : each of its images needs a mask.
     what : who needs the masks, for the message where there is no such folder.
+    folder : where they lie; None for ``masks/`` of the data set.
 
     Raises
     ------
     InputError
         Where the folder or the mask of an image is missing.
     """
-    paths = list_masks(_part(dataset.folder, "masks", what))
+    paths = list_masks(folder or _part(dataset.folder, "masks", what))
     missing = [entry.id for entry in dataset.entries if entry.id not in paths]
     if missing:
-        raise InputError(f"{dataset.folder}: no true mask in masks/ for {_few(missing)}")
+        raise InputError(f"{dataset.folder}: no true mask in {folder or 'masks/'} for {_few(missing)}")
     return replace(dataset, entries=tuple(replace(entry, mask=paths[entry.id]) for entry in dataset.entries))
 
 
@@ -145,6 +209,14 @@ def read_split(folder: str, name: str) -> list[str]:
     if not ids:
         raise InputError(f"{path}: the list holds no id")
     return list(dict.fromkeys(ids))
+
+
+def _find_points(root: str, kind: str) -> str:
+    """Where a data set holds the points of a kind out of `POINT_FOLDERS`."""
+    table = os.path.join(root, CLICKS)
+    if kind == "centroid" and os.path.isfile(table) and not os.path.isdir(os.path.join(root, POINT_FOLDERS[kind])):
+        return table
+    return _part(root, POINT_FOLDERS[kind], f"points {kind}")
 
 
 def _part(root: str, name: str, what: str = "a data set") -> str:

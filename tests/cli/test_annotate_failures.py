@@ -282,7 +282,7 @@ def test_wrong_arguments(run, folder, more, sentence):
     assert not (folder / "out").exists()
 
 
-@pytest.mark.parametrize("words", [["images", "-p", "points"], ["images", "-o", "out"], ["-p", "points", "-o", "out"]])
+@pytest.mark.parametrize("words", [["images", "-p", "points"], ["-p", "points", "-o", "out"]])
 def test_missing_arguments(folder, words):
     result = CliRunner().invoke(main, ["annotate", *words])
     assert result.exit_code == 2

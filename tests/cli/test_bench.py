@@ -212,7 +212,11 @@ def blank(folder):
         (["accuracy", "{}", "--checkpoint", "sam"], None, "--checkpoint must be METHOD=DIR, got 'sam'"),
         (["accuracy", "{}", "--checkpoint", "sam=x"], None, "--checkpoint of sam: sam is not among the methods"),
         (["timing", "{}", "--size-prior", "oracle"], None, "oracle needs true masks, which bench timing does not read"),
-        (["timing", "{}/images", "-p", "{}/masks", "--split", "a"], None, "--split chooses images of a data set"),
+        (
+            ["timing", "{}/images", "-p", "{}/masks", "--split", "a"],
+            None,
+            "--split chooses images of a data set",
+        ),
         (["timing", "{}/images", "-p", "{}/no.csv"], None, "no.csv: no such file or folder"),
     ],
 )

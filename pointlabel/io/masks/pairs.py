@@ -37,8 +37,8 @@ class MaskPairs:
 def list_masks(where: str | os.PathLike[str]) -> dict[str, str]:
     """Find the masks of a folder with its sub-folders, as id -> path in the order of the ids.
 
-    A folder written by ``annotate`` stands for its sub-folder ``masks``. The id is the path below the folder without
-    suffix, and without the ending ``_pixels0`` (`images.normal_id`).
+    A folder written by ``annotate``, and a data set, stand for their sub-folder ``masks``. The id is the path below the
+    folder without suffix, and without the ending ``_pixels0`` (`images.normal_id`).
 
     Raises
     ------
@@ -46,7 +46,8 @@ def list_masks(where: str | os.PathLike[str]) -> dict[str, str]:
         Where there is no image at `where`, or two have one id.
     """
     text = os.fspath(where)
-    if os.path.isfile(os.path.join(text, "manifest.jsonl")) and os.path.isdir(os.path.join(text, "masks")):
+    is_ours = os.path.isfile(os.path.join(text, "manifest.jsonl")) or os.path.isdir(os.path.join(text, "images"))
+    if is_ours and os.path.isdir(os.path.join(text, "masks")):
         text = os.path.join(text, "masks")
     out: dict[str, str] = {}
     for file in list_images(text).files:
