@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pointlabel.io.writers import MASKS, WRITERS
+from pointlabel.io.writers import MASKS, RUN_FILES, WRITERS
 
 from .console import say, say_when_kernels_compile
 from .options import (
@@ -31,10 +31,10 @@ from .run_console import RunConsole
 
 def output_options(command: Callable[..., None]) -> Callable[..., None]:
     """A flag per kind of file that can be written beside the masks."""
-    for writer in reversed(WRITERS.values()):
-        if writer.name != MASKS:
-            text = f"Write {writer.summary} to OUT/{writer.name}."
-            command = click.option(f"--{writer.name}", is_flag=True, help=text)(command)
+    places = [(writer.name, writer.summary, writer.name) for writer in WRITERS.values() if writer.name != MASKS]
+    places += [(file.name, file.summary, file.path) for file in RUN_FILES.values()]
+    for name, summary, place in reversed(places):
+        command = click.option(f"--{name}", is_flag=True, help=f"Write {summary} to OUT/{place}.")(command)
     return command
 
 

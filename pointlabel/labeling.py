@@ -160,7 +160,7 @@ class Labeller:
         array, dark, requests = self._split(image, points, tightness, true_area, generator)
         made = []
         for request in requests.values():
-            made.append(self.method.function(request, self.params))
+            made.append(self.method.function(request, self.params))  # as `engine.default.label.label_default`
         return self._join(array, dark, requests, made)
 
     def label_many(self, items: Iterable[tuple[ArrayLike, ArrayLike, ArrayLike]]) -> list[ImageLabels]:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from multiprocessing.synchronize import Event
 from time import monotonic
 from typing import Any
 
@@ -18,7 +17,7 @@ from ..io.files import FileWrite
 from ..io.records import target_record
 from ..io.writers import WRITERS
 from .events import ImageDone, Tally
-from .job import Ended, Job, Labelled, RunContext, label_job, open_job
+from .job import Ended, Labelled, RunContext
 
 #: Images whose files are forced to the disk together ...
 SYNC_IMAGES = 32
@@ -69,7 +68,7 @@ class Written:
         if attempt.error is not None:
             record["status"], record["error"] = "error", attempt.error
             targets = []
-            for kind in context.settings.outputs:  # of an earlier run, or of this one before it failed
+            for kind in context.settings.image_outputs:  # of an earlier run, or of this one before it failed
                 context.gate.remove(kind, name)
         record |= {"warnings": [note.text for note in attempt.notes], "image": job.shown}
         record |= {**attempt.hashes, **context.stamp, "targets": targets, "ms": round(attempt.seconds * 1000, 3)}
@@ -93,7 +92,7 @@ def write_job(made: Labelled | Ended, context: RunContext) -> Written:
     if isinstance(made, Ended):
         return written
     with made.attempt:
-        for kind in context.settings.outputs:
+        for kind in context.settings.image_outputs:
             data = WRITERS[kind].encode(made.sample.image, made.labels)
             written.files.append(FileWrite(context.gate.path(kind, made.sample.id), data))
             written.hashes[kind] = hashlib.sha256(data).hexdigest()
@@ -144,22 +143,3 @@ class FinishQueue:
             for file in written.files:
                 file.start_sync()
         self._n_syncing = len(self._waiting)
-
-
-def do_in_order(jobs: Iterable[Job], context: RunContext, stop: Event | None = None) -> Generator[ImageDone]:
-    """Do one image after the other in this process, until `stop` is set.
-
-    Where Ctrl-C is pressed, those that were written are finished first.
-    """
-    queue = FinishQueue()
-    try:
-        for job in jobs:
-            if stop is not None and stop.is_set():
-                break
-            yield from queue.add(write_job(label_job(open_job(job, context), context), context))
-        yield from queue.finish()
-    except KeyboardInterrupt:
-        yield from queue.finish()
-        raise
-    finally:
-        queue.discard()

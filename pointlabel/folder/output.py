@@ -13,7 +13,7 @@ from ..io.files import make_folder, remove_file, remove_temporaries
 from ..io.lock import LOCK_NAME
 from ..io.manifest import HASH_KEYS, MANIFEST_NAME, count_damaged, read_manifest
 from ..io.outdir import PREDICTION_NAME, REPLACEABLE, OutputGate, name_error
-from ..io.writers import OVERLAY, WRITERS
+from ..io.writers import OVERLAY, RUN_FILES, WRITERS
 from .events import Tally
 from .settings import OPTIONAL
 
@@ -123,7 +123,8 @@ def open_output(path: str, mode: str, stamp: dict[str, Any], ids: Collection[str
                 _look_at_files(folder, record)
         known = {name: hashes for name, hashes in known.items() if name not in folder.earlier}
         ids = [name for name in ids if name not in folder.earlier]
-    places = [(kind, name, known.get(name, {}).get(kind)) for kind in stamp["outputs"] for name in ids]
+    kinds = [kind for kind in stamp["outputs"] if kind in WRITERS]
+    places = [(kind, name, known.get(name, {}).get(kind)) for kind in kinds for name in ids]
     if OVERLAY in stamp["outputs"]:
         places.append((OVERLAY, SHEET_NAME, None))
     if mode == "new":
@@ -132,6 +133,10 @@ def open_output(path: str, mode: str, stamp: dict[str, Any], ids: Collection[str
         places += [place for record in records if record["status"] == "ok" for place in _places(record)]
         folder._removes = holds_run
     folder.gate.refuse_foreign(dict.fromkeys(places))
+    for file in RUN_FILES.values():
+        place = folder.gate.file(file.path)
+        if file.name in stamp["outputs"] and not holds_run and os.path.exists(place):
+            raise InputError(f"{place}: not written by this run, and would be replaced; move it away")
     return folder
 
 
@@ -217,6 +222,9 @@ def _remove_run(folder: OutputFolder) -> None:
             gate.remove(kind, name, known)
             if kind == OVERLAY:
                 gate.remove(kind, SHEET_NAME)
+        for kind in record.get("outputs", ()):
+            if kind in RUN_FILES:
+                remove_file(gate.file(RUN_FILES[kind].path))
     remove_file(folder.manifest)
     for kind in WRITERS:
         top = os.path.join(gate.folder, kind)

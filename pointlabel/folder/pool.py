@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
@@ -15,9 +15,9 @@ from ..errors import PointLabelError
 from ..io.lock import share_folder
 from ..parent import end_with_parent
 from .batched import run_together
-from .close import do_in_order
+from .close import FinishQueue, write_job
 from .events import ImageDone
-from .job import Job, RunContext
+from .job import Job, RunContext, label_job, open_job
 
 _LARGEST_CHUNK = 8  # images that a worker takes at a time: enough to hide what sending them costs
 _WAITING_CHUNKS = 3  # for each worker, so that memory does not grow with the number of images
@@ -47,6 +47,27 @@ def run_jobs(jobs: Sequence[Job], context: RunContext, n_workers: int) -> Genera
     if n_workers == 1 or len(jobs) < 2:
         return do_in_order(jobs, context)
     return _run_workers(jobs, context, n_workers)
+
+
+def do_in_order(jobs: Iterable[Job], context: RunContext, stop: Event | None = None) -> Generator[ImageDone]:
+    """Do one image after the other in this process, until `stop` is set.
+
+    Where Ctrl-C is pressed, those that were written are finished first.
+    """
+    queue = FinishQueue()
+    try:
+        for job in jobs:
+            if stop is not None and stop.is_set():
+                break
+            opened = open_job(job, context)
+            made = label_job(opened, context)
+            yield from queue.add(write_job(made, context))
+        yield from queue.finish()
+    except KeyboardInterrupt:
+        yield from queue.finish()
+        raise
+    finally:
+        queue.discard()
 
 
 def _run_workers(jobs: Sequence[Job], context: RunContext, n_workers: int) -> Generator[ImageDone]:

@@ -12,7 +12,7 @@ from .._values import as_choice, as_number
 from ..errors import InputError
 from ..io.masks.read import MASK_THRESHOLD, check_threshold
 from ..io.points.base import PointRow
-from ..io.writers import MASKS, WRITERS
+from ..io.writers import MASKS, RUN_FILES, WRITERS
 from ..labeling import Labeller, open_labeller
 from ..methods import get_method
 
@@ -32,7 +32,7 @@ class RunSettings:
     tightness : in [0, 1], for points that carry none of their own.
     polarity : "bright", "dark" or "auto".
     seed : non-negative; each image draws from a stream of (seed, image id).
-    outputs : names out of `pointlabel.io.writers.WRITERS`; masks are written always.
+    outputs : names out of `WRITERS` and `RUN_FILES` of `pointlabel.io.writers`; masks are written always.
     refine : what sharpens the labels after the method, "crf"; None for nothing.
     backend, device : as for `pointlabel.annotate`.
     mask_threshold : in [0, 255), grey level that the targets of true masks lie above.
@@ -69,18 +69,23 @@ class RunSettings:
         if tightness != 0.5 and not labeller.method.has_tightness:
             raise InputError(f"method {self.method} does not follow tightness; leave it at 0.5")
         for name in self.outputs:
-            as_choice(name, "outputs", tuple(WRITERS))
+            as_choice(name, "outputs", (*WRITERS, *RUN_FILES))
         labeller.method.check(labeller.params)
         checked = {
             "params": labeller.params,
             "tightness": tightness,
             "seed": as_number(self.seed, "seed", 0, whole=True),
-            "outputs": tuple(name for name in WRITERS if name == MASKS or name in self.outputs),
+            "outputs": tuple(name for name in (*WRITERS, *RUN_FILES) if name == MASKS or name in self.outputs),
             "mask_threshold": check_threshold(self.mask_threshold),
             "labeller": labeller,
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
+
+    @property
+    def image_outputs(self) -> tuple[str, ...]:
+        """Those of the outputs that are written per image."""
+        return tuple(name for name in self.outputs if name in WRITERS)
 
     @property
     def has_tightness(self) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from ..io.files import write_whole
-from ..io.manifest import MANIFEST_NAME, ManifestWriter, encode_record, tidy_manifest
+from ..io.manifest import MANIFEST_NAME, ManifestWriter, encode_record, read_manifest, tidy_manifest
 from ..io.writers import OVERLAY
 from .events import ImageDone, RunSummary
 from .job import Job, Labelled, RunContext, label_job, open_job
@@ -31,13 +32,21 @@ class RunWriter:
         self.jobs = jobs
 
     def add(self, done: ImageDone) -> None:
-        """Take one image, in the order of the jobs."""
+        """Take one image, in the order of the jobs; ``done.record`` is None where an earlier run did it."""
 
     def close(self) -> None:
         """Let go of what is open."""
 
     def end(self, summary: RunSummary) -> None:
-        """Write what needs all images; called after `close` where the run came to its end."""
+        """Write what needs all images, those of earlier runs included; called after every writer's `close`.
+
+        `records` reads them all from the manifest. It is called too where an error ended the run early
+        (``summary.stopped``).
+        """
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """The record of every image of the run, those of earlier runs included."""
+        return read_manifest(self.context.gate.file(MANIFEST_NAME))
 
 
 class Manifest(RunWriter):
@@ -101,7 +110,8 @@ class Sheet(RunWriter):
             write_whole(self.context.gate.path(OVERLAY, SHEET_NAME), encode_picture(picture))
 
 
-#: What writes a file per run, and the output of `RunSettings` that asks for it; None for every run.
+#: What writes a file per run, and the output of `RunSettings` that asks for it; None for every run. The manifest is
+#: the first, so that it is whole when others read it in `end`.
 RUN_WRITERS: tuple[tuple[str | None, Callable[[RunContext, Sequence[Job]], RunWriter]], ...] = (
     (None, Manifest),
     (OVERLAY, Sheet),

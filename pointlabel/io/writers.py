@@ -1,4 +1,4 @@
-"""The table of what can be written per image: name -> how it is encoded. A new kind of file is one line here."""
+"""The tables of what can be written, per image and per run. A new kind of file is one line in one of them."""
 
 from __future__ import annotations
 
@@ -62,9 +62,26 @@ def _encode_overlay(image: NDArray, labels: ImageLabels) -> bytes:
     return png.encode_picture(draw_overlay(image, labels))
 
 
-#: Suffix of every file of the table.
+class RunFile(NamedTuple):
+    """One file that is written per run, right below the output folder.
+
+    Attributes
+    ----------
+    name : of the option that asks for it.
+    summary : what is written, for the help.
+    path : name of the file.
+    """
+
+    name: str
+    summary: str
+    path: str
+
+
+#: Suffix of every file of the table per image.
 SUFFIX = ".png"
 MASKS, SOFT, OVERLAY = "masks", "soft", "overlay"
+#: Files per run that are written where they are asked for; `folder.writers` says what writes each.
+RUN_FILES: dict[str, RunFile] = {}
 #: Masks are always written, the others where they are asked for.
 WRITERS = {
     writer.name: writer

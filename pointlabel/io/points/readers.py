@@ -27,7 +27,7 @@ class PointReader(NamedTuple):
     open: Callable[[str, str], PointSource]
 
 
-#: First match wins. A new format is a new file and a new line here.
+#: The first that claims a path gets it, so one for a folder is before that of images, and claims by what is in there.
 READERS = (
     PointReader("a folder of one-pixel images", os.path.isdir, lambda path, _: ImageFolder(path)),
     PointReader("a CSV table", lambda path: path.lower().endswith((".csv", ".tsv", ".txt")), PointTable),
