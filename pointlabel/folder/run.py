@@ -182,7 +182,7 @@ def _look_ahead(found: ImageList, bound: Bound, points: str, polarity: str, done
 def _plan(
     found: ImageList, bound: Bound, source: PointSource, masks: dict[str, str] | None, folder: OutputFolder
 ) -> list[Job]:
-    """One job for each image, in the order of the ids, then one for each image that a table names in vain."""
+    """One job for each image, in the order of the ids, then one for each image that only a table names."""
     work = []
     for file in found.files:
         points = bound.entries.get(file.id)
