@@ -11,14 +11,14 @@ import click
 
 from pointlabel.errors import name_hint, shown
 
+from .console import say
+
 #: Where the parameters of a configuration file's [params] table wait for the command.
 PARAMS_KEY = "pointlabel.params"
 #: Bytes of a configuration file; what has more is another file.
 _LARGEST_CONFIG = 1_000_000
 #: Bits of a whole number in it; no option needs more.
 _MOST_BITS = 1024
-
-
 #: A file to write, and a file or folder that is there.
 FILE = click.Path(dir_okay=False)
 PLACE = click.Path(exists=True)
@@ -37,11 +37,9 @@ def _check_method(ctx: click.Context, param: click.Parameter, value: str) -> str
             get_method(value)
         except InputError as error:
             raise click.BadParameter(str(error), ctx, param) from error
-    quiet = bool(ctx.find_root().params.get("quiet"))
     for warning in caught:
         if issubclass(warning.category, MethodWarning):
-            if not quiet:
-                click.echo(f"warning: {warning.message}", err=True)
+            say(f"warning: {warning.message}")
         else:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
     return value

@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .._values import as_choice, as_number
+from ..baselines.d2d.params import SIZE_PRIORS
 from ..errors import InputError
 from ..evaluation.environment import peak_memory_mb
 from ..evaluation.targets import owned_ious, target_areas, true_targets
 from ..labeling import annotate
 from ..methods.table import get_method
 from ..types import ImageLabels
-
-SIZE_PRIORS = ("none", "fixed", "oracle")
 
 #: (seed, image id) -> random numbers of one image.
 GeneratorOf = Callable[[int, str], np.random.Generator]
@@ -69,10 +69,8 @@ def plan_setup(method: str, *, size_prior: str = "none", n_seeds: int = 1, **cha
         Where an argument breaks a rule; `UnknownMethodError` where there is no such method.
     """
     chosen = get_method(method)
-    if size_prior not in SIZE_PRIORS:
-        raise InputError(f"size_prior must be one of {', '.join(SIZE_PRIORS)}, got {size_prior!r}")
-    if not 1 <= n_seeds <= 1000:
-        raise InputError(f"n_seeds must lie in [1, 1000], got {n_seeds}")
+    as_choice(size_prior, "size_prior", SIZE_PRIORS)
+    as_number(n_seeds, "n_seeds", 1, 1000, whole=True)
     prior = "none"
     if "size_prior" in {item.name for item in fields(chosen.params_class)}:
         prior = changes["size_prior"] = size_prior

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from .._checks import as_image
+from .._values import as_choice
 from ..errors import InputError
 from ..io.datasets import open_images
 from ..io.masks.pairs import list_masks
@@ -96,8 +97,7 @@ def read_examples(
         Where a file cannot be read, a mask is not of its image's size, the masks are none at this threshold
         (`survey_masks`), or fewer than `LEAST` images have targets.
     """
-    if polarity not in POLARITIES:
-        raise InputError(f"polarity must be one of {', '.join(POLARITIES)}, got {polarity!r}")
+    as_choice(polarity, "polarity", POLARITIES)
     found = open_images(images, points, origin=origin).entries
     paths = list_masks(masks)
     masked = [replace(entry, mask=paths[entry.id]) for entry in found if entry.id in paths]

@@ -133,7 +133,7 @@ def _one_sentence(name: str) -> Iterator[None]:
 class _Quiet:
     """No warnings, and no log of the decoders, while any thread is inside.
 
-    Both belong to the process: threads that restored them each for itself would leave them off for good.
+    Both belong to the process: threads that restored them each for itself would leave them off.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The orientation tag of an image file: left alone, and told."""
+"""The orientation tag of an image file: left alone, and noted."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from .registry import get_strategy
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """The ids of one data set by part, and what has to be told about them."""
+    """The ids of one data set by part, and notes about them."""
 
     train: tuple[str, ...]
     val: tuple[str, ...]

@@ -307,7 +307,7 @@ class _Held:
 def _step(
     optimizer: torch.optim.Optimizer, objective: Tensor, parameters: list[torch.nn.Parameter], trainer: Trainer
 ) -> None:
-    """One step of an optimiser; none where a gradient is not finite, so that one odd batch does no harm for good."""
+    """One step of an optimiser; none where a gradient is not finite, so that one odd batch does no lasting harm."""
     gradients = trainer.gradients(objective, parameters)
     if not all(bool(each.isfinite().all()) for each in gradients if each is not None):
         return
