@@ -162,7 +162,7 @@ def annotate(
                 tightness=tightness,
                 polarity=polarity,
                 seed=seed,
-                outputs=tuple(name for name, wanted in outputs.items() if wanted),
+                outputs=tuple(name.replace("_", "-") for name, wanted in outputs.items() if wanted),
                 refine=None if refine == "none" else refine,
                 backend=backend,
                 device=device,

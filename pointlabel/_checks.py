@@ -39,7 +39,7 @@ def as_points(points: ArrayLike, shape: tuple[int, int]) -> NDArray[np.float64]:
         bad = ~inside.all(axis=1)
         row = int(np.flatnonzero(bad)[0])
         where = ", ".join(f"{value:g}" for value in array[row])
-        raise InputError(f"points must lie inside the {shape[0]} x {shape[1]} image, got ({where}) at row {row}")
+        raise InputError(f"points must lie inside the {shape[0]} x {shape[1]} image, got ({where}) as point {row}")
     return array
 
 

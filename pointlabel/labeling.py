@@ -239,7 +239,7 @@ class Labeller:
 
 
 def open_labeller(
-    method: str,
+    method: str = "default",
     params: Any = None,
     *,
     polarity: str = "bright",

@@ -49,12 +49,12 @@ def test_as_image_refuses(image, message):
 @pytest.mark.parametrize(
     ("points", "message"),
     [
-        ([(300.0, 12.5)], r"inside the 256 x 128 image, got \(300, 12.5\) at row 0"),
-        ([(0, 0), (1, 128)], r"got \(1, 128\) at row 1"),
-        ([(0, 0), (255.5, 0)], r"got \(255.5, 0\) at row 1"),
-        ([(-0.51, 0)], r"got \(-0.51, 0\) at row 0"),
-        ([(0, np.nan)], r"got \(0, nan\) at row 0"),
-        ([(np.inf, 0)], r"got \(inf, 0\) at row 0"),
+        ([(300.0, 12.5)], r"inside the 256 x 128 image, got \(300, 12.5\) as point 0"),
+        ([(0, 0), (1, 128)], r"got \(1, 128\) as point 1"),
+        ([(0, 0), (255.5, 0)], r"got \(255.5, 0\) as point 1"),
+        ([(-0.51, 0)], r"got \(-0.51, 0\) as point 0"),
+        ([(0, np.nan)], r"got \(0, nan\) as point 0"),
+        ([(np.inf, 0)], r"got \(inf, 0\) as point 0"),
         ([(1, 2, 3)], r"shape \(N, 2\) as \(row, column\), got \(1, 3\)"),
         ([1, 2], r"shape \(N, 2\) as \(row, column\), got \(2,\)"),
         ([(1, 2), (3,)], "points must be real numbers in rows of equal length"),

@@ -73,6 +73,8 @@ def is_allowed(path: Path, name: str) -> bool:
         return root in FREE | {"numba"} or "_kernels." in name or name.startswith("pointlabel.compiled.")
     if root != "pointlabel":
         return root in FREE or part in MAY.get(root, ())
+    if not part and path.name != "__init__.py":
+        raise AssertionError(f"{name_of(path)} is in no line of FLOORS")
     private = part == "cli" and re.search(r"\._[^_]", name)
     return not private and (part_of(name) in ("", part) or LEVEL[part_of(name)] < LEVEL[part])
 

@@ -19,7 +19,7 @@ from pointlabel.errors import InputError
 from pointlabel.io.points.base import PointRow, PointSet
 from pointlabel.io.points.fit import MAX_POINTS, fit_points
 from pointlabel.io.points.images import ImageEntry, ImageFolder, point_image
-from pointlabel.io.points.readers import open_points
+from pointlabel.io.points.readers import READERS, open_points
 from pointlabel.io.points.table import PointTable
 
 
@@ -190,9 +190,9 @@ def test_the_table_of_readers_picks_by_path(tmp_path):
     point_image([(0, 0)], (3, 3)).save(tmp_path / "a.png")
     assert isinstance(open_points(tmp_path), ImageFolder)
     assert isinstance(open_points(write_table(tmp_path, "image,x,y\n")), PointTable)
-    (tmp_path / "points.json").write_text("{}")
-    with pytest.raises(InputError, match=r"points\.json: points must be a folder of one-pixel images or a CSV table"):
-        open_points(tmp_path / "points.json")
+    (tmp_path / "points.nothing").write_text("{}")
+    with pytest.raises(InputError, match=" or ".join(reader.name for reader in READERS)):
+        open_points(tmp_path / "points.nothing")
     with pytest.raises(InputError, match="nowhere: no such file or folder"):
         open_points(tmp_path / "nowhere")
 
