@@ -33,10 +33,10 @@ class RunWriter:
         """Take one image, in the order of the jobs."""
 
     def close(self) -> None:
-        """Let go of what is open."""
+        """Close what is open."""
 
     def end(self, summary: RunSummary) -> None:
-        """Write what needs all images; called after `close` where the run came to its end."""
+        """Write what needs all images; called after `close` if the run was not stopped early."""
 
 
 class Manifest(RunWriter):
@@ -79,7 +79,7 @@ class Sheet(RunWriter):
             self._lowest = heapq.nsmallest(SHEET_TARGETS, [*self._lowest, *new])
 
     def end(self, summary: RunSummary) -> None:
-        """Draw the sheet, but where an error ended the run early."""
+        """Draw the sheet, unless an error ended the run early."""
         from ..io.masks.png import encode_picture
         from ..io.overlay import ContactSheet
 

@@ -1,6 +1,6 @@
 """Data sets as folders: ``images/`` with points, true masks and lists of ids beside it.
 
-What a data set holds is listed once (`open_dataset`, `open_images`); whichever process needs an image reads it
+What a data set holds is listed once (`open_dataset`, `open_images`); the process that needs an image reads it
 (`samples.read_sample`).
 """
 
@@ -31,8 +31,8 @@ class Dataset:
     Attributes
     ----------
     name : name of the folder.
-    folder : where it lies.
-    entries : one for each image.
+    folder : its path.
+    entries : one per image.
     """
 
     name: str
@@ -94,7 +94,7 @@ def with_masks(dataset: Dataset, *, what: str = "a data set") -> Dataset:
     Parameters
     ----------
     dataset : its folder is looked into, and each of its images needs a mask.
-    what : who needs the masks, for the message where there is no such folder.
+    what : what needs the masks, for the message if there is no such folder.
 
     Raises
     ------

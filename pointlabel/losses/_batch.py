@@ -16,7 +16,7 @@ Reduction = Literal["none", "mean"]
 def as_batch(logits: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return both as (B, H, W) of one dtype: float64 where the logits are, float32 otherwise.
 
-    Half precision is left behind at once: a sum over 256 x 256 pixels does not fit into it.
+    Half precision is converted at once: a sum over 256 x 256 pixels does not fit into it.
     """
     flat = _without_channel(logits, "logits")
     if not logits.is_floating_point():
@@ -83,13 +83,13 @@ def reduce_samples(values: torch.Tensor, reduction: Reduction) -> torch.Tensor:
 
 
 def check_reduction(reduction: str) -> None:
-    """Raise for a reduction that is none."""
+    """Raise for an unknown reduction."""
     if reduction not in ("none", "mean"):
         raise InputError(f"reduction must be none or mean, got {reduction!r}")
 
 
 def check_smooth(smooth: float) -> None:
-    """Raise where nothing would keep an empty union from dividing by zero."""
+    """Raise unless `smooth` is positive: an empty union would be divided by zero."""
     check_option("smooth", smooth, 1e-8)
 
 

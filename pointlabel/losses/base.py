@@ -16,7 +16,7 @@ class Loss(nn.Module):
 
     Parameters
     ----------
-    reduction : "mean" over the samples, or "none": one number a sample, for a trainer that weights them.
+    reduction : "mean" over the samples, or "none": one number per sample, for a trainer that weights them.
     """
 
     def __init__(self, *, reduction: Reduction = "mean") -> None:
@@ -42,8 +42,8 @@ class Loss(nn.Module):
 
         Parameters
         ----------
-        logits : (B, 1, H, W) or (B, H, W) floating point, or with deep supervision a sequence of them, of which each
-            counts alike.
+        logits : (B, 1, H, W) or (B, H, W) floating point, or with deep supervision a sequence of them, each
+            with the same weight.
         target : real in [0, 1] or bool, the shape of one map of logits.
         image : (B, C, H, W) or (B, H, W), optional
             What the detector saw, for losses that look at it.
