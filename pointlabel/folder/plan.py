@@ -145,7 +145,7 @@ def closing_notes(summary: RunSummary, points: str, polarity: str) -> list[Note]
     n_empty, n = summary.flags["empty"], summary.n_targets
     if n_empty >= FEWEST_EMPTY and n_empty > EMPTY_SHARE * n:
         other = "" if polarity == "auto" else f", or `polarity={'dark' if polarity == 'bright' else 'bright'}`"
-        text = f"{points}: at {n_empty} of {n} points no target was found (flag empty); other points{other} may mend it"
+        text = f"{points}: at {n_empty} of {n} points no target was found (flag empty); other points{other} may help"
         return [Note("mostly_empty", text)]
     if not n and summary.n_ok >= FEWEST_EMPTY:
         return [Note("no_targets", f"{points}: no image has a point; all {summary.n_ok} masks are empty")]

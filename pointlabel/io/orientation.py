@@ -17,7 +17,7 @@ def orientation_notes(value: object, name: str) -> tuple[Note, ...]:
     if not isinstance(value, int) or not 2 <= value <= 8:
         return ()
     text = f"{name}: its orientation tag ({int(value)}) is left alone; points and masks count in the stored pixels"
-    return (Note("orientation", f"{text}, which viewers may show turned"),)
+    return (Note("orientation", f"{text}, which viewers may show rotated or mirrored"),)
 
 
 def exif_orientation(block: bytes) -> object:

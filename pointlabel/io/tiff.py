@@ -180,7 +180,7 @@ def _levels(array: NDArray, page: Any, photometric: int, name: str) -> tuple[NDA
         else:
             # Nothing says what white is among signed numbers and fractions: those are mirrored about -0.5 and 0.
             (np.invert if array.dtype.kind == "i" else np.negative)(array, out=array)
-            notes = (Note("turned", f"{name}: white is zero in this file, so its grey levels are turned round"),)
+            notes = (Note("turned", f"{name}: white is zero in this file, so its grey levels are inverted"),)
     if array.dtype == bool:
         array = array.view(np.uint8)
         np.multiply(array, 255, out=array)

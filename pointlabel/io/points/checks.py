@@ -96,7 +96,7 @@ def check_points(looked: Sequence[LookedAt], name: str, polarity: str = "bright"
             text = f"{name}: x and y look swapped: {outside}all lie on spots the other way round; swap the columns"
             return [Finding("swapped", text, True)]
     if (n_outside == n and n >= FEWEST) or (n_outside > n / 2 and n_outside > 2 * FEWEST):
-        text = f"{name}: {n_outside} of {n} points lie outside their images; they were made for others"
+        text = f"{name}: {n_outside} of {n} points lie outside their images; they were made for other images"
         return [Finding("outside", text, True)]
     if is_off:
         return [_other_polarity(seen, name, polarity) or _off(name, len(seen.above))]
