@@ -47,21 +47,21 @@ def annotate(
     params : parameter object of the method (``get_method(name).params(...)``), default None for its defaults.
     tightness : number or (N,) numbers in [0, 1]: 0 puts the border at 5 % of the local contrast, 1 at 60 %.
     polarity : "bright", "dark", or "auto", which decides for each point.
-    true_area : (N,) areas of the true masks in pixels, used by ``size_prior="oracle"`` and nothing else.
+    true_area : (N,) areas of the true masks in pixels, used by ``size_prior="oracle"`` only.
     refine : "crf" sharpens every label by a dense CRF, whatever the method; default None for the method's own labels.
     rng : seed or generator, for the methods that draw random numbers.
-    backend : "numba", or "torch" for the method default alone: the same masks, made in batches on a device.
-    device : where torch works, "cpu", "cuda" or "cuda:N"; read with the backend torch only.
+    backend : "numba", or "torch" for the method default only: the same masks, made in batches on a device.
+    device : where torch works, "cpu", "cuda" or "cuda:N"; used with the backend torch only.
 
     Returns
     -------
-    ImageLabels, one target for each point in the same order.
+    ImageLabels, one target per point in the same order.
 
     Raises
     ------
     InputError
-        Where an argument breaks a rule; `UnknownMethodError` where there is no such method, `MissingExtraError` where
-        the backend needs a package that is not installed.
+        Where an argument is out of range or of another type or shape; `UnknownMethodError` where there is no such
+        method, `MissingExtraError` where the backend needs a package that is not installed.
 
     Examples
     --------
@@ -92,18 +92,18 @@ def annotate_images(
     Parameters
     ----------
     images : (H, W) arrays as for `annotate`; their sizes and dtypes may differ.
-    points : one (N, 2) array an image.
+    points : one (N, 2) array per image.
     params, polarity, refine, backend, device : as for `annotate`.
-    tightness : one number for all targets, or one entry an image: a number or (N,) numbers.
+    tightness : one number for all targets, or one entry per image: a number or (N,) numbers.
 
     Returns
     -------
-    One `ImageLabels` an image, as from `annotate`.
+    One `ImageLabels` per image, as from `annotate`.
 
     Raises
     ------
     InputError
-        Where an argument breaks a rule.
+        Where an argument is out of range or of another type or shape, or the lists differ in length.
 
     Examples
     --------
@@ -129,13 +129,13 @@ def annotate_images(
 
 @dataclass(frozen=True, slots=True)
 class Labeller:
-    """A method with its parameters, checked once by `open_labeller`: it labels image after image.
+    """A method with its parameters, checked once by `open_labeller`, which labels any number of images.
 
     Attributes
     ----------
     method, params : what labels, and its parameters.
     polarity, refine : as for `annotate`.
-    device : torch.device that batches of windows go through; None where the Numba kernels work.
+    device : torch.device that labels the batches of windows; None where the Numba kernels work.
     """
 
     method: Method
@@ -216,9 +216,10 @@ class Labeller:
         requests: dict[bool, LabelRequest],
         made: list[list[TargetLabel]],
     ) -> ImageLabels:
-        """Refine the labels of an image's requests and bring them into the order of its points.
+        """Refine the labels of an image's requests and put them into the order of its points.
 
-        Here, for every method, pixels that are not finite leave the masks, and masks share out what they share.
+        Here, for every method, pixels that are not finite are removed from the masks, and each shared pixel gets one
+        owner.
         """
         of_polarity = {}
         for (is_dark, request), labels in zip(requests.items(), made, strict=True):

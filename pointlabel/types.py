@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-#: What a target can be flagged with, and what it means for whoever checks the masks.
+#: The flags of a target, and what each means for a person who checks the masks.
 FLAGS = {
     "empty": "no region stood out around the point: the mask is the smallest one, or none where no pixel is finite",
     "low_contrast": "the point is hardly brighter than its surroundings, or the target is wider than the window",
@@ -67,11 +67,11 @@ class TargetLabel:
     point : (row, column) as given by the user.
     origin : (row, column) of the crop's first pixel in the image.
     soft : (h, w) float32 in [0, 1], the soft label; 0 outside the crop.
-    mask : (h, w) bool, the binary mask. It holds no pixel that is not finite, and at least one pixel but where none
-        within 2 px of the point is finite.
+    mask : (h, w) bool, the binary mask. It holds finite pixels only, and at least one of them, unless no pixel within
+        2 px of the point is finite.
     quality : float in [0, 1], the expected IoU of the mask with a careful annotator's.
     flags : names out of `FLAGS`, sorted.
-    polarity : "bright" or "dark", how the target was taken.
+    polarity : "bright" or "dark", as which the target was labelled.
     time_ms : float, milliseconds spent on this target.
     """
 

@@ -1,4 +1,4 @@
-"""Read data sets, run every method on each, collect what comes of it."""
+"""Read data sets, run every method on each, collect the results."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def compare_methods(
     with_masks : False for a comparison of times.
     n_threads, repeat, keep_crops : as for `run_bench`.
     mask_threshold : grey level that the targets of true masks lie above.
-    report : is called as the work goes on.
+    report : called during the work.
 
     Returns
     -------

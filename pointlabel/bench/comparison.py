@@ -40,7 +40,7 @@ class Comparison:
         self._errors: list[dict[str, Any]] = []
 
     def add(self, done: JobDone) -> None:
-        """Add what came of one job."""
+        """Add the outcome of one job."""
         if done.run is not None:
             self.runs[done.job.place, done.run.method] = done.run
             return

@@ -41,7 +41,7 @@ class Survey:
     targets : (K, 4) float64, the same of every true target.
     sha256 : hexadecimal hash of ids, images, masks and points.
     left_out : a sentence for each image that could not be read.
-    notes : what to tell about the others.
+    notes : messages about the others.
     mask_threshold : grey level that the targets of the true masks lie above.
     """
 
@@ -139,7 +139,7 @@ def run_bench(
     keep_crops: bool = False,
     on_image: Callable[[BenchJob], None] = lambda job: None,
 ) -> Generator[JobDone]:
-    """Do the jobs one after another, each in a new process, and yield what came of them.
+    """Do the jobs one after another, each in a new process, and yield their outcomes.
 
     A method that fails yields its sentence, and the next goes on. Closing the generator ends the process at work.
 
@@ -216,7 +216,7 @@ def _work(sender: Connection, survey: Survey, setup: Setup, repeat: int, keep_cr
     except (PointLabelError, MemoryError) as error:
         sender.send(("failed", str(error) or "not enough memory"))
     except Exception as error:
-        # The comparison goes on where a method fails; the type of the error helps whoever reports it.
+        # The comparison goes on where a method fails; the type of the error helps to report it.
         sender.send(("failed", f"{type(error).__name__}: {error}"))
 
 

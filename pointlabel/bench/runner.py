@@ -40,7 +40,7 @@ class Setup:
     ----------
     method : name of the method.
     params : its parameter object.
-    size_prior : what the method knows of the size: "none", "fixed" or "oracle".
+    size_prior : what the method knows about the size: "none", "fixed" or "oracle".
     seeds : seeds that it is run with; one where the answer does not depend on it.
     """
 
@@ -53,8 +53,8 @@ class Setup:
 def plan_setup(method: str, *, size_prior: str = "none", n_seeds: int = 1, **changes: Any) -> Setup:
     """Build the parameters of a method for a comparison.
 
-    Methods that know no size prior run as they are. Windows of the published size classes are drawn at random, so a
-    method that uses them depends on the seed like one that is random by itself.
+    Methods without a size prior run unchanged. Windows of the published size classes are drawn at random, so a
+    method that uses them depends on the seed, as a random method does.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def plan_setup(method: str, *, size_prior: str = "none", n_seeds: int = 1, **cha
     Raises
     ------
     InputError
-        Where an argument breaks a rule; `UnknownMethodError` where there is no such method.
+        Where an argument is out of range or of another type; `UnknownMethodError` where there is no such method.
     """
     chosen = get_method(method)
     as_choice(size_prior, "size_prior", SIZE_PRIORS)

@@ -26,11 +26,11 @@ def summarise(run: MethodRun, features: NDArray[np.float64] | None = None) -> di
     Returns
     -------
     dict with ``method``, ``size_prior``, ``seeds``, ``images``, ``targets`` (points that were labelled), the times
-    ``ms_median``, ``ms_p90``, ``ms_p99`` a target and ``first_ms``, memory ``peak_mb`` and ``start_mb``, ``params``,
+    ``ms_median``, ``ms_p90``, ``ms_p99`` per target and ``first_ms``, memory ``peak_mb`` and ``start_mb``, ``params``,
     and with masks also
 
     ``iou`` pooled over the pixels of all images, ``niou`` the mean over images, ``poor`` the share of targets whose own
-    IoU lies under 0.5, ``area_error`` the mean of |area - true area| / true area, ``area_ratio`` the geometric mean of
+    IoU is below 0.5, ``area_error`` the mean of |area - true area| / true area, ``area_ratio`` the geometric mean of
     area / true area; each the mean over seeds, with the standard deviation over seeds as ``..._std``, 0 for one seed.
     ``points_off`` counts points without a true target, which are in none of the last three. ``by_size`` and ``by_scr``
     give targets and mean IoU in the classes of `pointlabel.evaluation.classes`.

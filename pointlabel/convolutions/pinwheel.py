@@ -52,9 +52,9 @@ class PinwheelGaussianConv2d(GaussianConv2d):
 
     References
     ----------
-    "Rotated pinwheel mask" of arXiv 2604.09991, of which the abstract alone is known here; the form of the blades, the
-    slope and the start are choices of this package. Bengio, Léonard and Courville, "Estimating or propagating gradients
-    through stochastic neurons for conditional computation", 2013, for the estimator.
+    "Rotated pinwheel mask" of arXiv 2604.09991, of which only the abstract was available here; the form of the blades,
+    the slope and the start are choices of this package. Bengio, Léonard and Courville, "Estimating or propagating
+    gradients through stochastic neurons for conditional computation", 2013, for the estimator.
     """
 
     angle: nn.Parameter

@@ -1,4 +1,4 @@
-"""Put shaped convolutions in the place of the plain ones of any network, and take them out again."""
+"""Replace plain convolutions of any network with shaped ones, and the reverse."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ CLASSES: dict[str, type[GaussianConv2d]] = {"gaussian": GaussianConv2d, "pinwhee
 def replace_convolutions(
     model: nn.Module, kind: str, *, where: Where = 3, sigma: float = math.inf, angle: float | None = None
 ) -> int:
-    """Turn plain convolutions of `model` into shaped ones, in place.
+    """Replace plain convolutions of `model` with shaped ones, in place.
 
     Weights, biases, stride, padding, dilation, groups, device, dtype, hooks and names stay; each layer gains its one
     sigma, and its one angle, which are frozen where its weights are. A layer that the model uses in several places is
-    turned once. Only layers whose class is `torch.nn.Conv2d` itself are turned: transposed convolutions, other
-    subclasses, layers whose weights are computed (weight normalisation) and those turned before are passed over.
+    replaced once. Only layers whose class is `torch.nn.Conv2d` itself are replaced: transposed convolutions, other
+    subclasses, layers whose weights are computed (weight normalisation) and those replaced before are skipped.
 
     With the flat Gaussian of the start, ``kind="gaussian"`` leaves the model's output as it is; ``"pinwheel"`` changes
-    it at once, since its mask is binary. Parameters are added, so make the optimiser afterwards.
+    it at once, since its mask is binary. Parameters are added, so create the optimiser afterwards.
 
     Parameters
     ----------
     model : any module, of this package or another.
     kind : one of `KINDS`, "gaussian" or "pinwheel".
     where : which convolutions: the side of the kernel (3 for 3 x 3), its (rows, columns), or a function that is given
-        the layer's name and the layer and returns whether to turn it.
+        the layer's name and the layer and returns whether to replace it.
     sigma : width of the Gaussian at the start, in taps, above 0.
     angle : of the pinwheel at the start, in radians; ``None`` takes 11.25 degrees.
 
     Returns
     -------
     int
-        How many layers were turned.
+        How many layers were replaced.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def fold_convolutions(model: nn.Module) -> int:
     Returns
     -------
     int
-        How many layers were turned back.
+        How many layers were replaced.
     """
     layers = [layer for layer in model.modules() if isinstance(layer, GaussianConv2d)]
     for layer in layers:

@@ -1,4 +1,4 @@
-"""ALCL-Net: local contrast at five levels, the detail of each gated into what comes from below."""
+"""ALCL-Net: local contrast at five levels; each gates the coarser level that is added to it."""
 
 from __future__ import annotations
 

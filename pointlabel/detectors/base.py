@@ -1,4 +1,4 @@
-"""What all detectors share: the checks, the padding, and what comes out in training and in evaluation."""
+"""What all detectors share: the checks, the padding, and the outputs in training and in evaluation."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Detector(nn.Module):
     ----------
     in_channels : 1 or 3.
     deep_supervision : bool, optional
-        ``None`` takes what the paper does; nets without side outputs refuse ``True``.
+        ``None`` does as the paper; nets without side outputs refuse ``True``.
 
     Attributes
     ----------
@@ -33,9 +33,9 @@ class Detector(nn.Module):
     supervised_by_default : what ``deep_supervision=None`` means, where there are side outputs.
     published_names : pairs (pattern, replacement) as `re.sub` takes them, applied in turn, each at the start of the
         name: what a tensor is called in the authors' code to what it is called here.
-    warming_up : bool, False at first: a trainer sets it for the first epochs. It is kept with the weights, but is none.
+    warming_up : bool, False at first: a trainer sets it for the first epochs. It is stored beside the weights.
     published_constants : pattern for the whole name of tensors in the authors' files that are no weights, such as fixed
-        filters; they are passed over.
+        filters; they are skipped.
     """
 
     name: str = ""

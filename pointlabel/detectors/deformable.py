@@ -37,7 +37,7 @@ def deformable_conv2d(
         the row and the column part of tap k. (H', W') is the size that a convolution of these settings gives.
     weight : (D, C, kernel height, kernel width) tensor.
     bias : (D,) tensor, or None for none.
-    modulation : (B, K, H', W') tensor, usually in [0, 1]; None takes 1.
+    modulation : (B, K, H', W') tensor, usually in [0, 1]; None means 1.
     stride, padding, dilation : as in `torch.nn.functional.conv2d`, (row, column).
 
     Returns
@@ -64,7 +64,7 @@ def deformable_conv2d(
         expected = (batch, n_channels, out_height, out_width)
         if given is not None and tuple(given.shape) != expected:
             raise InputError(f"{name} must have shape {expected}, got {tuple(given.shape)}")
-    # Places are kept in single precision at least: half precision cannot tell neighbours apart above 2048 px, nor
+    # Places are kept in single precision at least: half precision cannot distinguish neighbours above 2048 px, nor
     # place a sample within 1/16 px above 64 px.
     precise = torch.promote_types(offset.dtype, torch.float32)
     moves = offset.to(precise).reshape(batch, n_taps, 2, out_height, out_width)

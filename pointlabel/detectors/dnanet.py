@@ -14,13 +14,13 @@ DEPTH = len(CHANNELS) - 1
 
 
 class DNANet(Detector):
-    """Nest of nodes: (level, round) is at 1 / 2^level of the image's size and meets its neighbours round by round.
+    """Nest of nodes: (level, round) is at 1 / 2^level of the image's size; neighbours are joined round by round.
 
     Li, Xiao, Wang, Wang, Lin, Li, An and Guo, "Dense nested attention network for infrared small target detection",
-    IEEE Transactions on Image Processing, 2023. A node sees all nodes before it on its level, the one of the round
+    IEEE Transactions on Image Processing, 2023. A node reads all nodes before it on its level, the one of the round
     before on the level below, enlarged, and the one of its own round on the level above, made smaller. The last node of
-    each level is brought to 16 channels and the size of the image, and these are merged. The ResNet-18 variant: two
-    attention blocks a node, one on level 0.
+    each level is mapped to 16 channels and the size of the image, and these are merged. The ResNet-18 variant: two
+    attention blocks per node, one on level 0.
 
     With deep supervision (the paper's way) training returns four maps: the merged one, then those of nodes (0, 1),
     (0, 2) and (0, 3). The heads of the latter exist only then.

@@ -122,7 +122,7 @@ def _head(channels: int, out_channels: int) -> nn.Sequential:
 
 
 def _unused_layers() -> nn.ModuleDict:
-    """Layers that the published network holds and never runs, under their published names, frozen.
+    """Layers that the published network has but never runs, under their published names, frozen.
 
     They are kept so that published weights load whole and the count of parameters is the published one.
     """

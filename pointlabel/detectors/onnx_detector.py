@@ -23,7 +23,7 @@ class OnnxDetector:
     source : path of the file, or its bytes.
     n_threads : int, optional
         Threads for one image; ``None`` leaves it to onnxruntime, which takes all cores.
-    providers : what onnxruntime shall run on, the most wanted first, by its names.
+    providers : names of what onnxruntime may run on, the preferred one first.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ class OnnxDetector:
 
 
 def _about(held: str) -> dict[str, Any] | None:
-    """What a file says of its detector; None where that is damaged."""
+    """What a file says about its detector; None where that is damaged."""
     try:
         about = json.loads(held)
         sound = (

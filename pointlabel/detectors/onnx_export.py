@@ -35,8 +35,8 @@ def detector_to_onnx(detector: Detector, *, notes: Mapping[str, Any] | None = No
 
     Parameters
     ----------
-    detector : made by `build`, whatever convolutions have been turned since.
-    notes : what else the file shall hold, as JSON takes it, such as how images were scaled; `OnnxDetector.notes`.
+    detector : made by `build`; its convolutions may have been replaced since.
+    notes : what else to store in the file, as JSON takes it, such as how images were scaled; `OnnxDetector.notes`.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def detector_to_onnx(detector: Detector, *, notes: Mapping[str, Any] | None = No
         "opset_version": OPSET,
     }
     if "dynamo" in inspect.signature(torch.onnx.export).parameters:
-        options["dynamo"] = False  # since torch 2.5 this tells the exporters apart; before, there was one
+        options["dynamo"] = False  # since torch 2.5 this chooses the exporter; before, there was one
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         # Checks of shapes are no part of the graph, that the exporter is the older one is known, and onnxruntime folds
         # what this one does not.

@@ -9,8 +9,8 @@ def pad_to_multiple(image: torch.Tensor, multiple: int) -> torch.Tensor:
     """Pad (B, C, H, W) at the bottom and the right, so that H and W are multiples of `multiple`.
 
     The border pixel is the mirror and is not repeated. Where the padding is longer than the image the reflection goes
-    back and forth, so that images of one pixel are welcome too: the values are those of
-    ``numpy.pad(..., mode="reflect")``. Nothing is copied where nothing has to be padded.
+    back and forth, so that images of one pixel work too: the values are those of
+    ``numpy.pad(..., mode="reflect")``. Nothing is copied if no padding is needed.
     """
     for axis in (-2, -1):
         size = image.shape[axis]
@@ -23,7 +23,7 @@ def pad_to_multiple(image: torch.Tensor, multiple: int) -> torch.Tensor:
 def _mirrored(size: int, padded_size: int, device: torch.device) -> torch.Tensor:
     """Index into an axis of `size` for each of `padded_size` places, back and forth.
 
-    The last index is a tensor and no branch asks for the size, so that a traced graph holds for every size.
+    The last index is a tensor and no branch depends on the size, so that a traced graph holds for every size.
     """
     last = torch.arange(size, device=device)[-1]
     period = (2 * last).clamp(min=1)

@@ -60,12 +60,12 @@ class ImportReport:
     detector, in_channels, deep_supervision : the detector that was built.
     n_tensors : tensors that the detector has.
     matched : pairs (name in the file, name here), matched by name.
-    matched_by_order : pairs that only their order and shape speak for.
+    matched_by_order : pairs matched only by their order and shape.
     missing : names here that the file has nothing for.
     unexpected : names in the file that have no place here.
     shape_mismatch : (name in the file, its shape, name here, shape here).
     source, sha256 : the file's name and its digest.
-    suited : where less than all fits, the detectors that the file fits as a whole.
+    suited : where not all fits, the detectors that the file fits completely.
     """
 
     detector: str
@@ -215,14 +215,14 @@ def our_name(detector: type[Detector], published: str) -> str:
 def import_published(path: str | Path, name: str) -> tuple[Detector, ImportReport]:
     """Build the detector `name` with the weights of a published checkpoint, as far as they fit.
 
-    Channels and deep supervision are those with which most tensors fit. A tensor goes by its name: the one here, or the
-    one in the authors' code. What is left over goes by its order, if the left-over tensors of file and detector have
-    the same shapes one after another. Tensors without a counterpart keep the fresh weights.
+    Channels and deep supervision are those with which most tensors fit. A tensor is matched by its name: the one here,
+    or the one in the authors' code. The remaining tensors are matched by order, if those of file and detector have the
+    same shapes in the same order. Tensors without a counterpart keep their initial weights.
 
     Returns
     -------
     detector : Detector, in evaluation mode.
-    report : ImportReport; whoever needs all of it asks `ImportReport.complete`.
+    report : ImportReport; `ImportReport.complete` says whether everything fitted.
 
     Raises
     ------

@@ -62,14 +62,14 @@ def get_detector(name: str) -> DetectorEntry:
 
 
 def build(name: str, *, in_channels: int = 1, deep_supervision: bool | None = None) -> Detector:
-    """Make a detector with fresh weights.
+    """Make a detector with new random weights.
 
     Parameters
     ----------
     name : one of `DETECTORS`.
     in_channels : 1 for grey images, or 3, what most published weights were trained on.
     deep_supervision : bool, optional
-        Whether the training step sees side outputs too. ``None`` takes what the paper does. Nets without side
+        Whether the training step sees side outputs too. ``None`` does as the paper. Nets without side
         outputs refuse ``True``.
 
     Returns

@@ -1,4 +1,4 @@
-"""A small U-Net for trying things out: about 0.1 M parameters, trains on a laptop."""
+"""A small U-Net for trials: about 0.1 M parameters, trains on a laptop."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class UBlock(nn.Module):
 
 
 class DilatedUBlock(nn.Module):
-    """Residual U-block that keeps the size of its map: dilations 1, 2, 4, 8 and back stand for the levels."""
+    """Residual U-block that keeps the size of its map: dilations 1, 2, 4, 8 and back replace the levels."""
 
     def __init__(self, in_channels: int, middle_channels: int, out_channels: int) -> None:
         super().__init__()
@@ -88,9 +88,9 @@ class DilatedUBlock(nn.Module):
 
 
 class BatchNormOfMeans(nn.BatchNorm2d):
-    """Batch normalisation of channel means, which are one number an image.
+    """Batch normalisation of channel means, which are one number per image.
 
-    A batch of one image has no spread there; it is normalised by the running statistics, as in evaluation.
+    A batch of one image has no variance there; it is normalised by the running statistics, as in evaluation.
     """
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

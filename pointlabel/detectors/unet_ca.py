@@ -1,4 +1,4 @@
-"""U-Net with channel attention: the plain host for convolutions and losses that are to be compared."""
+"""U-Net with channel attention: a plain network to compare convolutions and losses in."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class AttendedPair(nn.Module):
 class UNetCA(Detector):
     """U-Net of five levels, 16 to 256 channels, with channel attention in every pair of convolutions.
 
-    The host of Li and Zhuo, "Revisiting the scale loss function and Gaussian-shape convolution for infrared small
-    target detection", 2026 (arXiv 2604.09991), of which no more is known here than that it is a U-Net with channel
+    The network of Li and Zhuo, "Revisiting the scale loss function and Gaussian-shape convolution for infrared small
+    target detection", 2026 (arXiv 2604.09991), of which only this is known here: it is a U-Net with channel
     attention. Chosen here: the widths of DNANet and MSHNet, and attention from the mean and the maximum of a channel,
-    since the mean alone hardly feels a target of a few pixels. With deep supervision every level of the decoder gives a
+    since a target of a few pixels hardly changes the mean. With deep supervision every level of the decoder gives a
     logit map.
     """
 
@@ -49,7 +49,7 @@ class UNetCA(Detector):
         self.down = nn.ModuleList(AttendedPair(a, b) for a, b in zip(ins, CHANNELS, strict=True))
         self.up = nn.ModuleList(AttendedPair(fine + coarse, fine) for fine, coarse in pairwise(CHANNELS))
         self.head = conv(CHANNELS[0], 1, 1)
-        # Only where they are trained: a layer that no loss reaches is a trap for whoever differentiates by hand.
+        # Only where they are trained: a layer that no loss reaches has no gradient, which breaks `torch.autograd.grad`.
         sides = CHANNELS[1:-1] if self.deep_supervision else ()
         self.sides = nn.ModuleList(conv(channels, 1, 1) for channels in sides)
         init_kaiming(self)

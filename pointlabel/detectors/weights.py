@@ -22,7 +22,7 @@ _KEY = "pointlabel_detector"
 def weights_to_bytes(detector: Detector) -> bytes:
     """Return the bytes of a safetensors file with the weights of a detector made by `build`, ready to be written.
 
-    The file also says which convolutions `replace_convolutions` has turned, and whether the detector warms up.
+    The file also says which convolutions `replace_convolutions` has replaced, and whether the detector warms up.
     """
     about = {
         "name": detector.name,
@@ -57,7 +57,7 @@ def load_weights(path: str | Path) -> Detector:
     if bad is not None:
         raise InputError(f"{path}: {bad} holds values that are not finite")
     try:
-        detector = _build_as_told(about)
+        detector = _build_described(about)
     except InputError as error:
         raise InputError(f"{path}: damaged, or of another version of pointlabel: {error}") from None
     try:
@@ -69,8 +69,8 @@ def load_weights(path: str | Path) -> Detector:
     return detector.eval()
 
 
-def _build_as_told(about: dict[str, Any]) -> Detector:
-    """The detector that a file describes, with fresh weights."""
+def _build_described(about: dict[str, Any]) -> Detector:
+    """The detector that a file describes, with new random weights."""
     flags = {"deep_supervision": about.get("deep_supervision"), "warming_up": about.get("warming_up", False)}
     for name, value in flags.items():
         if not isinstance(value, bool):

@@ -41,7 +41,7 @@ def find_components(mask: NDArray[np.bool_]) -> Components:
     labels, n = ndimage.label(mask, _EIGHT)
     rows, columns = np.nonzero(labels)
     numbers = labels[rows, columns]
-    # scipy does not promise an order, and the field's matching depends on it.
+    # scipy does not promise an order, and the published matching depends on it.
     _, first = np.unique(numbers, return_index=True)
     rank = np.zeros(n + 1, np.int32)
     rank[numbers[np.sort(first)]] = np.arange(1, n + 1)

@@ -1,4 +1,4 @@
-"""What a figure means nothing without: machine, versions, threads; and the memory of this process."""
+"""What belongs to every measured figure: machine, versions, threads; and the memory of this process."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ class _Reader:
         self.has_failed = False
 
     def fail(self, error: Exception) -> None:
-        """Report at once what cannot be read; the others are compared all the same."""
+        """Report at once what cannot be read; the others are still compared."""
         self.has_failed = True
         self._on_error(str(error))
 

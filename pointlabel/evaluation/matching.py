@@ -14,7 +14,7 @@ MATCH_DISTANCE_PX = 3.0
 
 
 def match_targets(true: Components, predicted: Components) -> NDArray[np.int64]:
-    """Match targets with predicted components the way the field does.
+    """Match targets with predicted components by the rule of published figures.
 
     The targets are taken in reading order of their first pixels; each takes the first predicted component, in the
     same order, that is not taken yet and whose centroid lies less than 3 px from the target's.
@@ -30,7 +30,7 @@ def match_targets(true: Components, predicted: Components) -> NDArray[np.int64]:
     out = np.full(len(true), -1, np.int64)
     if len(true) == 0 or len(predicted) == 0:
         return out
-    # The tree only leaves out what is far away; `hypot` decides, as it does in the field's own loop over all pairs.
+    # The tree only leaves out what is far away; `hypot` decides, as in the published loops over all pairs.
     near = cKDTree(predicted.centroids).query_ball_point(true.centroids, MATCH_DISTANCE_PX * 1.001)
     free = np.ones(len(predicted), bool)
     for index, (centroid, chosen) in enumerate(zip(true.centroids, near, strict=True)):

@@ -59,7 +59,7 @@ class ImageScore:
 
     @property
     def iou(self) -> float:
-        """IoU of the image; 0 where both masks are empty, as in the field's nIoU."""
+        """IoU of the image; 0 where both masks are empty, as in published nIoU."""
         return self.inter / self.union if self.union else 0.0
 
     def false_pixels(self, profile: str) -> int:
@@ -186,7 +186,7 @@ class Totals:
         """Return every metric by name, None where it is not defined (a share of nothing).
 
         ``iou`` is pooled over the pixels of all images. ``niou`` is the mean over all images, where one that is
-        empty in both masks counts 0, as the field has it; ``niou_with_targets`` is the mean over the images whose
+        empty in both masks counts 0, as usual; ``niou_with_targets`` is the mean over the images whose
         true mask holds a target; ``images_empty`` counts the images that are empty in both. ``pd`` is the share of
         the targets that were found, ``fa`` the share of all pixels that belong to predicted components which found
         none, counted as `profile` says. ``precision``, ``recall`` and ``f1`` count pixels, ``target_precision``

@@ -1,4 +1,4 @@
-"""Point labels out of a folder of masks: one point for each target, as images of one pixel or as rows of a table."""
+"""Point labels from a folder of masks: one point per target, as images of one pixel or as rows of a table."""
 
 from __future__ import annotations
 

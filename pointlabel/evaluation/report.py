@@ -18,7 +18,7 @@ from .pd_fa import FA_LIMIT, SoftSweep, curve_area
 class Evaluation:
     """Compare predictions with true masks, and with other predictions where there are any.
 
-    Only sums are kept, and four counts an image where two sets of predictions are compared.
+    Only sums are kept, and four counts per image where two sets of predictions are compared.
 
     Parameters
     ----------

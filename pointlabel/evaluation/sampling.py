@@ -1,4 +1,4 @@
-"""Points out of masks, the two ways the field makes them."""
+"""Points from masks, in the two ways of published data sets."""
 
 from __future__ import annotations
 

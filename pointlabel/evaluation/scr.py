@@ -81,7 +81,7 @@ def target_scrs(image: NDArray, targets: Components) -> NDArray[np.float64]:
 
     Parameters
     ----------
-    image : (H, W) real, any range: it is brought to [0, 1] first.
+    image : (H, W) real, any range: it is scaled to [0, 1] first.
     targets : components of the true mask.
 
     Returns
@@ -93,5 +93,5 @@ def target_scrs(image: NDArray, targets: Components) -> NDArray[np.float64]:
     if finite.size and finite.max() > finite.min():
         values = (values - finite.min()) / (finite.max() - finite.min())
     background = np.isfinite(values) & (targets.labels == 0)
-    far = cache(lambda: _moments(values[background]))  # once an image, and only where a ring is too small
+    far = cache(lambda: _moments(values[background]))  # once per image, and only where a ring is too small
     return np.array([_scr(values, pixels, background, far, 1) for pixels in targets.pixels()])

@@ -24,7 +24,7 @@ B = TypeVar("B")
 
 
 def run_together(jobs: Sequence[Job], context: RunContext, n_threads: int) -> Generator[ImageDone]:
-    """Do all jobs and yield what became of them in order; targets of several images go through the backend together.
+    """Do all jobs and yield their outcomes in order; the backend labels targets of several images together.
 
     Images are read and written by `n_threads` threads (decoding lets others go on); memory is bounded by `PIXELS`.
 
@@ -84,7 +84,7 @@ def label_together(batch: Sequence[Opened | Ended], context: RunContext) -> list
         labels = settings.labeller.label_many(
             (sample.image, sample.points, settings.tightness_of(sample.rows)) for _, sample in waiting
         )
-    except Exception:  # whichever image it is, the others are done
+    except Exception:  # any image may have failed; the others are done
         return [label_job(each, context) for each in batch]
     seconds = perf_counter() - start
     n = max(sum(len(sample.points) for _, sample in waiting), 1)

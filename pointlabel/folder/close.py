@@ -27,11 +27,11 @@ SYNC_EVERY_S = 0.5
 
 @dataclass(slots=True)
 class Written:
-    """An image whose files lie under temporary names, on their way to the disk.
+    """An image whose files have temporary names and are being written to the disk.
 
     Attributes
     ----------
-    made : what became of it.
+    made : its outcome.
     context : of the run.
     files : what was written for it.
     hashes : of the files, by kind.
@@ -104,7 +104,7 @@ def write_job(made: Labelled | Ended, context: RunContext) -> Written:
 class FinishQueue:
     """Finishes images as they come, some behind, so that the disk works while the next ones are labelled.
 
-    Their files are forced to the disk some images at a time: one by one that would hold up whoever makes new files.
+    Their files are forced to the disk some images at a time: one by one would delay the writing of new files.
     """
 
     def __init__(self) -> None:

@@ -48,7 +48,7 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class RunNote:
-    """Something to tell about the run as a whole."""
+    """A message about the run as a whole."""
 
     note: Note
 

@@ -38,7 +38,7 @@ class Job:
     ----------
     entry : where its files are; the true mask is for methods that may know the target's size.
     shown : its name below the root.
-    note : what to say about it before anything is read.
+    note : a message about it before anything is read.
     error : a sentence where it is known to fail.
     done : hashes of image, points and true mask of an earlier run, None where there is none.
     tally : what the earlier run counted.
@@ -57,10 +57,10 @@ class Job:
 
 
 class Attempt:
-    """What becomes known of an image while it is worked on, whatever becomes of it.
+    """What is known about an image while it is worked on, also if it fails.
 
-    As a context it counts the time, and turns whatever is wrong with the image into its error: only what concerns the
-    output folder is raised.
+    As a context it measures the time, and turns any error of the image into `error`; only errors of the output folder
+    are raised.
 
     Attributes
     ----------
@@ -88,7 +88,7 @@ class Attempt:
             return False
         if isinstance(error, PointLabelError | MemoryError):
             self.error = str(error) or "not enough memory"
-        else:  # a run goes on where a method fails on one image; the type of the error helps whoever reports it
+        else:  # a run goes on where a method fails on one image; the type of the error helps to report it
             self.error = f"{self.job.entry.image}: {type(error).__name__}: {error}"
         return True
 

@@ -141,7 +141,7 @@ def open_output(path: str, mode: str, stamp: dict[str, Any], ids: Collection[str
 
 
 def _look_at_files(folder: OutputFolder, record: dict[str, Any]) -> None:
-    """Take an image as done where its files are those that are recorded, but for some that somebody changed."""
+    """Take an image as done where its files are as recorded, or were changed by somebody."""
     if not all("quality" in target for target in record.get("targets", ())):
         folder.n_torn += 1
         return
@@ -155,7 +155,7 @@ def _look_at_files(folder: OutputFolder, record: dict[str, Any]) -> None:
 
 
 def _places(record: dict[str, Any]) -> Iterator[tuple[str, str, str | None]]:
-    """Kind, name and recorded hash of each file that a line of a manifest speaks of; no line is believed more."""
+    """Kind, name and recorded hash of each file that a line of a manifest names."""
     if not name_error(record["id"]):
         for kind in WRITERS:
             if kind in record.get("outputs", WRITERS):
@@ -163,7 +163,7 @@ def _places(record: dict[str, Any]) -> Iterator[tuple[str, str, str | None]]:
 
 
 def _refuse_ours(gate: OutputGate, places: Collection[tuple[str, str, str | None]]) -> None:
-    """Refuse to replace files of this program where nothing says which run they are of."""
+    """Refuse to replace files of this program if no manifest says which run wrote them."""
     for kind, name, known in places:
         if gate.state(kind, name, known) == "ours":
             raise InputError(

@@ -1,4 +1,4 @@
-"""What a run has to do, and what is said about it as a whole before the first image and after the last one."""
+"""What a run has to do, and the messages about the whole run before the first image and after the last one."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def find_true_masks(
 
 
 def look_ahead(found: ImageList, bound: Bound, points: str, polarity: str, done: Collection[str] = ()) -> list[Note]:
-    """Look at the points of a few images that are not done; refuse what is surely wrong, and tell what looks wrong."""
+    """Check the points of a few images that are not done; refuse what is surely wrong, warn of what looks wrong."""
     work = [
         (file.path, bound.entries[file.id]) for file in found.files if file.id in bound.entries and file.id not in done
     ]
@@ -141,11 +141,11 @@ def run_notes(
 
 
 def closing_notes(summary: RunSummary, points: str, polarity: str) -> list[Note]:
-    """What the targets say about the points when all is done."""
+    """Notes on the points after the last image, from its targets."""
     n_empty, n = summary.flags["empty"], summary.n_targets
     if n_empty >= FEWEST_EMPTY and n_empty > EMPTY_SHARE * n:
         other = "" if polarity == "auto" else f", or `polarity={'dark' if polarity == 'bright' else 'bright'}`"
-        text = f"{points}: at {n_empty} of {n} points no target was found (flag empty); other points{other} may mend it"
+        text = f"{points}: at {n_empty} of {n} points no target was found (flag empty); other points{other} may help"
         return [Note("mostly_empty", text)]
     if not n and summary.n_ok >= FEWEST_EMPTY:
         return [Note("no_targets", f"{points}: no image has a point; all {summary.n_ok} masks are empty")]

@@ -123,7 +123,7 @@ def _start_worker(context: RunContext, stop: Event) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent decides
     _context, _stop = context, stop
     share_folder(context.gate.folder)
-    end_with_parent()  # workers hold both ends of their queue, so they would wait for ever
+    end_with_parent()  # workers hold both ends of their queue, so they would never end
 
 
 def _do_chunk(jobs: Sequence[Job]) -> list[ImageDone]:

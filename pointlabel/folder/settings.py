@@ -1,4 +1,4 @@
-"""What one run is: method, parameters and what it writes. Two runs agree where their stamps do."""
+"""The settings of a run: method, parameters and what it writes. Runs with equal stamps have equal settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..io.writers import MASKS, RUN_FILES, WRITERS
 from ..labeling import Labeller, open_labeller
 from ..methods import get_method
 
-#: Entries of the stamp that stand in it only where a run has them: a refinement, a method of an installed package, a
+#: Entries that the stamp has only if the run has them: a refinement, a method of an installed package, a
 #: backend other than numba, a threshold of the true masks. The device leaves no trace: masks do not depend on it.
 OPTIONAL = ("refine", "method_package", "backend", "mask_threshold")
 
@@ -29,7 +29,7 @@ class RunSettings:
     ----------
     method : name of the method.
     params : its parameter object; None for its defaults.
-    tightness : in [0, 1], for points that carry none of their own.
+    tightness : in [0, 1], for points without their own.
     polarity : "bright", "dark" or "auto".
     seed : non-negative; each image draws from a stream of (seed, image id).
     outputs : names out of `WRITERS` and `RUN_FILES` of `pointlabel.io.writers`; masks are written always.
@@ -112,7 +112,7 @@ class RunSettings:
     def stamp(self) -> dict[str, Any]:
         """The part of each line of the manifest that all lines of a run have in common, as JSON gives it back.
 
-        What a run does without (`OPTIONAL`) is left out, so that runs of versions that did not have it can be resumed.
+        What a run does not use (`OPTIONAL`) is left out, so that runs of versions that did not have it can be resumed.
         """
         has_threshold = self.needs_true_area and self.mask_threshold != MASK_THRESHOLD
         stamp = {
@@ -135,13 +135,13 @@ class RunSettings:
 def build_params(
     method: str, changes: Mapping[str, Any], size_prior: str | None = None, checkpoint: str | None = None
 ) -> Any:
-    """Build the parameter object of a method from values by name; `size_prior` and `checkpoint` go before them.
+    """Build the parameter object of a method from values by name; `size_prior` and `checkpoint` override them.
 
     Raises
     ------
     InputError
         Where there is no such method or parameter, a value is of another type or out of range, or the method has
-        no size prior or no checkpoint and one is asked for.
+        no size prior or no checkpoint and one is given.
     """
     chosen, values = get_method(method), dict(changes)
     names = {field.name for field in fields(chosen.params_class)}

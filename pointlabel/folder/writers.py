@@ -35,7 +35,7 @@ class RunWriter:
         """Take one image, in the order of the jobs; ``done.record`` is None where an earlier run did it."""
 
     def close(self) -> None:
-        """Let go of what is open."""
+        """Close what is open."""
 
     def end(self, summary: RunSummary) -> None:
         """Write what needs all images, those of earlier runs included; called after every writer's `close`.
@@ -91,7 +91,7 @@ class Sheet(RunWriter):
             self._lowest = heapq.nsmallest(SHEET_TARGETS, [*self._lowest, *new])
 
     def end(self, summary: RunSummary) -> None:
-        """Draw the sheet, but where an error ended the run early."""
+        """Draw the sheet, unless an error ended the run early."""
         from ..io.masks.png import encode_picture
         from ..io.overlay import ContactSheet
 

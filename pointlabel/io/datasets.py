@@ -1,6 +1,6 @@
 """Data sets as folders: ``images/`` with points, true masks and lists of ids beside it.
 
-What a data set holds is listed once (`open_dataset`, `open_images`); whichever process needs an image reads it
+What a data set holds is listed once (`open_dataset`, `open_images`); the process that needs an image reads it
 (`samples.read_sample`).
 """
 
@@ -33,8 +33,8 @@ class Dataset:
     Attributes
     ----------
     name : name of the folder.
-    folder : where it lies.
-    entries : one for each image.
+    folder : its path.
+    entries : one per image.
     """
 
     name: str

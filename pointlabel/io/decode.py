@@ -30,7 +30,7 @@ class GreyLevels(NamedTuple):
     Attributes
     ----------
     image : (H, W) array, writable.
-    notes : what to tell about the file.
+    notes : messages about the file.
     full : largest value of the whole numbers that the file holds, such as 255; None in floating point.
     """
 
@@ -63,7 +63,7 @@ def decode_image(data: bytes, name: str) -> tuple[NDArray, tuple[Note, ...]]:
         Palettes are looked up, alpha is left out. Colour images with equal channels give that channel;
         others their ITU-R BT.601 luma. Pixels that hold the file's nodata value are NaN; where there are any,
         whole numbers become floating point that holds them exactly.
-    notes : what to tell about it.
+    notes : messages about it.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def _decode(data: bytes, name: str, *, find_nodata: bool) -> Pixels:
 
 @contextmanager
 def _one_sentence(name: str) -> Iterator[None]:
-    """Whatever a decoder raises becomes one sentence; what it warns and logs of damaged files is left out."""
+    """Turn any error of a decoder into one sentence; drop its warnings and log messages."""
     try:
         with _QUIET:
             yield
@@ -133,7 +133,7 @@ def _one_sentence(name: str) -> Iterator[None]:
 class _Quiet:
     """No warnings, and no log of the decoders, while any thread is inside.
 
-    Both belong to the process: threads that restored them each for itself would leave them off.
+    Both belong to the process: if each thread restored them for itself, they could stay off permanently.
     """
 
     def __init__(self) -> None:

@@ -27,7 +27,7 @@ _KINDS = {
     stat.S_IFBLK: "a device",
 }
 _TEMPORARY = re.compile(r"\.pointlabel-\d+-\d+\.tmp")
-_OLD_S = 3600.0  # where a file cannot be locked, its age tells whether it was left behind
+_OLD_S = 3600.0  # where a file cannot be locked, its age shows whether it was left behind
 _numbers = itertools.count()
 _known_folders: set[str] = set()
 
@@ -38,7 +38,7 @@ def read_bytes(path: str, *, most: int = MAX_FILE_BYTES) -> bytes:
     Only regular files are read: a pipe, a socket or a device could give no bytes, or no end of them.
     """
     try:
-        # A pipe without a writer would wait for one for ever, but for the flag.
+        # Without the flag, opening a pipe that has no writer would never return.
         with open(path, "rb", buffering=0, opener=_open_at_once) as file:
             about = os.fstat(file.fileno())
             if not stat.S_ISREG(about.st_mode):
@@ -70,11 +70,10 @@ def make_folder(path: str) -> None:
 
 
 class FileWrite:
-    """A file on its way: its bytes lie under a temporary name, locked, until `place` moves them to `path`.
+    """A file being written: its bytes are in a locked file with a temporary name, until `place` moves them to `path`.
 
-    Whoever reads `path` sees the old bytes or all of the new ones. Where a step fails, `path` is as before and the
-    temporary file is removed. What killed processes left under temporary names in the folder goes when a process first
-    writes there.
+    A reader of `path` sees the old bytes or all of the new ones. If a step fails, `path` is unchanged and the temporary
+    file is removed. Temporary files of killed processes are removed when a process first writes to the folder.
 
     Raises
     ------

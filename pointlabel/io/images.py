@@ -42,7 +42,7 @@ class ImageList:
     Attributes
     ----------
     root : the folder that ids are relative to.
-    files : one for each id.
+    files : one per id.
     whole : True where `files` is all that the root holds, False for one file or a glob.
     """
 
@@ -119,7 +119,7 @@ def walk_images(folder: str, skip: Collection[str] = ()) -> list[str]:
     """Paths of the images below `folder`, without hidden files and without the folders in `skip`.
 
     Links to folders are followed. A folder that can be reached in several ways is searched once, without a link where
-    that is possible, and a link that leads to a folder around `folder` is left alone.
+    that is possible, and a link that leads to a folder around `folder` is ignored.
     """
     return [path for path in _walk(folder, skip) if _is_image_name(path)]
 

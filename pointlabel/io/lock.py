@@ -2,7 +2,7 @@
 
 The lock is the kernel's, on a small file in the folder: it ends with the process that holds it, however that ends, so
 nothing is stale after a kill or a loss of power. The file says which run it is. Worker processes share the lock, so
-that a run that was killed counts as over when its last worker has stopped writing.
+a killed run counts as ended only when its last worker has stopped writing.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ def hold_folder(folder: str, command: str, detail: str = "") -> Iterator[None]:
     Parameters
     ----------
     folder : the output folder.
-    command, detail : what a second run is told about this one, for example "annotate" and "with method diffusion".
+    command, detail : what the message of a second run says about this one, for example "annotate" and "with method
+        diffusion".
 
     Raises
     ------
@@ -167,7 +168,7 @@ def _is_alive(about: dict[str, Any]) -> bool:
 
 
 def _started_at(pid: int) -> str | None:
-    """What tells a process from a later one of the same number, also after a reboot; None where /proc says nothing."""
+    """What distinguishes a process from a later one of the same number, also after a reboot; None without /proc."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             boot = file.read().strip()

@@ -74,7 +74,7 @@ def _is_target(target: object) -> bool:
 def read_manifest(path: str) -> Iterator[dict[str, Any]]:
     """Yield the records of the manifest at `path`, the last one of each image, in the order of those lines.
 
-    Lines that cannot be read are left out: whoever resumes a run does those images again.
+    Lines that cannot be read are left out: a resumed run does those images again.
     """
     last: dict[str, int] = {}
     for number, record in _records(path):

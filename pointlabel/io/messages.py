@@ -1,4 +1,4 @@
-"""What a reader has to tell about a file that it could use all the same."""
+"""Messages of a reader about a file that it could still use."""
 
 from __future__ import annotations
 

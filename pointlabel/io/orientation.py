@@ -1,4 +1,4 @@
-"""The orientation tag of an image file: left alone, and noted."""
+"""The orientation tag of an image file: not applied, but reported."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _MAX_EXIF = 1 << 16
 
 
 def orientation_notes(value: object, name: str) -> tuple[Note, ...]:
-    """A note where the value of the tag is another than 1, which stands for pixels as they are stored."""
+    """A note where the value of the tag is not 1, which means that the pixels are stored upright."""
     if not isinstance(value, int) or not 2 <= value <= 8:
         return ()
     text = f"{name}: its orientation tag ({int(value)}) is left alone; points and masks count in the stored pixels"
-    return (Note("orientation", f"{text}, which viewers may show turned"),)
+    return (Note("orientation", f"{text}, which viewers may show rotated or mirrored"),)
 
 
 def exif_orientation(block: bytes) -> object:

@@ -1,7 +1,7 @@
 """The one gate to an output folder: which paths a run may write below it, and which files it may replace or remove.
 
-A path is let through where it lies below the folder with no link on its way, and a file where this program wrote it and
-nobody has changed it since. Names come from tables, manifests and globs, so none of them is believed.
+A path is allowed if it lies below the folder and no part of it is a link; a file may be replaced if this program wrote
+it and nobody has changed it since. Names come from tables, manifests and globs, so each of them is checked.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class OutputGate:
             try:
                 mode = os.lstat(way).st_mode
             except OSError:
-                return  # not there yet; whoever writes makes it
+                return  # not there yet; the write makes it
             if stat.S_ISLNK(mode):
                 raise InputError(
                     f"{way} is a link to {os.path.realpath(way)}; files are written below {self.folder} itself: "

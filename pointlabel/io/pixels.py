@@ -25,7 +25,7 @@ class Pixels(NamedTuple):
     Attributes
     ----------
     array : (H, W), or (H, W, C) with the red, green and blue channels first.
-    notes : what to tell about the file.
+    notes : messages about the file.
     holes : (H, W) bool, pixels that hold the file's own nodata value, None where there are none.
     nodata : that value as the file gives it.
     """

@@ -40,9 +40,9 @@ def decode_png(data: bytes, name: str) -> Pixels:
 
 
 def _chunks(data: bytes, name: str) -> tuple[bytes, dict[bytes, bytes], int]:
-    """The header, the first of each kind of chunks that tell of the pixels, and the bytes of compressed data."""
+    """The header, the first chunk of each kind that describes the pixels, and the bytes of compressed data."""
     place, packed = len(SIGNATURE), 0
-    told: dict[bytes, bytes] = {}
+    found: dict[bytes, bytes] = {}
     for _ in range(MAX_PIECES):
         size, kind = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
         stop = place + 12 + size
@@ -51,13 +51,13 @@ def _chunks(data: bytes, name: str) -> tuple[bytes, dict[bytes, bytes], int]:
         if kind == b"IDAT":
             packed += size
         elif kind in (b"IHDR", b"tRNS", b"eXIf", b"acTL"):
-            told.setdefault(kind, data[place + 8 : stop - 4])
+            found.setdefault(kind, data[place + 8 : stop - 4])
         elif kind == b"IEND":
             break
         place = stop
     else:
         raise InputError(f"{name}: more than {MAX_PIECES:,} chunks in one PNG file")
-    header = told.get(b"IHDR", b"")
+    header = found.get(b"IHDR", b"")
     if len(header) != 13:
         raise InputError(f"{name}: the file is cut short or damaged (it has no PNG header)")
-    return header, told, packed
+    return header, found, packed

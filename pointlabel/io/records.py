@@ -1,4 +1,4 @@
-"""What is written down of a target: its record, which has the same keys wherever targets are listed as JSON."""
+"""The record of a target: the same keys wherever targets are listed as JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def target_record(target: TargetLabel, row: PointRow | None = None) -> dict[str,
     Parameters
     ----------
     target : the label.
-    row : what the file of the points says of its point; None where there is no file.
+    row : what the file of points says about its point; None where there is no file.
 
     Returns
     -------
@@ -22,7 +22,7 @@ def target_record(target: TargetLabel, row: PointRow | None = None) -> dict[str,
 
     - ``x``, ``y``: the point, x to the right and y down, centres of pixels at whole numbers;
     - ``box``: left, top, width and height of the mask in pixels, None where the mask is empty;
-    - ``area``: pixels of the mask; ``quality``: the IoU to expect; ``flags``: out of `pointlabel.types.FLAGS`;
+    - ``area``: pixels of the mask; ``quality``: the expected IoU; ``flags``: out of `pointlabel.types.FLAGS`;
     - ``polarity``: "bright" or "dark"; ``ms``: milliseconds spent on the target;
     - ``label``, ``id``, ``tightness``: of the point, where its file gives them.
     """

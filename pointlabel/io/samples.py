@@ -56,7 +56,7 @@ class Sample:
     id : as in `Entry`.
     image : (H, W) grey levels in the depth of the file.
     points : (N, 2) float64, (row, column), inside the image.
-    rows : what the file of the points says of each.
+    rows : what the file of points says about each.
     mask : (H, W) bool, the true mask, None where masks were not asked for.
     notes : what to say about the files.
     sha256 : hexadecimal hash of the bytes of image and mask and of the points.

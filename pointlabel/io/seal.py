@@ -1,7 +1,7 @@
-"""The seal of a PNG that this program wrote: by it a file that a person has changed since is told from one of ours.
+"""The seal of a PNG that this program wrote, which shows whether somebody has changed the file since.
 
-A sealed file carries, right after its header, a text with the hash of all its other bytes. Whatever writes the picture
-anew drops the text, or keeps one that no longer fits.
+A sealed file carries, right after its header, a text with the hash of all its other bytes. A program
+that writes the picture again drops the text, or keeps one that no longer fits.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _DIGEST = 16  # bytes
 #: What a path may hold.
 #: "free": nothing, or nothing that could be lost. "ours": a whole file of this program, untouched. "stale": the same,
 #: where other bytes are recorded. "damaged": a file of this program that was cut short or holds wrong bytes.
-#: "changed": one that was written anew by somebody else. "foreign": anything else, links and folders too.
+#: "changed": one that somebody else wrote again. "foreign": anything else, links and folders too.
 State = Literal["free", "ours", "stale", "damaged", "changed", "foreign"]
 
 
@@ -36,8 +36,8 @@ def seal(png: bytes) -> bytes:
 def state_of(path: str, recorded: str | None = None) -> State:
     """What is at `path`; `recorded` is the SHA-256 that a manifest has of the file, where it has one.
 
-    A link is foreign whatever it leads to. Files of versions that wrote no seal are known by their tag alone, and by
-    what is recorded of them.
+    A link is always foreign. Files of versions that wrote no seal are known by their tag, and by the recorded hash
+    if there is one.
     """
     try:
         about = os.lstat(path)

@@ -1,4 +1,4 @@
-"""Text in files: bytes that are no UTF-8 come out as they went in, cells start no formula."""
+"""Text in files: bytes that are not UTF-8 are kept, and no cell starts a formula."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def encode_text(text: str) -> bytes:
 
 
 def harmless(text: str) -> str:
-    """A cell of a CSV that a spreadsheet does not take for a formula: a ``'`` goes before what it would start with.
+    """A CSV cell that no spreadsheet takes for a formula: text that would start one gets a ``'`` in front.
 
     Numbers stay numbers, and `as_written` gives every text back.
     """

@@ -32,7 +32,7 @@ _MAX_DESCRIPTION = 4096
 def decode_tiff(data: bytes, name: str, *, find_nodata: bool = False) -> Pixels:
     """Decode the first page of a TIFF file, whatever its compression.
 
-    Palettes are looked up, files where white is zero are turned, and 1 to 7 bits become 8.
+    Palettes are looked up, files where white is zero are inverted, and 1 to 7 bits become 8.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def decode_tiff(data: bytes, name: str, *, find_nodata: bool = False) -> Pixels:
 
 
 def _photometric(page: Any, name: str) -> int:
-    """What the samples stand for; where the tag is missing, what libtiff takes them for."""
+    """What the samples mean; where the tag is missing, what libtiff assumes."""
     if _PHOTOMETRIC not in page.tags and int(page.compression) not in _JPEG:
         if page.samplesperpixel >= 3 and int(page.planarconfig) == 1:
             return _RGB
@@ -166,7 +166,7 @@ def _look_up(index: NDArray, page: Any, name: str) -> NDArray:
 
 
 def _levels(array: NDArray, page: Any, photometric: int, name: str) -> tuple[NDArray, tuple[Note, ...]]:
-    """Turn files where white is zero, and widen less than 8 bits."""
+    """Invert files where white is zero, and widen fewer than 8 bits."""
     if photometric == _INDEXED:
         return array, ()
     notes: tuple[Note, ...] = ()
@@ -180,7 +180,7 @@ def _levels(array: NDArray, page: Any, photometric: int, name: str) -> tuple[NDA
         else:
             # Nothing says what white is among signed numbers and fractions: those are mirrored about -0.5 and 0.
             (np.invert if array.dtype.kind == "i" else np.negative)(array, out=array)
-            notes = (Note("turned", f"{name}: white is zero in this file, so its grey levels are turned round"),)
+            notes = (Note("turned", f"{name}: white is zero in this file, so its grey levels are inverted"),)
     if array.dtype == bool:
         array = array.view(np.uint8)
         np.multiply(array, 255, out=array)

@@ -86,7 +86,7 @@ def read_samples(data: bytes, page: Any, name: str, *, nodata: float | None, ext
 
     Returns
     -------
-    (P, H, W, S) array in native byte order: P planes of S samples a pixel, one of the two 1.
+    (P, H, W, S) array in native byte order: P planes of S samples per pixel; P or S is 1.
     """
     _check_kind(page, name)
     planes, depth, height, width, samples = page.shaped

@@ -138,9 +138,9 @@ def grey_range(values: NDArray, kept: NDArray) -> tuple[float, float]:
 
 
 def stretch(values: NDArray, low: float, high: float, gamma: float = 1.0) -> NDArray[np.uint8]:
-    """Map [low, high] to 0..255 in slabs of rows, so that a large image costs a byte a pixel; flat becomes grey.
+    """Map [low, high] to 0..255 in slabs of rows, so that a large image takes one byte per pixel; flat becomes grey.
 
-    A `gamma` under 1 lifts the dark tones, in which the flanks of a bright target lie.
+    A `gamma` below 1 brightens the dark tones, in which the edges of a bright target lie.
     """
     out = np.full(values.shape, 128, np.uint8)
     if not high > low:

@@ -2,10 +2,10 @@
 
     from pointlabel.losses import build_loss
     loss = build_loss("sls", reduction="none")
-    loss(logits, target, image=image, epoch=epoch)      # (B,): one number a sample
+    loss(logits, target, image=image, epoch=epoch)      # (B,): one number per sample
 
-Every loss is called alike, so that a trainer needs to know none of them; see `Loss`. Names are loaded on first use;
-listing `LOSSES` does not load torch.
+All losses are called in the same way, so a trainer does not depend on any of them; see `Loss`. Names are loaded on
+first use; listing `LOSSES` does not load torch.
 """
 
 import lazy_loader

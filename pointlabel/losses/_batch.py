@@ -15,7 +15,7 @@ Reduction = Literal["none", "mean"]
 def as_batch(logits: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return both as (B, H, W) of one dtype: float64 where the logits are, float32 otherwise.
 
-    Half precision is left behind at once: a sum over 256 x 256 pixels does not fit into it.
+    Half precision is converted at once: a sum over 256 x 256 pixels does not fit into it.
     """
     flat = _without_channel(logits, "logits")
     if not logits.is_floating_point():
@@ -82,6 +82,6 @@ def reduce_samples(values: torch.Tensor, reduction: Reduction) -> torch.Tensor:
 
 
 def check_reduction(reduction: str) -> None:
-    """Raise for a reduction that is none."""
+    """Raise for an unknown reduction."""
     if reduction not in ("none", "mean"):
         raise InputError(f"reduction must be none or mean, got {reduction!r}")

@@ -64,8 +64,8 @@ class Loss(nn.Module):
 
         Parameters
         ----------
-        logits : (B, 1, H, W) or (B, H, W) floating point, or with deep supervision a sequence of them, of which each
-            counts alike.
+        logits : (B, 1, H, W) or (B, H, W) floating point, or with deep supervision a sequence of them, each
+            with the same weight.
         target : real in [0, 1] or bool, the shape of one map of logits.
         image : (B, C, H, W) or (B, H, W), optional
             What the detector saw, for losses that look at it.

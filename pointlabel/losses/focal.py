@@ -1,4 +1,4 @@
-"""Focal loss: cross entropy that looks away from pixels which are already right."""
+"""Focal loss: cross entropy with little weight on pixels that are already right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Focal loss of heat maps: pixels at 1 are wanted, those near 1 are hardly unwanted."""
+"""Focal loss of heat maps: pixels at 1 are demanded, those near 1 are penalised little."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ def heatmap_focal_loss(
     leniency: float = 4.0,
     reduction: Reduction = "mean",
 ) -> torch.Tensor:
-    """Measure the focal loss of a heat map, a pixel of 1 in the target being one that is asked for.
+    """Measure the focal loss of a heat map: only pixels of 1 in the target are demanded.
 
     With p the sigmoid of the logits, t the target and n the number of its pixels that are 1 (at least 1),
 
         L = -1/n sum( [t = 1] (1 - p)^gamma ln p + [t < 1] (1 - t)^leniency p^gamma ln(1 - p) )
 
-    A pixel of 0.9 is thus neither asked for nor held down: what a detector answers there decides. That is why labels
-    which grow from points are learned with it. Nothing asks for a target whose pixels all stay below 1: crops that are
-    resized soften single pixels, so train without (``zoom = 0``).
+    A pixel of 0.9 is thus neither demanded nor penalised: the detector is free there, which suits labels that grow from
+    points. A target whose pixels are all below 1 is not demanded at all: resizing a crop softens single pixels, so
+    train without it (``zoom = 0``).
 
     Parameters
     ----------
     logits : (B, 1, H, W) or (B, H, W) floating point.
     target : real in [0, 1] or bool, same shape.
     gamma : how fast easy pixels fade, not negative.
-    leniency : how fast a pixel stops being unwanted as its target nears 1, not negative.
+    leniency : how fast the penalty of a pixel falls as its target nears 1, not negative.
     reduction : "mean" over the samples or "none".
 
     Returns

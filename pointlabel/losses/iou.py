@@ -50,8 +50,8 @@ def soft_iou_loss(
 ) -> torch.Tensor:
     """Measure 1 - `soft_iou`.
 
-    With the field's ``smooth=1`` a sample without a target asks for an empty answer. With a much smaller one its loss
-    is 1 whatever the answer, and it teaches nothing.
+    With the usual ``smooth=1`` the best prediction for a sample without a target is empty. With a much smaller one its
+    loss is 1 whatever the prediction, and has no gradient.
 
     Parameters
     ----------

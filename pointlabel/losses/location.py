@@ -21,9 +21,9 @@ def location_loss(logits: torch.Tensor, target: torch.Tensor, *, reduction: Redu
 
         L = 1 - min(d_p, d_t) / max(d_p, d_t) + 4 / pi^2 (a_p - a_t)^2
 
-    The means are not divided by the area, so the length feels the area too; as published, 1e-8 is added to both
-    denominators and under the root. A target without pixels has no angle, so only the lengths count for it: compared
-    with angle 0, an answer would pay less for false alarms along the image's first row.
+    The means are not divided by the area, so the length depends on the area too; as published, 1e-8 is added to both
+    denominators and under the root. A target without pixels has no angle, so only the lengths count for it:
+    with the angle 0, false alarms along the image's first row would cost less than others.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""REEM: MSHNet's loss less a reward, the soft IoU weighted by how dim the target is."""
+"""REEM: MSHNet's loss minus a reward, the soft IoU weighted by how dim the target is."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def reem_loss(
     reward_delay_epochs: int = 5,
     reduction: Reduction = "mean",
 ) -> torch.Tensor:
-    """Measure the scale loss less a reward that is larger for targets near clutter level.
+    """Measure the scale loss minus a reward that is larger for targets near clutter level.
 
         L = L_scale - lambda w(SCR) IoU,   w = 1 + 2 (1 - SCR / (SCR + 2))
 
-    with `scale_loss`, `local_scr` of image and target, and `scr_weight`, through which no gradient flows. Under labels
-    from points the target is the current pseudo-label, and SCR follows each of its updates.
+    with `scale_loss`, `local_scr` of image and target, and `scr_weight`, through which no gradient flows. With labels
+    from points the target is the current pseudo-label, and SCR changes with each of its updates.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ class LossEntry:
     name : what users type.
     summary : one line for listings.
     path : ``module:class`` under ``pointlabel.losses``, a subclass of `Loss`.
-    fixed : options of the class that the name decides.
+    fixed : options of the class that the name sets.
     needs_image : whether it has to be called with ``image=``.
     """
 
@@ -50,7 +50,7 @@ LOSSES: dict[str, LossEntry] = {
     for entry in (
         LossEntry("soft-iou", "one minus the soft IoU", "iou:SoftIoULoss"),
         LossEntry("dice", "one minus the soft Dice coefficient", "dice:DiceLoss"),
-        LossEntry("focal", "cross entropy that looks away from easy pixels", "focal:FocalLoss"),
+        LossEntry("focal", "cross entropy with little weight on easy pixels", "focal:FocalLoss"),
         LossEntry(
             "heatmap-focal", "focal loss that leaves pixels near 1 to the detector", "heatmap_focal:HeatmapFocalLoss"
         ),
@@ -63,7 +63,7 @@ LOSSES: dict[str, LossEntry] = {
         LossEntry("ratio", "the same, weighted by the areas' ratio", "scale:ScaleLoss", {"kind": "ratio"}),
         LossEntry("diff", "the same, by their absolute difference", "scale:ScaleLoss", {"kind": "absolute"}),
         LossEntry("signed", "the same, by their signed difference", "scale:ScaleLoss", {"kind": "signed"}),
-        LossEntry("reem", "sls less a reward, larger for dim targets", "reem:REEMLoss", needs_image=True),
+        LossEntry("reem", "sls minus a reward, larger for dim targets", "reem:REEMLoss", needs_image=True),
     )
 }
 
@@ -83,7 +83,7 @@ def build_loss(name: str, **options: Any) -> Loss:
     ----------
     name : one of `LOSSES`.
     **options
-        Keyword arguments of its class, such as ``reduction="none"``, but for those that the name decides.
+        Keyword arguments of its class, such as ``reduction="none"``, except those that the name sets.
 
     Returns
     -------

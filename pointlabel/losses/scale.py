@@ -32,7 +32,7 @@ class ScaleOptions(LossOptions):
 def scale_weight(
     predicted: torch.Tensor, target: torch.Tensor, *, kind: Kind = "variance", smooth: float = 1e-6
 ) -> torch.Tensor:
-    """Weight the IoU by how well two areas agree: 1 where they are equal, less elsewhere.
+    """Weight the IoU by how well two areas agree: 1 where they are equal, smaller elsewhere.
 
     With the areas A_p and A_t and their signed difference d = A_p - A_t,
 
@@ -46,7 +46,7 @@ def scale_weight(
     The variance grows faster than d, so its weight falls only up to |d| = 2 sqrt(A_t) and then returns to 1. The other
     three fall strictly with |d| on either side of 0, for any A_t > 0. The lowest weight of "absolute" is 1/2, that of
     "ratio" is 0; "signed" is as mild as "absolute" where the prediction is too large and as strict as "ratio" where it
-    is too small. All four begin alike: w = 1 - |d| / A_t for small d.
+    is too small. All four are equal for small d: w = 1 - |d| / A_t.
 
     Parameters
     ----------
@@ -104,8 +104,8 @@ def scale_loss(
     target : real in [0, 1] or bool, same shape.
     kind : "variance" (MSHNet's SLS), "ratio", "absolute" or "signed".
     location : whether the location loss is added.
-    smooth : pixels added to numerators and denominators, positive; the published loss has none, which 1e-6 repeats
-        without dividing by 0. See `soft_iou_loss` on samples without a target.
+    smooth : pixels added to numerators and denominators, positive; the published loss has none, and 1e-6 gives
+        its values without dividing by 0. See `soft_iou_loss` on samples without a target.
     epoch : int, optional
         The warm-up lasts while ``epoch <= warm_up_epochs``; ``None`` means that it is over.
     warm_up_epochs : not negative.

@@ -27,7 +27,7 @@ def local_scr(image: torch.Tensor, target: torch.Tensor, *, min_area_px: int = 9
     Parameters
     ----------
     image : (B, C, H, W) or (B, H, W) real; channels are averaged, pixels that are not finite left out. Scale and offset
-        hardly matter: only the 2e-6 feels them.
+        hardly matter: only the 2e-6 depends on them.
     target : (B, 1, H, W) or (B, H, W), bool or real in [0, 1]: a pixel belongs to it above 0.5.
     min_area_px : SCR is 0 for targets of fewer pixels.
 

@@ -39,7 +39,7 @@ def draw_report(comparison: Comparison, *, n_windows: int = N_WINDOWS) -> str:
     names = list(dict.fromkeys(row["dataset"] for row in rows))
     last = [row for row in rows if row["dataset"] == names[-1] and row["method"] in methods]
     best_first = [row["method"] for row in sort_rows(last, "iou", largest_first=True)]
-    # Pooled rows come last; whoever looks at several data sets wants them first.
+    # Pooled rows come last in the result, but are the most useful ones with several data sets.
     tables = [_table(name, [row for row in rows if row["dataset"] == name]) for name in reversed(names)]
     parts = [_head(comparison), section("table", "Scores and times", _TABLE_TEXT, *tables)]
     if methods:
@@ -48,7 +48,7 @@ def draw_report(comparison: Comparison, *, n_windows: int = N_WINDOWS) -> str:
         parts += [
             section("size", "IoU against size", _DENSITY_TEXT, *_against(runs, features, 0, _area_axis(features))),
             section("contrast", "IoU against contrast", _DENSITY_TEXT, *_against(runs, features, 3, _SCR_AXIS)),
-            section("time", "Time a target", _TIME_TEXT, _times(runs)),
+            section("time", "Time per target", _TIME_TEXT, _times(runs)),
             section("windows", "Where methods differ most", _WINDOW_TEXT, *_windows(comparison, runs, n_windows)),
         ]
     parts.append(section("targets", "The targets", _TARGET_TEXT, *_distributions(comparison)))
@@ -59,7 +59,7 @@ def draw_report(comparison: Comparison, *, n_windows: int = N_WINDOWS) -> str:
 _TABLE_TEXT = (
     "IoU is pooled over the pixels of all images, nIoU is the mean over images; poor: share of targets whose own IoU "
     f"lies under {POOR_IOU}; area error: mean of |area &minus; true area| / true area; area ratio: geometric mean of "
-    "area / true area. Times are milliseconds a target. ± is the deviation over seeds. A click on a heading sorts."
+    "area / true area. Times are milliseconds per target. ± is the deviation over seeds. A click on a heading sorts."
 )
 _DENSITY_TEXT = (
     "Each target's own IoU. The stronger the colour of a cell, the more targets of its column it holds; the line is "
@@ -68,7 +68,7 @@ _DENSITY_TEXT = (
 _TIME_TEXT = "Milliseconds a target on a common axis; the broken line is the median."
 _WINDOW_TEXT = (
     "Targets with the largest deviation of IoU over the methods (of one method alone, with the lowest IoU), at most "
-    "one an image, data sets in equal parts. "
+    "one per image, data sets in equal parts. "
     '<span class="key" style="background:var(--truth)"></span>true mask &ensp;'
     '<span class="key" style="background:var(--mask)"></span>mask of the method'
 )
@@ -147,7 +147,7 @@ def _against(runs: dict[str, MethodRun], features: NDArray[np.float64], column: 
 
 
 def _times(runs: dict[str, MethodRun]) -> str:
-    axis = log_axis("milliseconds a target", np.concatenate([run.times_ms for run in runs.values()]))
+    axis = log_axis("milliseconds per target", np.concatenate([run.times_ms for run in runs.values()]))
     quickest_first = sorted(runs.items(), key=lambda item: float(np.median(item[1].times_ms)))
     return grid(
         [
@@ -182,7 +182,7 @@ def _distributions(comparison: Comparison) -> list[str]:
 def most_different(comparison: Comparison, methods: Sequence[str], n: int) -> list[tuple[int, int]]:
     """Points whose IoU differs most between methods, as (place of the data set, index of the point).
 
-    Sorted by the standard deviation over the methods, or by the loss of IoU of a method alone; at most one an image,
+    Sorted by the standard deviation over the methods, or by the loss of IoU of a method alone; at most one per image,
     data sets in equal parts.
     """
     parts = []

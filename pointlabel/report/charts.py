@@ -1,4 +1,4 @@
-"""Small charts as SVG that stands in the page itself and follows its colours."""
+"""Small charts as SVG inside the page, in its colours."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from html import escape
 
-#: Bytes of a name that is no UTF-8 stand in a text as halves of pairs.
+#: Bytes of a name that is not UTF-8 are lone surrogates in a text.
 _NOT_IN_HTML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 _STYLE = """

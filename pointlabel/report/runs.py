@@ -99,7 +99,7 @@ def _curve(run: ComparedRun) -> str:
 
 
 def _windows(comparison: RunComparison, n: int) -> list[str]:
-    """One window an image: around the group of true and predicted pixels that the runs differ most on."""
+    """One window per image: around the group of true and predicted pixels that the runs differ most on."""
     found = []
     for index, image in enumerate(comparison.images):
         masks = [run.predictions[index] for run in comparison.runs]

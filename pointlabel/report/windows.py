@@ -38,7 +38,7 @@ def stretch(window: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def picture(window: NDArray[np.float64]) -> str:
-    """A stretched window as the address of a PNG that stands in the page. Dark tones are lifted a little."""
+    """A stretched window as a PNG inside the page (a data URL). Dark tones are brightened a little."""
     png = encode_grey(np.rint(stretch(window) ** 0.8 * 255).astype(np.uint8))
     return f"url(data:image/png;base64,{base64.b64encode(png).decode()})"
 
@@ -55,7 +55,7 @@ def outline(mask: NDArray[np.bool_], kind: str) -> str:
 
 
 def tile(title: str, note: str, side: int, *drawn: str, bad: bool = False) -> str:
-    """The window with outlines on it and two lines beneath; the card it stands in sets the picture."""
+    """The window with outlines and two lines of text below; the card around it sets the picture."""
     about = ' class="bad"' if bad else ""
     return (
         f'<div class="tile"><div class="view"><svg viewBox="0 0 {side} {side}">{"".join(drawn)}</svg></div>'
@@ -85,6 +85,6 @@ def surface(window: NDArray[np.float64]) -> str:
 
 
 def surface_style() -> str:
-    """Colours of surfaces, once a page."""
+    """Colours of surfaces, once per page."""
     rules = "".join(f".s{k}{{fill:{colour}}}" for k, colour in enumerate(_RAMP))
     return f"<style>.surface path{{stroke:#0006;stroke-width:.35}}{rules}</style>"

@@ -1,1 +1,1 @@
-"""Mask files: one writer a format."""
+"""Mask files: one writer per format."""

@@ -37,8 +37,8 @@ class MaskPairs:
 def list_masks(where: str | os.PathLike[str]) -> dict[str, str]:
     """Find the masks of a folder with its sub-folders, as id -> path in the order of the ids.
 
-    A folder written by ``annotate``, and a data set, stand for their sub-folder ``masks``. The id is the path below the
-    folder without suffix, and without the ending ``_pixels0`` (`images.normal_id`).
+    For a folder written by ``annotate``, and for a data set, its sub-folder ``masks`` is used. The id is the path below
+    the folder without suffix, and without the ending ``_pixels0`` (`images.normal_id`).
 
     Raises
     ------

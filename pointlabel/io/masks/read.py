@@ -41,7 +41,7 @@ class GreyMask:
     ----------
     name : the file, for messages.
     levels : (H, W), in the depth of the file.
-    full : the value that stands for certainty: 255, 65535, or 1 for a file in floating point.
+    full : the value that means certainty: 255, 65535, or 1 for a file in floating point.
     from_alpha : whether `levels` is the file's alpha channel.
     unused_alpha : (H, W), an alpha channel that varies and is left out; None where there is none.
     """
@@ -187,7 +187,7 @@ def _checked(name: str, levels: NDArray, *, from_alpha: bool = False) -> GreyMas
 
 
 def _full(levels: NDArray) -> float:
-    """The value that stands for certainty in files of this type."""
+    """The value that means certainty in files of this type."""
     return 1.0 if levels.dtype.kind == "f" else 255.0 if levels.dtype.itemsize == 1 else 65535.0
 
 

@@ -1,4 +1,4 @@
-"""Masks of a set looked at as a whole: what is counted of them, and what is no set of true masks."""
+"""The masks of a set checked as a whole: what is counted, and which sets are refused."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ def survey_masks(
     noun: str = "true mask",
     need_targets: bool = False,
 ) -> tuple[Note, ...]:
-    """Look at some of the masks before a run, at all of them while none has a target, and refuse what is no such set.
+    """Check some masks before a run, more while none has a target, and refuse a set that holds no true masks.
 
-    Files that cannot be read are passed over: whoever reads them next has to say so.
+    Files that cannot be read are skipped: the next step that reads them reports them.
 
     Parameters
     ----------

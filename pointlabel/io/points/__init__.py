@@ -1,1 +1,1 @@
-"""Point files: one reader a format."""
+"""Point files: one reader per format."""

@@ -1,4 +1,4 @@
-"""What every point reader hands over. Inside, points are (row, column) with pixel centres at whole numbers."""
+"""What every point reader returns. In the program, points are (row, column) with pixel centres at whole numbers."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class PointRow(NamedTuple):
     Attributes
     ----------
     row, column : in pixels of the image the file was made on, centres at whole numbers; may be NaN or infinite.
-    place : where it stands in the file, for messages ("line 7"; empty where the file has no places).
-    given : the values as they stand in the file, for messages.
+    place : its position in the file, for messages ("line 7"; empty where the file has no places).
+    given : the values as written in the file, for messages.
     tightness : the point's own tightness in [0, 1], None where the file gives none.
     label, id : the file's names of the point, empty where it gives none.
     """
@@ -52,7 +52,7 @@ class PointSet(NamedTuple):
 
 
 class PointEntry(Protocol):
-    """The points of one image, to be read by whichever process works on it; can be pickled."""
+    """The points of one image, to be read by the process that works on it; can be pickled."""
 
     def load(self) -> PointSet:
         """Read the points; raise `InputError` where that fails."""
@@ -80,7 +80,7 @@ class PointSource(Protocol):
     names_images : True where points without an image are an error of the run (a table that names images),
         False where it is enough to say so (a folder that may cover more images).
     what : what its entries are called, for messages ("point images", "names").
-    notes : what to tell about the file as a whole.
+    notes : messages about the file as a whole.
     """
 
     has_tightness: bool

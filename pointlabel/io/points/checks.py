@@ -1,8 +1,8 @@
 """What looks wrong with the points of a run as a whole: arrays in, findings out.
 
 Each point is looked at in its surroundings: how far the brightest and the darkest of the 3 x 3 pixels around it stand
-out from the ring 6 to 9 px away, in robust deviations of that ring. One point proves nothing. Most points of a run that
-lie on spots of the other polarity, on no spot at all, or beside their spots on the same side, do.
+out from the ring 6 to 9 px away, in robust deviations of that ring. One point proves nothing. A run
+has a finding if most of its points lie on spots of the other polarity, on no spot, or beside their spots on one side.
 `benchmarks/point_checks.py` measures how often planted faults are found, and that right points raise nothing.
 """
 
@@ -23,7 +23,7 @@ from .look import LookedAt
 
 #: Half-side of the window around a point, and the distance at which its ring begins, in pixels.
 REACH_PX, RING_PX = 9, 6
-#: What stands out by more than so many deviations is a spot for sure; more counts no more.
+#: What stands out by more than so many deviations is surely a spot; larger values are cut to it.
 MOST_OUT = 4.0
 #: Fewer points inside their images than this prove nothing by their surroundings.
 FEWEST = 3
@@ -42,7 +42,7 @@ class Finding(NamedTuple):
     Attributes
     ----------
     kind : out of `io.messages.NOTE_KINDS`.
-    text : a sentence, with the option that mends it.
+    text : a sentence, with the option that corrects it.
     is_sure : whether it is certain enough to refuse the run; else it is a warning.
     """
 
@@ -96,7 +96,7 @@ def check_points(looked: Sequence[LookedAt], name: str, polarity: str = "bright"
             text = f"{name}: x and y look swapped: {outside}all lie on spots the other way round; swap the columns"
             return [Finding("swapped", text, True)]
     if (n_outside == n and n >= FEWEST) or (n_outside > n / 2 and n_outside > 2 * FEWEST):
-        text = f"{name}: {n_outside} of {n} points lie outside their images; they were made for others"
+        text = f"{name}: {n_outside} of {n} points lie outside their images; they were made for other images"
         return [Finding("outside", text, True)]
     if is_off:
         return [_other_polarity(seen, name, polarity) or _off(name, len(seen.above))]

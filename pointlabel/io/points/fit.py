@@ -22,7 +22,7 @@ MAX_POINTS = 65535
 
 
 class FittedPoints(NamedTuple):
-    """Points inside their image, one a pixel.
+    """Points inside their image, at most one per pixel.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class FittedPoints(NamedTuple):
 
 
 def place_points(given: PointSet, shape: tuple[int, int]) -> tuple[NDArray[np.float64], list[Note]]:
-    """Bring points to an image of `shape` (height, width) and leave them there, inside it or not.
+    """Scale points to an image of `shape` (height, width), and keep those outside it.
 
     Returns
     -------

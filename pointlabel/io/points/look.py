@@ -34,7 +34,7 @@ class LookedAt(NamedTuple):
 
 
 def look_at_some(work: Sequence[tuple[str, PointEntry]]) -> list[LookedAt]:
-    """Read some of the images with their points; what cannot be read is left for the run to tell.
+    """Read some of the images with their points; files that cannot be read are left for the run to report.
 
     Parameters
     ----------

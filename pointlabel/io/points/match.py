@@ -1,4 +1,4 @@
-"""Images and their points, found and matched; what matches nothing is refused here, for every command."""
+"""Find images and their points, match them, and refuse points that match nothing, for every command."""
 
 from __future__ import annotations
 

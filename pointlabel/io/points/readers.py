@@ -1,4 +1,4 @@
-"""The table of point readers: one a format, and the rule that picks it."""
+"""The table of point readers: one per format, and the rule that chooses one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Points as a table: CSV with a header ``image,x,y`` and, where wanted, ``label,id,tightness``."""
+"""Points as a table: CSV with a header ``image,x,y`` and optionally ``label,id,tightness``."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class PointTable:
 
     Parameters
     ----------
-    path : the file, UTF-8 or UTF-16; commas, semicolons or tabs; any line ends; a first line ``sep=;`` is heeded.
+    path : the file, UTF-8 or UTF-16; commas, semicolons or tabs; any line ends; a first line ``sep=;`` is understood.
     origin : "center" where pixel centres lie at whole numbers, "corner" where x = 0 is the left edge of the image.
 
     Raises
