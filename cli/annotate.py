@@ -1,4 +1,4 @@
-"""``pointlabel annotate``: masks for a folder of images from one point a target."""
+"""``pointlabel annotate``: masks for a folder of images from one point per target."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def annotate(
     no_progress: bool,
     **outputs: bool,
 ) -> None:
-    """Turn one point a target into masks.
+    """Turn one point per target into masks.
 
     DATASET is a folder with images/ and masks_centroid/ or clicks.csv. IMAGES is a folder (searched with its
     sub-folders), one file, or a quoted glob: PNG, TIFF, BMP or JPEG, of any depth. True masks are read for

@@ -186,7 +186,7 @@ def timing(
 ) -> None:
     """Time methods on images with points; true masks are not needed.
 
-    Times are milliseconds a target from the image in memory to its masks. Reading files is not counted, and the first
+    Times are milliseconds per target from the image in memory to its masks. Reading files is not counted, and the first
     call of each process, which loads compiled code, is reported apart.
 
     \b

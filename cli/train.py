@@ -145,7 +145,7 @@ def train(
     processes: Processes,
     **values: Any,
 ) -> None:
-    """Train a detector on the images of DATASET, from one point a target.
+    """Train a detector on the images of DATASET, from one point per target.
 
     DATASET is a folder with images/, masks_centroid/ or masks_coarse/, and lists of ids in img_idx/; several are
     joined. True masks are read for the test part, and for training with --strategy full only. A quarter of the training
