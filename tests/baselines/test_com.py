@@ -15,8 +15,8 @@ from pointlabel.baselines.com.label import ComParams, evolve, gaussian_taps
 from pointlabel.engine._conductance_kernels import SCALE
 from pointlabel.engine.conductance import rescale_window
 from pointlabel.synthetic import draw_scene
-from tests.reference import com as twin
-from tests.reference.real_data import real_samples
+from tests.real_data import real_samples
+from tests.twins import com as twin
 
 SHAPES = [(1, 1), (1, 9), (7, 1), (2, 2), (3, 3), (3, 20), (4, 4), (5, 30), (21, 40), (41, 41)]
 MOVES: list[Callable[[NDArray], NDArray]] = [np.fliplr, np.flipud, np.transpose, np.rot90]

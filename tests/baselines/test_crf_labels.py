@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from scipy import ndimage
 from pointlabel import METHODS, InputError, TargetLabel, annotate
 from pointlabel.baselines.crf.labels import LARGEST_PX, MARGIN_PX, CrfParams, first_guess, refine_by_crf
 from pointlabel.synthetic import draw_scene
-from tests.reference import diffusion as twin
+from tests.twins import crf as twin
 
 RUNNABLE = [name for name, entry in METHODS.items() if not entry.needs_checkpoint]
 EVERY = pytest.mark.parametrize("method", RUNNABLE)
@@ -66,15 +67,7 @@ def test_it_is_the_mean_field_of_its_twin(rng):
     top, left = 15 - MARGIN_PX, 20 - MARGIN_PX
     part = (slice(top, 23 + MARGIN_PX), slice(left, 30 + MARGIN_PX))
     guess = first_guess(truth[part].astype(np.float32), truth[part])
-    strengths = CrfParams()
-    exact = twin.crf(
-        guess,
-        image[part].astype(np.uint8),
-        strengths.n_iter,
-        strengths.spatial_px,
-        strengths.intensity,
-        strengths.compatibility,
-    )
+    exact = twin.refine_crf(guess, image[part].astype(np.uint8), **asdict(CrfParams()))
     assert target.origin == (top, left)
     np.testing.assert_allclose(target.soft, exact, atol=1e-5)
 

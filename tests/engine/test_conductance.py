@@ -12,7 +12,7 @@ from pointlabel.engine.conductance import (
     rescale_window,
     window_conductance,
 )
-from tests.reference import diffusion as twin
+from tests.twins import diffusion as twin
 
 SHAPES = [(1, 1), (1, 9), (7, 1), (2, 2), (4, 3), (5, 5), (33, 33), (20, 33)]
 MOVES = [np.fliplr, np.flipud, np.transpose, np.rot90]

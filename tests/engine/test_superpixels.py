@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pointlabel import InputError
 from pointlabel.engine.conductance import rescale_window
 from pointlabel.engine.superpixels import cell_of, connected_part, grow_superpixels, place_sources
-from tests.reference import diffusion as twin
+from tests.twins import diffusion as twin
 
 MOVES: list[Callable[[NDArray], NDArray]] = [np.fliplr, np.flipud, np.transpose, np.rot90]
 

@@ -29,7 +29,7 @@ from pointlabel.losses import (
     soft_iou,
     soft_iou_loss,
 )
-from tests.reference import losses as twin
+from tests.twins import losses as twin
 
 FIXTURES = Path(__file__).parent.parent / "data" / "loss_fixtures.npz"
 EVERY = (*LOSSES, "location")

@@ -13,7 +13,7 @@ from pointlabel.engine.default._window_kernels import (
     whole_units_kernel,
 )
 from pointlabel.engine.default.window import HALF, MARGIN, REACH, STRIDES, cut_window, find_peak
-from tests.reference import default as twin
+from tests.twins.default import window as twin
 
 SIDE = 2 * MARGIN + 1
 

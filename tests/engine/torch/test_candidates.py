@@ -21,7 +21,7 @@ from pointlabel.engine.torch.device_candidates import device_candidates, grow_ca
 from pointlabel.engine.torch.growing import flood
 from pointlabel.engine.torch.ranks import nth_smallest
 from pointlabel.synthetic import draw_scene
-from tests.reference.real_data import real_samples
+from tests.real_data import real_samples
 
 pytestmark = pytest.mark.slow
 

@@ -22,7 +22,7 @@ from pointlabel.engine.torch.softening import box_entropy, dilate
 from pointlabel.errors import MissingExtraError
 from pointlabel.synthetic import draw_scene
 from pointlabel.types import ImageLabels, LabelRequest, TargetLabel
-from tests.reference.real_data import real_samples
+from tests.real_data import real_samples
 
 CPU = torch.device("cpu")
 
