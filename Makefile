@@ -42,7 +42,7 @@ lint: | $(filter .venv/%,$(PYTHON))  ## ruff and mypy
 	$(call need,dev$(comma)train$(comma)sam$(comma)onnx$(comma)tensorboard)
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
-	$(PYTHON) -m mypy pointlabel cli tests benchmarks
+	$(PYTHON) -m mypy pointlabel cli tests benchmarks tools docs
 
 format: | $(filter .venv/%,$(PYTHON))  ## let ruff mend what it can
 	$(call need,dev$(comma)train)
@@ -55,7 +55,8 @@ docs: | $(filter .venv/%,$(PYTHON))  ## the documentation into site/, strict
 
 bench: | $(filter .venv/%,$(PYTHON))  ## every benchmark that needs no more than what is here
 	$(call need,dev$(comma)train)
-	@set -e; for script in $(sort $(wildcard benchmarks/bench_*.py)); do echo "== $$script"; $(PYTHON) $$script; done
+	@set -e; for script in $(subst /,.,$(basename $(sort $(wildcard benchmarks/speed/*.py)))) benchmarks.accuracy.calibration; do \
+		echo "== $$script"; $(PYTHON) -m $$script; done
 
 clean:  ## remove what the chores made, but for .venv
 	rm -rf site demo-out build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,4 +1,4 @@
-"""What benchmark scripts share: their options, the data sets, timing, and results with their circumstances."""
+"""What benchmarks share: their options, the data sets, timing, and results with their circumstances."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from pointlabel.evaluation.environment import circumstances as machine_and_versi
 from pointlabel.io.datasets import POINT_FOLDERS, open_dataset
 from pointlabel.io.samples import read_sample
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parent.parent
+ONE_THREAD = dict.fromkeys(("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 DATASETS = ("SIRST-v1", "NUDT-SIRST", "IRSTD-1k")
 POINTS = POINT_FOLDERS
 
@@ -99,7 +100,7 @@ def circumstances() -> dict[str, Any]:
     return {
         **machine_and_versions(),
         "commit": _git("rev-parse", "--short", "HEAD") + ("-changed" if _git("status", "--porcelain", "-uno") else ""),
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": " ".join(["python -m", _module(), *sys.argv[1:]]),
     }
 
 
@@ -114,6 +115,17 @@ def write_result(result: dict[str, Any], out: Path) -> None:
     """Write a result with its circumstances, the folder as well."""
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps({**circumstances(), "result": result}, indent=1) + "\n", encoding="utf-8")
+
+
+def run_on_one_thread() -> None:
+    """Start the script anew with one thread, where it has more: numpy reads the variables when it is loaded."""
+    if any(os.environ.get(name) != value for name, value in ONE_THREAD.items()):
+        os.execve(sys.executable, [sys.executable, "-m", _module(), *sys.argv[1:]], {**os.environ, **ONE_THREAD})
+
+
+def _module() -> str:
+    """Name of the script as ``python -m`` takes it."""
+    return ".".join(Path(sys.argv[0]).resolve().relative_to(ROOT).with_suffix("").parts)
 
 
 def _git(*arguments: str) -> str:

@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from argparse import Namespace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-
-
-@pytest.fixture
-def scripts(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The scripts by name, as `python benchmarks/NAME.py` imports each other."""
-    from importlib import import_module
-
-    monkeypatch.setattr(sys, "path", [str(ROOT / "benchmarks"), *sys.path])
-    names = ("common", "strategies", "ablation", "tabled.store", "tabled.training", "training_losses", "training_runs")
-    for name in names:
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    return {name: import_module(name) for name in names}
+from benchmarks.training import ablation, losses, runs, strategies
+from docs.tables import store, training
 
 
 def row(strategy: str, loss: str, iou: float, dim: float, bright: float) -> dict[str, Any]:
@@ -46,10 +33,9 @@ def row(strategy: str, loss: str, iou: float, dim: float, bright: float) -> dict
     }
 
 
-def test_losses_stand_beside_wins(scripts, tmp_path, monkeypatch):
-    tables = scripts["tabled.training"]
-    monkeypatch.setattr(scripts["tabled.store"], "RESULTS", tmp_path)
-    assert tables.training_losses() == "`results/training_losses.json` is not there yet.\n"
+def test_losses_stand_beside_wins(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "RESULTS", tmp_path)
+    assert training.training_losses() == "`results/training_losses.json` is not there yet.\n"
     rows = [
         row("full", "sls", 0.7, 0.4, 0.8),
         row("full", "reem", 0.72, 0.5, 0.79),
@@ -58,7 +44,7 @@ def test_losses_stand_beside_wins(scripts, tmp_path, monkeypatch):
     ]
     held = {"dataset": "SIRST-v1", "model": "tiny", "epochs": 80, "seeds": [0, 1], "rows": rows}
     (tmp_path / "training_losses.json").write_text(json.dumps({"result": held}))
-    text = tables.training_losses()
+    text = training.training_losses()
     assert "SIRST-v1, `tiny`, 80 epochs, 2 seeds. Protocol ours: scored at native size." in text
     assert "| `reem` | offline | 0.600 ± 0.010 | 0.600 | 0.900 | 12.0 |" in text
     assert "| mean IoU / Pd | strategy | SCR 1-2 (3 targets) | SCR >8 (9 targets) |" in text
@@ -69,13 +55,12 @@ def test_losses_stand_beside_wins(scripts, tmp_path, monkeypatch):
     ) in text
 
 
-def test_a_loss_changes_nothing_but_itself(scripts, tmp_path):
-    losses = scripts["training_losses"]
+def test_a_loss_changes_nothing_but_itself(tmp_path):
     args = Namespace(model="tiny", points="centroid", crop=128, epochs=80, lr=0.005, target_share=0.5, device="cpu")
     args.runs, args.data = tmp_path / "runs", tmp_path
     folders = set()
     for strategy, usual in losses.STRATEGIES.items():
-        twin = scripts["strategies"].job(args, usual, seed=1)
+        twin = strategies.job(args, usual, seed=1)
         for loss in ("soft-iou", "reem"):
             job = losses.job(args, strategy, loss, seed=1)
             folders.add(job.folder)
@@ -86,10 +71,9 @@ def test_a_loss_changes_nothing_but_itself(scripts, tmp_path):
     assert len(folders) == 4
 
 
-def test_ablation_takes_the_runs_of_the_strategies(scripts, tmp_path):
+def test_ablation_takes_the_runs_of_the_strategies(tmp_path):
     args = Namespace(model="tiny", points="centroid", crop=128, epochs=80, lr=0.005, target_share=0.5, device="cpu")
     args.runs, args.data, args.datasets, args.hypergradient = tmp_path / "runs", tmp_path, ["SIRST-v1"], "proxy"
-    ablation, strategies = scripts["ablation"], scripts["strategies"]
     for row, name in (("A4 heat and superpixel", "offline-diffusion"), ("full method", "bilevel")):
         job, twin = ablation.job(args, row, seed=0), strategies.job(args, name, seed=0)
         assert (job.folder, job.config) == (twin.folder, twin.config)
@@ -98,8 +82,8 @@ def test_ablation_takes_the_runs_of_the_strategies(scripts, tmp_path):
     assert ablation.job(args, "full method", seed=0).folder != strategies.job(args, "bilevel", seed=0).folder
 
 
-def test_groups_are_averaged_over_runs(scripts):
-    mean = scripts["training_runs"]._mean_groups
+def test_groups_are_averaged_over_runs():
+    mean = runs._mean_groups
     empty: dict[str, Any] = {"targets": 0, "iou": None, "pd": None}
     one = {"<1": empty, "1-2": {"targets": 4, "iou": 0.2, "pd": 1.0}}
     two = {"<1": empty, "1-2": {"targets": 4, "iou": 0.4, "pd": 0.5}}

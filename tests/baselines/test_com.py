@@ -14,8 +14,8 @@ from pointlabel.baselines.com._level_set_kernels import BUMP, NEGLIGIBLE, WELL, 
 from pointlabel.baselines.com.label import ComParams, evolve, gaussian_taps
 from pointlabel.engine.conductance import SCALE, rescale_window
 from pointlabel.synthetic import draw_scene
-from tests.reference import com as twin
-from tests.reference.real_data import real_samples
+from tests.real_data import real_samples
+from tests.twins import com as twin
 
 SHAPES = [(1, 1), (1, 9), (7, 1), (2, 2), (3, 3), (3, 20), (4, 4), (5, 30), (21, 40), (41, 41)]
 MOVES: list[Callable[[NDArray], NDArray]] = [np.fliplr, np.flipud, np.transpose, np.rot90]
@@ -196,18 +196,6 @@ def test_flags_of_odd_targets():
     assert one(stripe, (45, 45)).area == 1
 
 
-def test_pixels_that_are_not_finite_never_join():
-    image = spot((60, 60), (30, 30), 3.0)
-    image[30, 31], image[28, 30] = np.nan, np.inf
-    target = one(image, (30, 30))
-    assert "nan" in target.flags
-    out, soft = np.zeros(image.shape, bool), np.zeros(image.shape)
-    out[target.window], soft[target.window] = target.mask, target.soft
-    assert out.sum() > 10
-    assert not (out & ~np.isfinite(image)).any()
-    assert not soft[~np.isfinite(image)].any()
-
-
 def test_windows_are_cut_off_at_the_image():
     scene = draw_scene(3, (64, 64), n_targets=1, contrast=15.0)
     corner = one(scene.image, (0, 63))
@@ -244,11 +232,3 @@ def test_real_images_give_the_iou_of_the_published_masks(data, name, every, leas
         shared += int((found & mask).sum())
         union += int((found | mask).sum())
     assert shared / union >= least
-
-
-@pytest.mark.parametrize("name", ["SIRST-v1", "NUDT-SIRST", "IRSTD-1k"])
-def test_evolution_of_real_windows_equals_its_twin(data, name):
-    for image, points, _, _ in real_samples(data / name, every=300):
-        for row, column in points.astype(int):
-            units, _ = rescale_window(image[max(row - 20, 0) : row + 21, max(column - 20, 0) : column + 21])
-            np.testing.assert_allclose(evolve(units, ComParams()), twin.evolve(units), rtol=0, atol=1e-5)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from skimage.filters import threshold_otsu
 
 from pointlabel import InputError, annotate, get_method
 from pointlabel.baselines.d2d._code_kernels import walk_kernel
 from pointlabel.baselines.d2d.code import particle_label
 from pointlabel.baselines.d2d.params import ParticleParams
-from tests.reference import diffusion as twin
-from tests.reference.real_data import real_samples
+from tests.real_data import real_samples
+from tests.twins import d2d as twin
 
 
 @pytest.mark.parametrize("shape", [(2, 2), (9, 9), (20, 15)])
@@ -91,7 +92,7 @@ def test_without_the_crf_the_mask_is_otsu_s_inside_the_window(scene):
     labels = annotate(scene.image, scene.points[:1], method="d2d-code", params=params)
     target = labels.targets[0]
     soft = labels.soft()
-    level = (twin.otsu(soft) + 1) / 255
+    level = (threshold_otsu((soft * 255).astype(np.uint8)) + 1) / 255
     inside = np.zeros(soft.shape, bool)
     row, column = (int(v) for v in scene.points[0])
     inside[max(row - 11, 0) : row + 11, max(column - 11, 0) : column + 11] = True

@@ -9,7 +9,7 @@ from pointlabel import InputError, annotate, get_method
 from pointlabel.baselines.crf.mean_field import refine_crf
 from pointlabel.baselines.crf.permutohedral import Lattice
 from pointlabel.synthetic import draw_scene
-from tests.reference import lattice as twin
+from tests.twins import permutohedral as twin
 
 
 @pytest.mark.parametrize("d", [1, 2, 3, 5])

@@ -247,16 +247,3 @@ def test_kernels_that_have_to_be_compiled_are_announced(run, monkeypatch):
     assert sentence in run().stderr
     monkeypatch.setattr(cache, "kernels_are_cached", lambda: True)
     assert sentence not in run("--overwrite").stderr
-
-
-def test_real_data(data, tmp_path):
-    folder = data / "SIRST-v1"
-    images = [folder / "images" / name for name in ("Misc_1.png", "Misc_111.png", "Misc_10.png")]
-    (tmp_path / "images").mkdir()
-    for path in images:
-        (tmp_path / "images" / path.name).symlink_to(path)
-    words = ["annotate", str(tmp_path / "images"), "-p", str(folder / "masks_coarse"), "-o", str(tmp_path / "out")]
-    result = CliRunner().invoke(main, [*words, "--method", "threshold"])
-    assert result.exit_code == 0, result.output
-    assert "Misc_111.png is 592 x 400, its image 325 x 220: points scaled" in result.stderr
-    assert {line["status"] for line in lines_of(tmp_path).values()} == {"ok"}

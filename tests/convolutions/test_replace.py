@@ -259,31 +259,3 @@ def test_the_kinds_can_be_listed_without_torch():
     code = "import sys; from pointlabel.convolutions import KINDS; print(len(KINDS), 'torch' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.split() == [str(len(KINDS)), "False"]
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_yolov8_itself(kind):
-    """Where the package is installed: the flat start, a training step, and its own fusion before inference."""
-    tasks = pytest.importorskip("ultralytics.nn.tasks")
-    torch.manual_seed(0)
-    model = tasks.DetectionModel("yolov8n.yaml", verbose=False).eval()
-    x = image(1, 3, 64, 64)
-    with torch.no_grad():
-        expected = model(x)[0]
-        n = replace_convolutions(model, kind)
-        assert n == len(find_replaced(model)) > 30
-        out = model(x)[0]
-        assert out.shape == expected.shape
-        assert torch.equal(out, expected) == (kind == "gaussian")
-    model.train()
-    parts = model(image(2, 3, 64, 64))
-    maps = parts.values() if isinstance(parts, dict) else parts
-    flat([m for m in maps if isinstance(m, torch.Tensor)]).square().mean().backward()
-    own = [p for name, p in model.named_parameters() if name.endswith((".inverse_variance", ".angle"))]
-    assert sum(p.grad is not None and bool(p.grad.any()) for p in own) == len(own)
-    model.eval()
-    with torch.no_grad():
-        before = model(x)[0]
-        torch.testing.assert_close(copy.deepcopy(model).fuse(verbose=False)(x)[0], before, atol=1e-2, rtol=1e-3)
-        assert fold_convolutions(model) == n
-        torch.testing.assert_close(model(x)[0], before, atol=1e-2, rtol=1e-3)

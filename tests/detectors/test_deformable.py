@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from pointlabel.detectors.deformable import DeformableConv2d, deformable_conv2d
 from pointlabel.errors import InputError
-from tests.reference import deformable as twin
+from tests.twins import deformable as twin
 
 # kernel, stride, padding, dilation, size of the image
 CASES = [

@@ -10,7 +10,6 @@ from torch.nn import functional as F
 from pointlabel.detectors import build
 from pointlabel.detectors.blocks import SqueezeExcitation, upsample
 from pointlabel.detectors.gglnet import GGLNet, GradientSupplement, TwoWayGuidance, gradient_magnitude
-from pointlabel.detectors.published import our_name
 
 
 @pytest.fixture(scope="module")
@@ -79,27 +78,3 @@ def test_squeeze_and_excitation_against_its_formula(rng):
     weights = 1 / (1 + np.exp(-np.maximum(x.mean(axis=(2, 3)) @ squeeze.T, 0) @ expand.T))
     found = layer(torch.from_numpy(x)).detach().numpy()
     np.testing.assert_allclose(found, x * weights[:, :, None, None], rtol=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("theirs", "ours"),
-    [
-        ("stage.layer1.3.weight", "encoder.stem.1.0.weight"),
-        ("stage.resnet1_1.layer.4.bias", "encoder.levels.0.0.body.1.1.bias"),
-        ("stage.resnet4_1.layer2.0.weight", "encoder.levels.3.0.shortcut.0.weight"),
-        ("stage.resnet2_3.layer1.1.weight", "encoder.levels.1.2.body.0.1.weight"),
-        ("stage.resnet2_3.SEAttention.fc.2.weight", "encoder.levels.1.2.body.1.expand.weight"),
-        ("stage.resnet1_2.layer2.1.running_mean", "encoder.levels.0.1.body.2.1.running_mean"),
-        ("stage.Res3.layer1.3.fc.0.weight", "encoder.supplements.2.gradient.1.squeeze.weight"),
-        ("stage.Res1.layer1.5.bias", "encoder.supplements.0.gradient.2.1.bias"),
-        ("stage.Res5.layer2.4.weight", "encoder.supplements.4.both.2.0.weight"),
-        ("lcl5.layer1.2.bias", "contrasts.4.2.bias"),
-        ("sbam4.hl_layer.1.weight", "guides.3.narrow.0.weight"),
-        ("sbam1.hl_layer_2.se.2.weight", "guides.0.channels.expand.weight"),
-        ("sbam2.ll_layer.conv.bias", "guides.1.pixels.conv.bias"),
-        ("layer.2.weight", "head.2.weight"),
-    ],
-)
-def test_published_names(net, theirs, ours):
-    assert our_name(GGLNet, theirs) == ours
-    assert ours in net.state_dict()

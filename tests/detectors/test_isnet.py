@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from pointlabel.detectors import build
 from pointlabel.detectors.isnet import EdgeGate, ISNet, OrientedAttention, TaylorBlock, image_gradient
-from pointlabel.detectors.published import import_published, our_name
+from pointlabel.detectors.published import import_published
 
 
 @pytest.fixture(scope="module")
@@ -108,35 +108,6 @@ def test_edges_beside_the_logits_at_any_size(net, image):
 def test_idle_layers_are_frozen(net):
     frozen = {name for name, parameter in net.named_parameters() if not parameter.requires_grad}
     assert frozen == {name for name, _ in net.named_parameters() if name.startswith("unused.")}
-
-
-@pytest.mark.parametrize(
-    ("theirs", "ours"),
-    [
-        ("stem.4.weight", "stem.4.weight"),
-        ("layer2.0.downsample.1.running_var", "down.1.0.shortcut.1.running_var"),
-        ("uplayer1.3.body.4.bias", "up.0.3.body.4.bias"),
-        ("deconv2.weight", "enlarge.1.weight"),
-        ("TTOA_low.dcn_colum.conv_offset_mask.weight", "joins.1.columns.offset.weight"),
-        ("TTOA_high.dcn_row.bias", "joins.0.rows.bias"),
-        ("TTOA_high.preprocess.1.bias", "joins.0.mix.1.bias"),
-        ("dsn3.weight", "guides.2.weight"),
-        ("myb2.res1.conv2.weight", "edges.1.steps.0.3.weight"),
-        ("myb3.res2.bn1.running_mean", "edges.2.steps.1.1.running_mean"),
-        ("myb1.gate.weight", "edges.0.gate.conv.weight"),
-        ("myb1.gate._gate_conv.3.bias", "edges.0.gate.gate.3.bias"),
-        ("fuse.weight", "edge_head.weight"),
-        ("dsup.bias", "edge_entry.bias"),
-        ("head.block.4.weight", "head.4.weight"),
-        ("SA_att.gn.bias", "unused.SA_att.bias"),
-        ("SA.cweight", "unused.SA.cweight"),
-        ("gate2._gate_conv.0.running_var", "unused.gate2.gate.0.running_var"),
-        ("res3.bn2.weight", "unused.res3.4.weight"),
-    ],
-)
-def test_published_names(net, theirs, ours):
-    assert our_name(ISNet, theirs) == ours
-    assert ours in net.state_dict()
 
 
 def test_fixed_filters_in_a_published_file_are_passed_over(net, tmp_path):

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from pointlabel.detectors import build
 from pointlabel.detectors.blocks import upsample
 from pointlabel.detectors.msdanet import DirectionalBlock, FrequencyAttention, MSDANet, TopDownJoin, haar_bands
-from pointlabel.detectors.published import import_published, our_name
+from pointlabel.detectors.published import import_published
 
 
 @pytest.fixture(scope="module")
@@ -94,34 +94,6 @@ def test_idle_layers_are_frozen(net):
     frozen = {name for name, parameter in net.named_parameters() if not parameter.requires_grad}
     assert frozen == {name for name, _ in net.named_parameters() if ".unused." in name}
     assert len(frozen) == 15
-
-
-@pytest.mark.parametrize(
-    ("theirs", "ours"),
-    [
-        ("stage.resnet1_1.layer.0.weight", "encoder.firsts.0.body.0.0.weight"),
-        ("stage.resnet2_1.layer1.0.weight", "encoder.firsts.1.body.0.0.weight"),
-        ("stage.resnet3_1.layer2.1.bias", "encoder.firsts.2.shortcut.1.bias"),
-        ("stage.resnet3_2.branch0.0.conv.weight", "encoder.rests.2.0.branches.0.0.0.weight"),
-        ("stage.resnet5_3.branch3.1.bn.running_var", "encoder.rests.4.1.branches.3.1.1.running_var"),
-        ("stage.resnet2_2.conv_cat.bn.bias", "encoder.rests.1.0.merge.1.bias"),
-        ("stage.resnet2_2.conv_res.conv.weight", "encoder.rests.1.0.last.0.weight"),
-        ("stage.resnet4_2.FrequencyAttention.HL_reduce.conv.bias", "encoder.rests.3.0.frequency.pixels.1.conv.bias"),
-        ("stage.resnet4_2.FrequencyAttention.conv_res.1.weight", "encoder.rests.3.0.frequency.mix.1.weight"),
-        ("stage.resnet1_3.SEAttention.fc.0.weight", "encoder.rests.0.1.channels.squeeze.weight"),
-        ("stage.layer1_4.4.weight", "encoder.sides.0.weight"),
-        ("stage.layer4_4.1.bias", "encoder.sides.3.bias"),
-        ("stage.layer5_4.2.weight", "encoder.join.2.weight"),
-        ("mlcl4.branch2.0.conv.weight", "contrasts.3.branches.2.0.0.weight"),
-        ("mlcl1.conv_res.bn.weight", "contrasts.0.unused.1.weight"),
-        ("sbam3.hl_layer.1.running_mean", "joins.2.narrow.1.running_mean"),
-        ("sbam1.concat_layer.4.bias", "joins.0.correct.1.1.bias"),
-        ("layer.0.bias", "head.0.bias"),
-    ],
-)
-def test_published_names(net, theirs, ours):
-    assert our_name(MSDANet, theirs) == ours
-    assert ours in net.state_dict()
 
 
 def test_fixed_filters_in_a_published_file_are_passed_over(net, tmp_path):

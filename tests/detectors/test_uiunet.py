@@ -7,7 +7,6 @@ import torch
 from torch.nn import functional as F
 
 from pointlabel.detectors import build
-from pointlabel.detectors.published import our_name
 from pointlabel.detectors.uiunet import BatchNormOfMeans, CrossAttention, DilatedUBlock, UBlock, UIUNet
 
 
@@ -120,27 +119,3 @@ def test_batch_normalisation_of_means():
     torch.testing.assert_close(layer(one), plain.eval()(one))
     assert torch.equal(layer.get_buffer("running_mean"), before)
     torch.testing.assert_close(layer.eval()(one), plain(one))
-
-
-@pytest.mark.parametrize(
-    ("theirs", "ours"),
-    [
-        ("stage1.rebnconvin.conv_s1.weight", "down.0.entry.0.weight"),
-        ("stage1.rebnconv7.bn_s1.bias", "down.0.bottom.1.bias"),
-        ("stage1.rebnconv6.conv_s1.weight", "down.0.down.5.0.weight"),
-        ("stage2d.rebnconv6.conv_s1.weight", "up.1.bottom.0.weight"),
-        ("stage3.rebnconv5.conv_s1.bias", "down.2.bottom.0.bias"),
-        ("stage4d.rebnconv3d.bn_s1.running_mean", "up.3.up.2.1.running_mean"),
-        ("stage5.rebnconv4.conv_s1.weight", "down.4.bottom.0.weight"),
-        ("side6.weight", "sides.5.weight"),
-        ("outconv.bias", "head.bias"),
-        ("fuse5.feature_high.0.weight", "joins.3.deep.0.weight"),
-        ("fuse2.topdown.4.weight", "joins.0.channels.4.weight"),
-        ("fuse3.bottomup.3.conv1.weight", "joins.1.pixels.3.conv.weight"),
-        ("fuse4.bottomup.1.running_var", "joins.2.pixels.1.running_var"),
-        ("fuse4.post.1.weight", "joins.2.last.1.weight"),
-    ],
-)
-def test_published_names(net, theirs, ours):
-    assert our_name(UIUNet, theirs) == ours
-    assert ours in net.state_dict()

@@ -12,7 +12,7 @@ from pointlabel import InputError
 from pointlabel.engine._superpixel_kernels import connected_kernel
 from pointlabel.engine.conductance import rescale_window
 from pointlabel.engine.superpixels import cell_of, grow_superpixels, place_sources
-from tests.reference import diffusion as twin
+from tests.twins import diffusion as twin
 
 MOVES: list[Callable[[NDArray], NDArray]] = [np.fliplr, np.flipud, np.transpose, np.rot90]
 
@@ -77,7 +77,7 @@ def test_clusters_follow_position_where_compactness_is_large(rng):
 
 @pytest.mark.parametrize("move", MOVES)
 @pytest.mark.parametrize("kind", ["noise", "flat", "steps"])
-@pytest.mark.parametrize("shape", [(33, 33), (33, 20), (8, 15), (4, 90)])
+@pytest.mark.parametrize("shape", [(33, 20), (4, 90)])
 def test_flips_and_transposition_carry_over(rng, move, kind, shape):
     units = window(rng, shape, kind)
     for pixel in (centre(shape), (0, shape[1] - 1), (3, 5)):
@@ -89,16 +89,6 @@ def test_flips_and_transposition_carry_over(rng, move, kind, shape):
             np.testing.assert_array_equal(
                 place_sources(moved, moved_cell, there), move(place_sources(units, cell, pixel))
             )
-
-
-def test_a_symmetric_window_has_a_symmetric_cell():
-    distance = np.hypot(*np.mgrid[-16:17, -16:17])
-    for image in (np.exp(-(distance**2) / 8), np.zeros((33, 33)), distance % 3):
-        units, _ = rescale_window(image)
-        for point_seed in (False, True):
-            cell = cell_of(grow_superpixels(units, (16, 16), point_seed=point_seed), (16, 16))
-            for move in MOVES:
-                np.testing.assert_array_equal(move(cell), cell)
 
 
 @pytest.mark.parametrize("n_segments", [0, 26])

@@ -49,24 +49,6 @@ def test_seeded_and_antisymmetric(rng):
         assert (there[name].low, there[name].high) == pytest.approx((-interval.high, -interval.low))
 
 
-def test_equal_masks_differ_by_nothing(rng):
-    a = counts(rng, 20, 0.5)
-    for interval in paired_bootstrap(a, a, np.ones(20, bool)).values():
-        assert (interval.difference, interval.low, interval.high) == (0, 0, 0)
-
-
-def test_pairing_narrows_the_interval(rng):
-    union = np.full(60, 50)
-    hard = rng.random(60)
-    a = np.stack([np.rint(50 * hard), union], axis=1)
-    b = np.stack([np.rint(48 * hard), union], axis=1)
-    every = np.ones(60, bool)
-    paired = paired_bootstrap(a, b, every)["iou"]
-    shuffled = paired_bootstrap(a, b[rng.permutation(60)], every)["iou"]
-    assert paired.high - paired.low < 0.2 * (shuffled.high - shuffled.low)
-    assert paired.low > 0
-
-
 def test_the_chunks_leave_no_seam(rng, monkeypatch):
     a, b = counts(rng, 10, 0.8), counts(rng, 10, 0.6)
     whole = paired_bootstrap(a, b, np.ones(10, bool), n_resamples=500, rng=0)

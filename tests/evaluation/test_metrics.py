@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 from pointlabel.errors import InputError
 from pointlabel.evaluation.classes import SCR_BINS, SIZE_CLASSES, scr_bin, size_class
 from pointlabel.evaluation.components import find_components
-from pointlabel.evaluation.metrics import ImageScore, Totals, score_image
+from pointlabel.evaluation.metrics import Totals, score_image
 
 FIXTURES = Path(__file__).parent.parent / "data" / "metric_fixtures.npz"
 MASKS = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=14), elements=st.booleans())
@@ -76,26 +76,6 @@ def twin(predicted, true):
     }
 
 
-def twin_ious(predicted, true):
-    """IoU of each target with the pixels of overlapping components that are nearest to it."""
-    targets = [set(pixels) for pixels in flood(true)]
-    claimed: list[set] = [set() for _ in targets]
-    for component in flood(predicted):
-        touched = [k for k, target in enumerate(targets) if target & set(component)]
-        for pixel in component:
-            if len(touched) == 1:
-                claimed[touched[0]].add(pixel)
-            elif touched:
-                near = [min(math.dist(pixel, other) for other in target) for target in targets]
-                best = min(near)
-                ties = [k for k, distance in enumerate(near) if distance == best]
-                if len(ties) > 1:
-                    return None  # either target may have it
-                if ties[0] in touched:
-                    claimed[ties[0]].add(pixel)
-    return [len(a & b) / len(a | b) for a, b in zip(targets, claimed, strict=True)]
-
-
 def totals(pairs):
     out = Totals()
     for predicted, true in pairs:
@@ -122,26 +102,12 @@ def test_published_numbers(fixtures, profile, fa):
     assert summary["profile"] == profile
 
 
-def test_the_profiles_differ_on_the_fixtures(fixtures):
-    assert float(fixtures["fa"]) > float(fixtures["fa_legacy"])
-
-
-def test_fixtures_agree_with_the_twin(fixtures):
-    for predicted, true in zip(fixtures["pred"] > 0, fixtures["target"] > 0, strict=True):
-        score = score_image(predicted, true)
-        expected = twin(predicted, true)
-        assert {name: getattr(score, name) for name in expected} == expected
-
-
 @settings(max_examples=200, deadline=None)
 @given(mask_pairs())
 def test_any_masks_agree_with_the_twin(pair):
     score = score_image(*pair)
     expected = twin(*pair)
     assert {name: getattr(score, name) for name in expected} == expected
-    ious = twin_ious(*pair)
-    if ious is not None:
-        np.testing.assert_allclose([target.iou for target in score.targets], ious)
 
 
 @settings(max_examples=100, deadline=None)
@@ -165,19 +131,6 @@ def test_swapping_the_masks(pair):
     one, other = totals([pair]).summary(), totals([pair[::-1]]).summary()
     assert one["precision"] == other["recall"]
     assert one["f1"] == other["f1"]
-
-
-@settings(deadline=None)
-@given(st.lists(mask_pairs(), min_size=1, max_size=6), st.randoms())
-def test_the_order_of_the_images_does_not_matter(pairs, random):
-    here = totals(pairs).summary()
-    random.shuffle(pairs)
-    there = totals(pairs).summary()
-    for name in ("iou", "niou", "niou_with_targets", "pd", "fa", "precision", "recall"):
-        assert there[name] == pytest.approx(here[name], abs=1e-12)
-    for name, group in here["by_size"].items():
-        assert there["by_size"][name]["targets"] == group["targets"]
-        assert there["by_size"][name]["iou"] == pytest.approx(group["iou"], abs=1e-12)
 
 
 @settings(deadline=None)
@@ -297,15 +250,6 @@ def test_rows_by_size_and_scr():
     assert summary["by_size"]["<=9"] == {"targets": 2, "pd": 0.5, "iou": 0.5}
     assert summary["by_scr"][">8"] == {"targets": 1, "pd": 1.0, "iou": 1.0}
     assert sum(group["targets"] for group in summary["by_scr"].values()) == 2
-
-
-def test_inputs_stay_as_they_are(rng):
-    predicted, true = rng.random((2, 30, 30)) < 0.1
-    before = predicted.copy(), true.copy()
-    score = score_image(predicted, true, rng.random((30, 30)))
-    assert isinstance(score, ImageScore)
-    np.testing.assert_array_equal(predicted, before[0])
-    np.testing.assert_array_equal(true, before[1])
 
 
 def test_bad_input():

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pointlabel import annotate
 from pointlabel.errors import InputError
 from pointlabel.evaluation.targets import label_ious, target_areas, true_targets
 from pointlabel.types import ImageLabels, TargetLabel
@@ -94,13 +93,6 @@ def test_areas_of_the_targets_that_points_have():
     assert found.tolist() == [True, True, False]
     areas, found = target_areas(true, np.zeros((0, 2)))
     assert areas.shape == found.shape == (0,)
-
-
-def test_on_a_drawn_scene(scene):
-    labels = annotate(scene.image, scene.points, method="threshold")
-    ious = label_ious(scene.mask, labels, scene.points)
-    assert ious.shape == (len(scene.points),)
-    assert (ious > 0.3).all()
 
 
 def test_no_points_and_bad_input():

@@ -103,28 +103,6 @@ def test_an_alpha_channel_that_says_something_else_is_left_out_and_told(tmp_path
     assert kinds(path) == ["mask_alpha"]
 
 
-@pytest.mark.parametrize(
-    ("write", "threshold"),
-    [
-        (lambda path: save(path, palette([0, 0, 0, 128, 0, 0])), 127),
-        (lambda path: save(path, palette([0, 0, 0, 1, 1, 1])), 0),
-        (lambda path: save(path, MASK.astype(np.uint8)), 0),
-        (lambda path: save(path, MASK.astype(np.uint16)), 0),
-        (lambda path: save(path, GREY.astype(np.uint16) * 257), 127),
-        (lambda path: deep(path, MASK, photometric="minisblack"), 127),
-        (lambda path: deep(path, ~MASK, photometric="miniswhite"), 127),
-        (lambda path: deep(path, MASK.astype(np.float32)), 127),
-        (lambda path: save(path.with_suffix(".bmp"), GREY), 127),
-    ],
-)
-def test_kinds_of_files(tmp_path, write, threshold):
-    path = write(tmp_path / "m.png")
-    assert kinds(path, threshold) == []
-    np.testing.assert_array_equal(read_grey_mask(path).mask(threshold), MASK)
-    if threshold == 0:
-        assert kinds(path) == ["empty_mask"]
-
-
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(1, 255), min_size=1, max_size=6), st.integers(0, 254))
 def test_every_target_is_read_or_told(tmp_path_factory, numbers, threshold):

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from pointlabel import annotate
 from pointlabel.errors import InputError
 from pointlabel.io.overlay import MAX_TILES, ContactSheet, draw_overlay
 from pointlabel.io.tiles import LARGEST_WINDOW_PX, tiles
@@ -113,13 +111,6 @@ def test_a_large_target_is_shrunk(rng):
     assert (np.ptp(rows) + 1) / (np.ptp(columns) + 1) == pytest.approx(200 / 180, rel=0.05)
     assert tile.area == 200 * 180
     assert draw_overlay(image, labels).size
-
-
-def test_on_a_drawn_scene(scene):
-    labels = annotate(scene.image, scene.points, method="threshold")
-    labels = replace(labels, targets=tuple(replace(t, quality=0.95) for t in labels.targets))
-    picture = draw_overlay(scene.image, labels)
-    assert np.count_nonzero(colours(picture, (86, 190, 255))) > 100
 
 
 def test_quality_shows_as_colour(rng):

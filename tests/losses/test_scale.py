@@ -8,7 +8,7 @@ import torch
 
 from pointlabel import InputError
 from pointlabel.losses import ScaleLoss, SLSLoss, scale_loss, scale_weight, sls_loss, soft_iou, soft_iou_loss
-from tests.reference import losses as twin
+from tests.twins import losses as twin
 
 N_PIXELS = 256 * 256
 KINDS = ("variance", "ratio", "absolute", "signed")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pointlabel import InputError
 from pointlabel.evaluation.scr import local_scr as evaluation_scr
 from pointlabel.losses import REEMLoss, local_scr, reem_loss, scr_weight, sls_loss, soft_iou
-from tests.reference import losses as twin
+from tests.twins import losses as twin
 
 
 def draw(rng: np.random.Generator, shape: tuple[int, int], n: int) -> tuple[NDArray, NDArray[np.bool_]]:

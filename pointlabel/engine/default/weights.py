@@ -60,7 +60,7 @@ class Weights:
 
 @cache
 def load_weights(name: str = "default") -> Weights:
-    """Read ``weights/NAME.json`` beside this module; `benchmarks/fit_default.py` writes it."""
+    """Read ``weights/NAME.json`` beside this module; `tools/fit_default/` writes it."""
     path = files("pointlabel.engine.default") / "weights" / f"{name}.json"
     try:
         return parse_weights(json.loads(path.read_text("utf-8")))

@@ -3,7 +3,7 @@
 Each point is looked at in its surroundings: how far the brightest and the darkest of the 3 x 3 pixels around it stand
 out from the ring 6 to 9 px away, in robust deviations of that ring. One point proves nothing. A run
 has a finding if most of its points lie on spots of the other polarity, on no spot, or beside their spots on one side.
-`benchmarks/point_checks.py` measures how often planted faults are found, and that right points raise nothing.
+`benchmarks/accuracy/point_checks.py` measures how often planted faults are found, and that right points raise nothing.
 """
 
 from __future__ import annotations

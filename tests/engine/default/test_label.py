@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import permutations
 
 import numpy as np
 import pytest
@@ -20,7 +19,6 @@ FLIPS: dict[str, Callable[[NDArray], NDArray]] = {
     "up-down": np.flipud,
     "transpose": np.transpose,
 }
-DTYPES = ["uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64"]
 
 
 def canvases(image, points, **options):
@@ -85,37 +83,6 @@ def test_scale_offset_and_dtype_do_not_matter(background):
         theirs, their_softs, _ = canvases(other, scene.points)
         np.testing.assert_array_equal(theirs, masks)
         np.testing.assert_array_equal(their_softs, softs)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_every_dtype_is_taken(dtype):
-    scene = draw_scene(11, (90, 90), n_targets=2, background="cloud")
-    masks, _, labels = canvases((scene.image // 2).astype(dtype), scene.points)
-    expected, _, _ = canvases(scene.image // 2, scene.points)
-    np.testing.assert_array_equal(masks, expected)
-    for target in labels.targets:
-        assert target.soft.dtype == np.float32
-        assert target.mask.dtype == bool
-        assert 0 <= target.soft.min() <= target.soft.max() <= 1
-        assert 0 <= target.quality <= 1
-
-
-def test_the_image_is_not_changed(scene):
-    image = scene.image.astype(np.float64)
-    image[3, 3] = np.nan
-    before = image.copy()
-    annotate(image, scene.points)
-    np.testing.assert_array_equal(image, before)
-
-
-@pytest.mark.parametrize("background", ["cloud", "sea"])
-def test_the_order_of_the_points_does_not_matter(background):
-    scene = draw_scene(9, (120, 120), n_targets=4, spacing_px=9, background=background)
-    masks, _, labels = canvases(scene.image, scene.points)
-    for order in list(permutations(range(4)))[::5]:
-        theirs, _, turned = canvases(scene.image, scene.points[list(order)])
-        np.testing.assert_array_equal(theirs, masks[list(order)])
-        assert [t.flags for t in turned.targets] == [labels.targets[k].flags for k in order]
 
 
 def test_a_crop_shifted_around_the_target_does_not_matter():
@@ -233,18 +200,6 @@ def test_without_larger_windows_a_large_target_is_flagged_or_small():
     masks, _, labels = canvases(image, [[150, 150]])
     assert masks[0].sum() <= 65 * 65
     assert {"touches_window", "empty", "low_contrast"} & set(labels.targets[0].flags)
-
-
-@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32"])
-def test_dark_targets_on_the_inverted_scene_get_the_same_masks(dtype):
-    scene = draw_scene(5, (150, 150), n_targets=4, background="cloud", contrast=(12.0, 15.0))
-    image = scene.image.astype(dtype)
-    masks, softs, _ = canvases(image, scene.points)
-    for polarity in ("dark", "auto"):
-        theirs, their_softs, labels = canvases(255 - image, scene.points, polarity=polarity)
-        np.testing.assert_array_equal(theirs, masks)
-        np.testing.assert_array_equal(their_softs, softs)
-        assert {target.polarity for target in labels.targets} == {"dark"}
 
 
 @pytest.mark.parametrize("shape", list(SHAPES))

@@ -14,7 +14,7 @@ from pointlabel.engine.default.quality import INPUTS, qualities, quality, qualit
 from pointlabel.engine.default.vote import SUMMARY
 from pointlabel.engine.default.weights import load_weights
 from pointlabel.synthetic import draw_scene
-from tests.reference import default as twin
+from tests.twins.default import vote as twin
 
 
 def seen(seed=4):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -11,7 +13,7 @@ from pointlabel.engine.default._region_kernels import N_SUMS, flood_kernel, regi
 from pointlabel.engine.default.regions import FEATURES, FLOOR_NOISES, LEVELS, SAMPLING, SCALES, grow_regions
 from pointlabel.engine.default.window import HALF, MARGIN, cut_window
 from pointlabel.synthetic import BACKGROUNDS, draw_scene
-from tests.reference import default as twin
+from tests.twins.default import regions as twin
 
 SIDE = 2 * HALF + 1
 N_LEVELS = len(LEVELS)
@@ -62,14 +64,12 @@ def test_floods_and_sums_equal_their_twins(rng, kind, holes):
         inside[:, : HALF - 2] = False
         inside[HALF + 1, HALF] = False
     thresholds, level_of, box = flood(residual, inside)
-    regions = twin.regions(residual, inside, (HALF, HALF), thresholds)
+    np.testing.assert_array_equal(level_of, twin.flood(residual, inside, (HALF, HALF), thresholds))
     table = np.empty((N_LEVELS, N_SUMS))
     weak = 0.05 * float(residual[HALF, HALF])
     region_sums_kernel(residual, level_of, box, N_LEVELS, weak, HALF, HALF, table)
-    for level, region in enumerate(regions):
-        np.testing.assert_array_equal(level_of <= level, region)
-        np.testing.assert_array_equal(table[level], twin.sums(residual, region, weak, (HALF, HALF)))
-    rows, columns = np.nonzero(regions[-1])
+    np.testing.assert_array_equal(table, twin.sums(residual, level_of, N_LEVELS, weak, (HALF, HALF)))
+    rows, columns = np.nonzero(level_of < N_LEVELS)
     assert box.tolist() == [rows.min(), rows.max(), columns.min(), columns.max()]
 
 
@@ -77,13 +77,10 @@ def test_sums_hold_at_the_window_border():
     residual = np.zeros((SIDE, SIDE), np.float32)
     residual[:, 0] = 50
     residual[HALF, :] = 100
-    thresholds, level_of, box = flood(residual, np.ones((SIDE, SIDE), bool))
+    _, level_of, box = flood(residual, np.ones((SIDE, SIDE), bool))
     table = np.empty((N_LEVELS, N_SUMS))
     region_sums_kernel(residual, level_of, box, N_LEVELS, 5.0, HALF, HALF, table)
-    for row, region in zip(
-        table, twin.regions(residual, np.ones((SIDE, SIDE), bool), (HALF, HALF), thresholds), strict=True
-    ):
-        np.testing.assert_array_equal(row, twin.sums(residual, region, 5.0, (HALF, HALF)))
+    np.testing.assert_array_equal(table, twin.sums(residual, level_of, N_LEVELS, 5.0, (HALF, HALF)))
     assert table[0, 12] == 2
     assert table[-1, 12] == SIDE + 1
 
@@ -102,22 +99,21 @@ def test_features_equal_their_formulas(background, scales):
     scene = draw_scene(4, (160, 150), n_targets=2, background=background)
     window = cut_window(scene.image, tuple(np.ceil(scene.points[0] - 0.5).astype(int).tolist()))
     regions = grow_regions(window, scales)
-    masks = []
+    level_of, table = [], []
     for residual, contrast in zip(regions.residual, regions.contrast, strict=True):
         thresholds = np.minimum(np.maximum(LEVELS * contrast - 2, FLOOR_NOISES * window.floor), contrast)
-        masks.append(twin.regions(residual, window.inside, (HALF, HALF), thresholds))
-    expected = twin.features(regions.residual, masks, np.array(scales), LEVELS, window.noise, window.spread)
-    assert set(expected) == set(FEATURES)
+        level_of.append(twin.flood(residual, window.inside, (HALF, HALF), thresholds))
+        table.append(twin.sums(residual, level_of[-1], N_LEVELS, 0.05 * contrast, (HALF, HALF)))
+    np.testing.assert_array_equal(regions.level_of, level_of)
+    shared = [twin.shared_area(one, other, N_LEVELS) for one, other in pairwise(level_of)]
+    expected = twin.features(
+        np.array(table), np.array(shared), regions.contrast, np.array(scales), LEVELS, window.noise, window.spread
+    )
+    assert list(expected) == list(FEATURES)
     for index, name in enumerate(FEATURES):
         np.testing.assert_allclose(regions.features[..., index], expected[name], rtol=1e-6, atol=1e-7, err_msg=name)
-    border = np.ones((SIDE, SIDE), bool)
-    border[1:-1, 1:-1] = False
     flat = regions.contrast < 0.15 * regions.contrast.max()
-    bad = [
-        [bool((mask & border).any()) or at_scale for mask in family]
-        for family, at_scale in zip(masks, flat, strict=True)
-    ]
-    np.testing.assert_array_equal(regions.bad, bad)
+    np.testing.assert_array_equal(regions.bad, (np.array(table)[..., 12] > 0) | flat[:, None])
 
 
 def test_a_lone_scale_agrees_with_itself(scene):

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as arrays
 from scipy import ndimage
 
 from pointlabel import annotate
-from pointlabel.engine.default.border import border_field, disc, shift_border
+from pointlabel.engine.default.border import disc, shift_border
 from pointlabel.engine.default.params import N_BORDER_STYLE, N_SCORE_STYLE, DefaultParams
 from pointlabel.engine.default.style import add_style, styled_weights
 from pointlabel.engine.default.weights import load_weights
@@ -58,14 +58,6 @@ def test_the_border_moves_as_the_mask_would(field, border_px):
         else:
             wanted = ndimage.binary_erosion(mask, footprint, border_value=1)
         np.testing.assert_array_equal(moved >= level, wanted)
-
-
-@given(FIELDS, RADII)
-def test_moving_the_border_adds_no_value_and_keeps_the_order(field, border_px):
-    moved = shift_border(field, border_px)
-    assert moved.dtype == np.float32
-    assert set(moved.ravel()) <= set(field.ravel())
-    assert ((moved >= field) if border_px >= 0 else (moved <= field)).all()
 
 
 @pytest.mark.parametrize(("radius_px", "n_pixels"), [(0, 1), (0.9, 1), (1, 5), (1.5, 9), (2, 13), (2.3, 21), (3, 29)])
@@ -118,12 +110,6 @@ def test_masks_are_nested_over_tightness(loosest, border_px):
             before = now
 
 
-@given(FIELDS, FIELDS, st.floats(0, 1), st.floats(0.01, 0.3), st.floats(0.01, 0.3))
-def test_a_lower_level_holds_a_higher_one(soft, relief, tightness, one, other):
-    low, high = (border_field(soft, relief, tightness, 0.0, level) >= 0 for level in sorted((one, other)))
-    assert not (high & ~low).any()
-
-
 @pytest.mark.parametrize("loosest", [0.03, 0.05, 0.15, 0.3])
 def test_the_loosest_border_lies_at_its_level(loosest):
     rows, columns = np.indices((129, 129)) - 64
@@ -173,23 +159,6 @@ def test_gain_offset_flips_and_transposition_change_nothing(params):
     flipped = np.column_stack([height - 1 - points[:, 0], points[:, 1]])
     np.testing.assert_array_equal(masks_of(image[::-1], flipped, params), own[:, ::-1])
     np.testing.assert_array_equal(masks_of(image.T, points[:, ::-1], params), own.transpose(0, 2, 1))
-
-
-@each_style
-def test_the_order_of_the_points_does_not_matter(params):
-    scene = scenes(1)[0]
-    labels = annotate(scene.image, scene.points, params=params)
-    turned = annotate(scene.image, scene.points[::-1], params=params)
-    for one, other in zip(labels.targets, turned.targets[::-1], strict=True):
-        np.testing.assert_array_equal(one.mask, other.mask)
-        np.testing.assert_array_equal(one.soft, other.soft)
-
-
-def test_learned_styles_change_the_masks():
-    scene = scenes(1)[0]
-    plain = annotate(scene.image, scene.points).soft()
-    for name in ("score", "border"):
-        assert np.abs(annotate(scene.image, scene.points, params=STYLES[name]).soft() - plain).max() > 0.05
 
 
 def test_a_bias_alone_widens_or_tightens():

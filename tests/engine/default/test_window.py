@@ -14,7 +14,7 @@ from pointlabel.engine.default._window_kernels import (
 from pointlabel.engine.default.window import HALF, MARGIN, REACH, STRIDES, cut_window
 from pointlabel.methods._peak_kernels import peak_kernel
 from pointlabel.methods.peaks import find_peak
-from tests.reference import default as twin
+from tests.twins.default import window as twin
 
 SIDE = 2 * MARGIN + 1
 

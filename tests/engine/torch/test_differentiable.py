@@ -23,7 +23,7 @@ from pointlabel.engine.torch.differentiable import weights_as_tensors
 from pointlabel.errors import InputError
 from pointlabel.methods.peaks import find_peak
 from pointlabel.synthetic import draw_scene
-from tests.reference.real_data import real_samples
+from tests.real_data import real_samples
 
 STYLED = DefaultParams(
     score_style=tuple((0.1 * np.random.default_rng(0).normal(size=N_SCORE_STYLE)).tolist()),

@@ -16,7 +16,7 @@ from pointlabel.engine.torch.label import PLANS, Plan, label_requests
 from pointlabel.errors import MissingExtraError
 from pointlabel.synthetic import draw_scene
 from pointlabel.types import ImageLabels, LabelRequest, TargetLabel
-from tests.reference.real_data import real_samples
+from tests.real_data import real_samples
 
 CPU = torch.device("cpu")
 

@@ -20,7 +20,7 @@ from pointlabel.engine.torch.regions import flood, grow_windows
 from pointlabel.engine.torch.window import Spot, cut_windows, gather_parts, nth_smallest
 from pointlabel.methods.peaks import find_peak
 from pointlabel.synthetic import draw_scene
-from tests.reference.real_data import real_samples
+from tests.real_data import real_samples
 
 pytestmark = pytest.mark.slow
 

@@ -1,0 +1,53 @@
+"""Every training strategy on SIRST-v1 from one point a target: IoU, nIoU, Pd, Fa over seeds.
+
+python -m benchmarks.training.strategies --out benchmarks/results/strategies.json
+python -m benchmarks.training.strategies --model mlclnet --lr 0.002 --target-share 1 --seeds 0 --epochs 10 \
+    --strategies full offline-diffusion bilevel --out benchmarks/results/strategies_mlclnet.json
+python -m benchmarks.training.strategies --measure
+
+Runs lie in their own folders under --runs. What is done is skipped, and what was stopped goes on where it was: stop it
+whenever you like, and give the same command again. `--measure` trains two epochs of each strategy and says how many
+hours the whole takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from benchmarks.common import parser
+from benchmarks.training.runs import Job, job_of, read_options, train_and_tell
+
+DATASET = "SIRST-v1"
+#: Row -> what it differs in from the settings that all share.
+STRATEGIES: dict[str, dict[str, Any]] = {
+    "full": {"strategy": "full"},
+    "point": {"strategy": "point"},
+    "offline-diffusion": {"strategy": "offline", "label_method": "diffusion"},
+    "offline-default": {"strategy": "offline"},
+    # Its published loss, and crops that keep their scale; see docs/methods/lesps.md.
+    "lesps": {"strategy": "lesps", "loss": "heatmap-focal", "zoom": 0.0},
+    "pal": {"strategy": "pal"},
+    "bilevel": {"strategy": "bilevel", "label_method": "diffusion"},
+    "bilevel-head": {"strategy": "bilevel", "label_method": "diffusion", "options": {"hypergradient": "head"}},
+    # The same on the default's labels, which have no theta to learn: weights and validation batches alone.
+    "bilevel-default": {"strategy": "bilevel"},
+}
+USUAL = tuple(name for name in STRATEGIES if name != "bilevel-default")
+
+
+def job(args: argparse.Namespace, name: str, seed: int) -> Job:
+    """The run of a strategy."""
+    return job_of(args, name, name, seed, STRATEGIES[name], (DATASET,))
+
+
+def main() -> None:
+    """Train, print, store; seeds outermost, so that a first table of all strategies comes early."""
+    options = parser(__doc__)
+    options.add_argument("--strategies", nargs="+", default=list(USUAL), choices=list(STRATEGIES), metavar="NAME")
+    args = read_options(options)
+    train_and_tell(args, [job(args, name, seed) for seed in args.seeds for name in args.strategies], dataset=DATASET)
+
+
+if __name__ == "__main__":
+    main()
