@@ -1,7 +1,7 @@
 """Share of small faults that the tests notice: each is put into a copy of the checkout, and tests run until one fails.
 
-    python tools/mutate.py --out mutants.json                  # a drawn sample of each target of TARGETS
-    python tools/mutate.py --again mutants.json --out now.json  # the same faults, after a change of the tests
+    python -m tools.mutate --out mutants.json                   # a drawn sample of each target of TARGETS
+    python -m tools.mutate --again mutants.json --out now.json  # the same faults, after a change of the tests
 
 Faulty kernels run interpreted (NUMBA_DISABLE_JIT=1), for compiling them takes longer than their tests. A run that takes
 four times as long as without a fault counts as noticed. Survivors are printed: each lacks a test, or changes nothing.
