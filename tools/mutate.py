@@ -1,10 +1,10 @@
 """Share of small faults that the tests notice: each is put into a copy of the checkout, and tests run until one fails.
 
-    python tools/mutate.py --out mutants.json                  # a drawn sample of each target of TARGETS
-    python tools/mutate.py --again mutants.json --out now.json  # the same faults, after a change of the tests
+    python -m tools.mutate --out mutants.json                   # a drawn sample of each target of TARGETS
+    python -m tools.mutate --again mutants.json --out now.json  # the same faults, after a change of the tests
 
 Faulty kernels run interpreted (NUMBA_DISABLE_JIT=1), for compiling them takes longer than their tests. A run that takes
-four times as long as without a fault counts as noticed. Survivors are printed: each lacks a test, or changes nothing.
+ten times as long as without a fault counts as noticed. Survivors are printed: each lacks a test, or changes nothing.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def measure(copy: Path, faults: list[dict[str, Any]], tests: list[str]) -> list[
         if len(places) > fault["nth"]:
             lines[places[fault["nth"]]] = fault["mutant"]
             path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-            noticed = not run_tests(copy, tests, interpreted, 4 * usual_s + 10)[0]
+            noticed = not run_tests(copy, tests, interpreted, 10 * usual_s + 60)[0]
             path.write_text(source, encoding="utf-8")
         if not noticed:
             print(f"  {'gone' if noticed is None else 'alive'}: {fault['file']}: {fault['mutant'].strip()}", flush=True)

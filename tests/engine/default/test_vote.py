@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pointlabel.engine.default._feature_kernels import score_kernel
-from pointlabel.engine.default._vote_kernels import relief_kernel
+from pointlabel.engine.default._vote_kernels import relief_kernel, vote_kernel
 from pointlabel.engine.default.heat import heat_vote
 from pointlabel.engine.default.params import DefaultParams
 from pointlabel.engine.default.regions import FEATURES, LEVELS, grow_regions
@@ -60,12 +60,19 @@ def test_without_candidates_nothing_is_voted_for():
     assert not vote.summary.any()
 
 
-def test_relief_leaves_out_backgrounds_above_the_peak(rng):
-    residual = rng.normal(0, 100, (2, 65, 65)).astype(np.float32)
-    residual[:, HALF, HALF] = (200, -50)
-    share, relief = np.full((2, 4), 0.125), np.empty((65, 65), np.float32)
-    relief_kernel(residual, residual[:, HALF, HALF].astype(float), share, relief)
-    np.testing.assert_allclose(relief, twin.relief(residual, share), rtol=1e-5, atol=1e-5)
+def test_any_levels_and_heights_equal_explicit_sums(rng):
+    """One of the backgrounds lies above the peak, and is left out of the relief."""
+    level_of = rng.integers(0, len(LEVELS) + 1, (4, 9, 7)).astype(np.uint8)
+    level_of[rng.random(level_of.shape) < 0.7] = len(LEVELS)
+    share = rng.dirichlet(np.ones(4 * len(LEVELS))).reshape(4, -1)
+    field, relief = np.empty((9, 7), np.float32), np.empty((9, 7), np.float32)
+    vote_kernel(level_of, share, field)
+    np.testing.assert_allclose(field, twin.vote(level_of, share), atol=2**-20)
+    rest = rng.normal(0, 800, (4, 9, 7)).astype(np.float32)
+    rest[:, 4, 4] = 300, -50, 100, 200
+    relief_kernel(rest, rest[:, 4, 4].astype(float), share, relief)
+    np.testing.assert_allclose(relief, twin.relief(rest, share), rtol=1e-5, atol=1e-5)
+    assert (relief.min(), relief.max()) == (-1, 2)
 
 
 def test_heat_spreads_the_vote_and_can_be_switched_off():
