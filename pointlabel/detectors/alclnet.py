@@ -35,6 +35,7 @@ class ALCLNet(Detector):
     """
 
     multiple = 16
+    ends = ("head.2",)
     published_names = (
         *PUBLISHED_ENCODER,
         *((rf"lcl{level}\.layer1\.", f"contrasts.{level - 1}.") for level in range(1, 6)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -31,6 +31,7 @@ class Detector(nn.Module):
     multiple : H and W that `maps` sees are multiples of this.
     has_side_outputs : whether the net can be trained with deep supervision.
     supervised_by_default : what ``deep_supervision=None`` means, where there are side outputs.
+    ends : names of the layers that `maps` ends in, see `logit_layers`.
     published_names : pairs (pattern, replacement) as `re.sub` takes them, applied in turn, each at the start of the
         name: what a tensor is called in the authors' code to what it is called here.
     warming_up : bool, False at first: a trainer sets it for the first epochs. It is stored beside the weights.
@@ -42,6 +43,7 @@ class Detector(nn.Module):
     multiple: ClassVar[int] = 1
     has_side_outputs: ClassVar[bool] = False
     supervised_by_default: ClassVar[bool] = True
+    ends: ClassVar[tuple[str, ...]] = ("head",)
     published_names: ClassVar[tuple[NameRule, ...]] = ()
     published_constants: ClassVar[str] = ""
 
@@ -62,6 +64,13 @@ class Detector(nn.Module):
         Side outputs may be left out where ``self.training and self.deep_supervision`` is false.
         """
         raise NotImplementedError
+
+    @property
+    def logit_layers(self) -> list[nn.Conv2d]:
+        """The convolution to one channel that each map of `maps` comes out of, in the order of the maps."""
+        ends = [self.get_submodule(name) for name in self.ends]
+        layers: list[Any] = [layer for end in ends for layer in (end if isinstance(end, nn.ModuleList) else [end])]
+        return layers
 
     def forward(self, image: torch.Tensor) -> torch.Tensor | list[torch.Tensor]:
         """Return logits (B, 1, H, W) for (B, in_channels, H, W); a list of them in training with deep supervision."""

@@ -28,6 +28,7 @@ class DNANet(Detector):
 
     multiple = 2**DEPTH
     has_side_outputs = True
+    ends = ("head", "side_heads")
     published_names = (
         (r"conv0_4_final\.", "merge."),
         (r"conv0_(\d)_1x1\.", r"narrow.\1."),

@@ -118,6 +118,7 @@ class GGLNet(Detector):
     """
 
     multiple = 16
+    ends = ("head.2",)
     published_names = (
         *PUBLISHED_ENCODER,
         (r"(encoder\.levels\.\d\.[12])\.layer1\.", r"\1.body.0."),

@@ -154,6 +154,7 @@ class ISNet(Detector):
     """
 
     multiple = 16
+    ends = ("head.4",)
     published_constants = r"grad(_extractor)?\.weight_[hv]"
     published_names = (
         *((rf"layer{level}\.", f"down.{level - 1}.") for level in (1, 2, 3)),

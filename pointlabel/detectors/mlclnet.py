@@ -94,6 +94,7 @@ class MLCLNet(Detector):
     """
 
     multiple = 4
+    ends = ("head.2",)
     published_names = (
         *PUBLISHED_ENCODER,
         *(

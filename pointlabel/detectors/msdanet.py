@@ -180,6 +180,7 @@ class MSDANet(Detector):
     """
 
     multiple = 16
+    ends = ("head.2",)
     published_constants = r".*(_attation|\.DWT_2D)\.w_(ll|lh|hl|hh)"
     published_names = (
         *PUBLISHED_ENCODER,

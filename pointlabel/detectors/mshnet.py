@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import nn
@@ -49,6 +50,12 @@ class MSHNet(Detector):
         )
         self.heads = nn.ModuleList(nn.Conv2d(channels, 1, 1) for channels in CHANNELS[:DEPTH])
         self.merge = conv(DEPTH, 1)
+
+    @property
+    def logit_layers(self) -> list[nn.Conv2d]:
+        """The merging convolution, then the heads; in the warm-up the head of the finest level alone."""
+        heads: list[Any] = list(self.heads)
+        return heads[:1] if self.warming_up else [self.merge, *heads]
 
     def maps(self, image: torch.Tensor) -> list[torch.Tensor]:
         """Logits at the size of `image`: merged, then of each scale from fine to coarse."""

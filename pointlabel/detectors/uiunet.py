@@ -139,6 +139,7 @@ class UIUNet(Detector):
 
     multiple = 32
     has_side_outputs = True
+    ends = ("head", "sides")
     published_names = (
         *((rf"stage{level}\.", f"down.{level - 1}.") for level in range(1, 7)),
         *((rf"stage{level}d\.", f"up.{level - 1}.") for level in range(1, 6)),

@@ -41,6 +41,7 @@ class UNetCA(Detector):
 
     multiple = 16
     has_side_outputs = True
+    ends = ("head", "sides")
     supervised_by_default = False
 
     def __init__(self, in_channels: int = 1, deep_supervision: bool | None = None) -> None:

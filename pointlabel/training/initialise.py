@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import nn
 
 from .._values import as_number
 from ..convolutions import replace_convolutions
@@ -58,6 +57,7 @@ def warms_up(config: TrainConfig, epoch: int) -> bool:
     return bool(epoch <= config.loss_params.get("warm_up_epochs", WARM_UP_EPOCHS))
 
 
+@torch.no_grad()
 def lower_start(net: Detector, probability: float) -> int:
     """Set the last layer of each map of logits, so that a fresh detector answers about `probability`.
 
@@ -76,38 +76,25 @@ def lower_start(net: Detector, probability: float) -> int:
     Number of layers set.
     """
     buffers = {name: buffer.clone() for name, buffer in net.named_buffers()}  # batch statistics will have moved
-    with torch.no_grad():
-        last = _last_layers(net)
-        wide = [
-            (weight, deviation) for weight, _, logits in last if (deviation := float(logits.std())) > MOST_DEVIATION
-        ]
-        for weight, deviation in wide:
-            weight.mul_(USUAL_DEVIATION / deviation)
-        for _, bias, logits in _last_layers(net) if wide else last:
-            bias.add_(math.log(probability / (1 - probability)) - float(logits.mean()))
-        for name, buffer in net.named_buffers():
-            buffer.copy_(buffers[name])
-    return len(last)
+    layers, maps = net.logit_layers, _maps_of_noise(net)
+    deviations = [float(logits.std()) for logits in maps]
+    if max(deviations) > MOST_DEVIATION:
+        for layer, deviation in zip(layers, deviations, strict=False):
+            if deviation > MOST_DEVIATION:
+                layer.weight.mul_(USUAL_DEVIATION / deviation)
+        maps = _maps_of_noise(net)
+    for layer, logits in zip(layers, maps, strict=False):  # side outputs may be left out
+        assert layer.bias is not None
+        layer.bias.add_(math.log(probability / (1 - probability)) - float(logits.mean()))
+    for name, buffer in net.named_buffers():
+        buffer.copy_(buffers[name])
+    return len(maps)
 
 
-@torch.enable_grad()
-def _last_layers(net: Detector) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-    """Weight and bias of the layers that end in a map of logits, each with its map for noise.
-
-    A bias of one number belongs to the last layer of a map exactly where it shifts every pixel of the map by as much as
-    itself, which its gradient tells.
-    """
-    device = next(net.parameters()).device
+def _maps_of_noise(net: Detector) -> list[torch.Tensor]:
+    """The maps of logits that a detector gives for the same two images of noise."""
     generator = torch.Generator().manual_seed(0)
     side = 2 * net.multiple
-    maps = net(torch.randn(2, net.in_channels, side, side, generator=generator).to(device))
-    layers = [layer for layer in net.modules() if isinstance(layer, nn.Conv2d) and layer.out_channels == 1]
-    pairs = [(layer.weight, layer.bias) for layer in layers if layer.bias is not None and layer.bias.requires_grad]
-    biases = [bias for _, bias in pairs]
-    out: dict[int, tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = {}
-    for logits in maps if isinstance(maps, list) else [maps]:
-        gradients = torch.autograd.grad(logits.sum(), biases, retain_graph=True, allow_unused=True) if biases else ()
-        for place, gradient in enumerate(gradients):
-            if gradient is not None and math.isclose(float(gradient), logits.numel(), rel_tol=1e-4):
-                out[place] = (*pairs[place], logits.detach())
-    return list(out.values())
+    noise = torch.randn(2, net.in_channels, side, side, generator=generator)
+    maps = net(noise.to(next(net.parameters()).device))
+    return maps if isinstance(maps, list) else [maps]

@@ -41,3 +41,18 @@ def test_wide_logits_are_those_of_mlclnet_alone():
         if max(float(each.std()) for each in logits) > MOST_DEVIATION:
             wide.append(name)
     assert wide == ["mlclnet"]
+
+
+@pytest.mark.parametrize("warming_up", [False, True])
+@pytest.mark.parametrize("name", DETECTORS)
+def test_each_map_comes_out_of_its_layer(name, warming_up):
+    torch.manual_seed(0)
+    net = build(name).train()
+    net.warming_up = warming_up
+    image = torch.randn(2, net.in_channels, 2 * net.multiple, 2 * net.multiple)
+    maps = net(image)
+    maps = maps if isinstance(maps, list) else [maps]
+    assert len(net.logit_layers) == len(maps)
+    for layer, logits in zip(net.logit_layers, maps, strict=True):
+        (slope,) = torch.autograd.grad(logits.sum(), [layer.bias], retain_graph=True)
+        assert float(slope) == pytest.approx(logits.numel(), rel=1e-4)  # each pixel moves as much as the bias

@@ -103,36 +103,13 @@ def head_derivatives(
     ----------
     losses, weights, lr, shared : as in `one_step_derivatives`.
     validation_loss : (), with its graph; it is kept, as that of `losses` is.
-    head : parameters of the last layer, such as `nearest_parameters` finds.
+    head : parameters of the last layer, the first of `Detector.logit_layers`.
     """
     free = weights.detach().clone().requires_grad_()
     inner = _present(shared.gradients((free * losses).mean(), head, create_graph=True))
     outer = _present(shared.gradients(validation_loss, head, retain_graph=True))
     product = sum(((a * b.detach()).sum() for a, b in zip(inner, outer, strict=True)), torch.zeros(()).to(losses))
     return -lr * _present(shared.gradients(product, [free], retain_graph=True))[0]
-
-
-def nearest_parameters(logits: Tensor) -> list[Tensor]:
-    """Parameters of the layer that a map of logits comes out of: the first that its graph meets on the way back.
-
-    A layer of more than one number is looked for, so that a bias added at the very end does not stand for it.
-    """
-    found: list[Tensor] = []
-    nodes: list[Any] = [logits.grad_fn]
-    seen = set(nodes)
-    while nodes and not any(each.numel() > 1 for each in found):
-        following: list[Any] = []
-        for node in nodes:
-            for child, _ in node.next_functions if node is not None else ():
-                if child is None or child in seen:
-                    continue
-                seen.add(child)
-                if hasattr(child, "variable"):
-                    found.append(child.variable)
-                else:
-                    following.append(child)
-        nodes = following
-    return found
 
 
 def functional_loss(

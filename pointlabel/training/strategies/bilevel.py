@@ -20,7 +20,6 @@ from ..bilevel.hypergradient import (
     METHODS,
     functional_loss,
     head_derivatives,
-    nearest_parameters,
     one_step_derivatives,
     proxy_objective,
     residual_agreement,
@@ -252,7 +251,9 @@ class Bilevel(Strategy):
             agreement = residual_agreement(residuals(logits, batch.label), self._reference)
             outer = proxy_objective(weights, agreement)
         elif self.options.hypergradient == "head":
-            head = nearest_parameters(logits)
+            layer = trainer.net.logit_layers[0]
+            assert layer.bias is not None
+            head = (layer.weight, layer.bias)
             derivatives = head_derivatives(losses, weights, held.loss, head, lr, shared=trainer.shared)
             outer = (weights * derivatives).sum()
         else:
