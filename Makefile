@@ -42,7 +42,7 @@ lint: | $(filter .venv/%,$(PYTHON))  ## ruff and mypy
 	$(call need,dev$(comma)train$(comma)sam$(comma)onnx$(comma)tensorboard)
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
-	$(PYTHON) -m mypy pointlabel cli tests benchmarks tools docs
+	$(PYTHON) -m mypy pointlabel cli tests benchmarks tools docs/tables docs/pictures.py
 
 format: | $(filter .venv/%,$(PYTHON))  ## let ruff mend what it can
 	$(call need,dev$(comma)train)

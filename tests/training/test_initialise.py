@@ -54,5 +54,6 @@ def test_each_map_comes_out_of_its_layer(name, warming_up):
     maps = maps if isinstance(maps, list) else [maps]
     assert len(net.logit_layers) == len(maps)
     for layer, logits in zip(net.logit_layers, maps, strict=True):
+        assert layer.bias is not None
         (slope,) = torch.autograd.grad(logits.sum(), [layer.bias], retain_graph=True)
         assert float(slope) == pytest.approx(logits.numel(), rel=1e-4)  # each pixel moves as much as the bias
