@@ -91,11 +91,15 @@ def write_job(made: Labelled | Ended, context: RunContext) -> Written:
     written = Written(made, context)
     if isinstance(made, Ended):
         return written
-    with made.attempt:
-        for kind in context.settings.image_outputs:
-            data = WRITERS[kind].encode(made.sample.image, made.labels)
-            written.files.append(FileWrite(context.gate.path(kind, made.sample.id), data))
-            written.hashes[kind] = hashlib.sha256(data).hexdigest()
+    try:
+        with made.attempt:
+            for kind in context.settings.image_outputs:
+                data = WRITERS[kind].encode(made.sample.image, made.labels)
+                written.files.append(FileWrite(context.gate.path(kind, made.sample.id), data))
+                written.hashes[kind] = hashlib.sha256(data).hexdigest()
+    except BaseException:  # Ctrl-C, or a disk that is full
+        written.discard()
+        raise
     if made.attempt.error is not None:
         written.discard()
     return written
@@ -120,7 +124,7 @@ class FinishQueue:
             return
         while self._n_syncing:
             self._n_syncing -= 1
-            yield self._waiting.popleft().finish()
+            yield self._finish_first()
         self._start_syncs()
         if is_late:  # slow work: let it be known, and recorded, at once
             yield from self.finish()
@@ -131,12 +135,20 @@ class FinishQueue:
         self._start_syncs()
         self._n_syncing = 0
         while self._waiting:
-            yield self._waiting.popleft().finish()
+            yield self._finish_first()
 
     def discard(self) -> None:
         """Leave no file of those that wait."""
         for written in self._waiting:
             written.discard()
+
+    def _finish_first(self) -> ImageDone:
+        written = self._waiting.popleft()
+        try:
+            return written.finish()
+        except BaseException:  # Ctrl-C, while it waits for the disk
+            written.discard()
+            raise
 
     def _start_syncs(self) -> None:
         for written in self._waiting:
