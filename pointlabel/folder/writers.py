@@ -55,7 +55,8 @@ class Manifest(RunWriter):
     def __init__(self, context: RunContext, jobs: Sequence[Job]) -> None:
         super().__init__(context, jobs)
         self._path = context.gate.file(MANIFEST_NAME)
-        self._goes_on = os.path.isfile(self._path) and os.path.getsize(self._path) > 0
+        n_ids = len({job.entry.id for job in jobs})  # names of a table that no image has can share one
+        self._is_tidy = n_ids == len(jobs) and not (os.path.isfile(self._path) and os.path.getsize(self._path))
         self._writer = ManifestWriter(self._path)
 
     def add(self, done: ImageDone) -> None:
@@ -68,8 +69,8 @@ class Manifest(RunWriter):
         self._writer.close()
 
     def end(self, summary: RunSummary) -> None:
-        """Leave one line per image, where lines of an earlier run were there."""
-        if self._goes_on:
+        """Leave one line per id, where an earlier run or a second job may have written another."""
+        if not self._is_tidy:
             tidy_manifest(self._path)
 
 

@@ -120,6 +120,14 @@ def test_a_table_that_names_a_missing_image(run, folder):
     assert line_of(folder, "good")["status"] == "ok"
 
 
+def test_missing_images_of_one_id_have_one_line(run, folder):
+    (folder / "points.csv").write_text("image,x,y\ngood,20,20\nlost.png,3,4\nlost.bmp,3,5\n")
+    assert run(points="points.csv").exit_code == 3
+    names = [json.loads(line)["id"] for line in (folder / "out/manifest.jsonl").read_text().splitlines()]
+    assert names.count("lost") == 1
+    assert len(names) == len(set(names))
+
+
 def test_stop_at_the_first_error(run, folder):
     (folder / "images/bad.png").write_bytes(b"")
     result = run("--on-error", "stop")
