@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 _EIGHT = np.ones((3, 3), bool)
 
@@ -38,6 +37,8 @@ class Components:
 
 def find_components(mask: NDArray[np.bool_]) -> Components:
     """Find the components of a mask, (H, W) bool; the time beyond one pass grows with the mask's area only."""
+    from scipy import ndimage  # not at the top: most runs over a folder start without it
+
     labels, n = ndimage.label(mask, _EIGHT)
     rows, columns = np.nonzero(labels)
     numbers = labels[rows, columns]

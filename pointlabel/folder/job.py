@@ -20,6 +20,8 @@ from ..types import ImageLabels
 from .events import Tally
 from .settings import RunSettings
 
+_UNUSED = np.random.default_rng(0)  # for methods that draw no numbers: to make a generator per image takes a while
+
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
@@ -143,7 +145,7 @@ def label_job(opened: Opened | Ended, context: RunContext) -> Labelled | Ended:
             sample.points,
             tightness=settings.tightness_of(sample.rows),
             true_area=true_areas(sample, attempt),
-            rng=image_generator(settings.seed, sample.id) if settings.draws_numbers else 0,
+            rng=image_generator(settings.seed, sample.id) if settings.draws_numbers else _UNUSED,
         )
         return Labelled(attempt, sample, labels)
     return Ended(attempt)

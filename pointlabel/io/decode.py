@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-import threading
-import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +16,7 @@ from .files import read_bytes
 from .messages import Note
 from .pillow import decode_pillow
 from .pixels import Pixels, merge_channels
+from .quiet import QUIET
 
 # What a decoder says of a damaged file is cut to this many characters.
 _MAX_WORDS = 120
@@ -102,10 +100,10 @@ def _decode(data: bytes, name: str, *, find_nodata: bool) -> Pixels:
     with _one_sentence(name):
         if data.startswith(png.SIGNATURE):
             pixels = png.decode_png(data, name)
-        elif data.startswith(tiff.STARTS):
-            pixels = tiff.decode_tiff(data, name, find_nodata=find_nodata)
         else:
-            pixels = decode_pillow(data, name)
+            with QUIET:
+                is_tiff = data.startswith(tiff.STARTS)
+                pixels = tiff.decode_tiff(data, name, find_nodata=find_nodata) if is_tiff else decode_pillow(data, name)
         if pixels.array.size == 0:
             raise InputError(f"{name}: the image has no pixels")
         return pixels
@@ -113,10 +111,9 @@ def _decode(data: bytes, name: str, *, find_nodata: bool) -> Pixels:
 
 @contextmanager
 def _one_sentence(name: str) -> Iterator[None]:
-    """Turn any error of a decoder into one sentence; drop its warnings and log messages."""
+    """Turn any error of a decoder into one sentence."""
     try:
-        with _QUIET:
-            yield
+        yield
     except InputError:
         raise
     except UnidentifiedImageError as error:
@@ -128,36 +125,3 @@ def _one_sentence(name: str) -> Iterator[None]:
     except Exception as error:  # decoders raise anything at all on damaged files, down to ZeroDivisionError
         words = " ".join(str(error).split())[:_MAX_WORDS] or type(error).__name__
         raise InputError(f"{name}: the file is cut short or damaged ({words})") from error
-
-
-class _Quiet:
-    """No warnings, and no log of the decoders, while any thread is inside.
-
-    Both belong to the process: if each thread restored them for itself, they could stay off permanently.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._n_inside = 0
-        self._restore = ExitStack()
-
-    def __enter__(self) -> None:
-        with self._lock:
-            self._n_inside += 1
-            if self._n_inside == 1:
-                for name in ("tifffile", "imagecodecs"):
-                    log = logging.getLogger(name)
-                    self._restore.callback(setattr, log, "disabled", log.disabled)
-                    log.disabled = True
-                self._restore.enter_context(warnings.catch_warnings())
-                # Pillow warns of large images, among others: frames of 10,000 x 10,000 pixels are real.
-                warnings.simplefilter("ignore")
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._n_inside -= 1
-            if self._n_inside == 0:
-                self._restore.close()
-
-
-_QUIET = _Quiet()

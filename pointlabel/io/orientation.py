@@ -5,6 +5,7 @@ from __future__ import annotations
 from PIL import Image
 
 from .messages import Note
+from .quiet import QUIET
 
 #: The tag, in TIFF and in EXIF.
 ORIENTATION = 274
@@ -24,7 +25,8 @@ def exif_orientation(block: bytes) -> object:
     """Value of the tag in a block of EXIF, None where there is none or the block, which holds no pixels, is damaged."""
     exif = Image.Exif()
     try:
-        exif.load(block[:_MAX_EXIF])
-        return exif.get(ORIENTATION)
+        with QUIET:
+            exif.load(block[:_MAX_EXIF])
+            return exif.get(ORIENTATION)
     except Exception:
         return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ._refine_kernels import component_kernel
 from .params import DefaultParams
@@ -94,6 +93,8 @@ def shift_border(field: NDArray[np.float32], border_px: float) -> NDArray[np.flo
     footprint = disc(abs(border_px))
     if footprint.size == 1:
         return field
+    from scipy import ndimage  # not at the top: a border that is not moved starts without it
+
     shift = ndimage.grey_dilation if border_px > 0 else ndimage.grey_erosion
     moved: NDArray[np.float32] = shift(field, footprint=footprint, mode="nearest")
     return moved
