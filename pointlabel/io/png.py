@@ -11,8 +11,8 @@ from .limits import MAX_PIECES, check_claim, check_cost
 from .messages import Note
 from .orientation import exif_orientation, orientation_notes
 from .pixels import Pixels
+from .seal import SIGNATURE
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Channels of each colour type; a palette is looked up to red, green and blue, and transparency adds alpha.
 _CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
 _RATIO = 1032  # raw bytes for each byte that Deflate can give at most

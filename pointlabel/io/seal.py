@@ -16,7 +16,6 @@ from typing import Literal
 SOFTWARE = "pointlabel"
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEAD = 33  # bytes of the signature and the header chunk
-_TAG = b"tEXtSoftware\0" + SOFTWARE.encode()
 _TAG_WITHIN = 256  # bytes of a file in which its tag must lie
 _KEYWORD = b"pointlabel-seal\0"
 _DIGEST = 16  # bytes
@@ -26,6 +25,16 @@ _DIGEST = 16  # bytes
 #: where other bytes are recorded. "damaged": a file of this program that was cut short or holds wrong bytes.
 #: "changed": one that somebody else wrote again. "foreign": anything else, links and folders too.
 State = Literal["free", "ours", "stale", "damaged", "changed", "foreign"]
+
+
+def png_chunk(kind: bytes, content: bytes) -> bytes:
+    """A chunk of a PNG, with its length and its checksum."""
+    check = zlib.crc32(content, zlib.crc32(kind))
+    return b"".join([struct.pack(">I", len(content)), kind, content, struct.pack(">I", check)])
+
+
+#: The chunk that says which program wrote a file.
+TAG = png_chunk(b"tEXt", b"Software\0" + SOFTWARE.encode())
 
 
 def seal(png: bytes) -> bytes:
@@ -59,7 +68,7 @@ def state_of_bytes(data: bytes, recorded: str | None = None) -> State:
         return "free"
     mark = data[_HEAD : _HEAD + len(_seal_of(b""))]
     is_marked = mark[4 : 8 + len(_KEYWORD)] == b"tEXt" + _KEYWORD
-    if not is_marked and _TAG not in data[:_TAG_WITHIN]:
+    if not is_marked and TAG[4:-4] not in data[:_TAG_WITHIN]:
         return "foreign"
     if recorded is not None and hashlib.sha256(data).hexdigest() == recorded:
         return "ours"
@@ -71,9 +80,7 @@ def state_of_bytes(data: bytes, recorded: str | None = None) -> State:
 
 def _seal_of(rest: bytes) -> bytes:
     """The chunk that seals a file whose other bytes are `rest`."""
-    content = _KEYWORD + hashlib.blake2b(rest, digest_size=_DIGEST).hexdigest().encode()
-    body = b"tEXt" + content
-    return struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
+    return png_chunk(b"tEXt", _KEYWORD + hashlib.blake2b(rest, digest_size=_DIGEST).hexdigest().encode())
 
 
 def _is_bare_start(data: bytes) -> bool:

@@ -101,13 +101,9 @@ def _cut_tile(image_id: str, number: int, image: NDArray, target: TargetLabel, c
 
 def extent(target: TargetLabel) -> tuple[tuple[int, int], tuple[int, int]]:
     """Rows and columns, ends excluded, of the box that holds the mask and the point."""
-    out = []
-    for axis in (0, 1):
-        used = np.flatnonzero(target.mask.any(axis=1 - axis)) + target.origin[axis]
-        home = math.ceil(target.point[axis] - 0.5)
-        low, high = (int(used[0]), int(used[-1])) if used.size else (home, home)
-        out.append((min(low, home), max(high, home) + 1))
-    return out[0], out[1]
+    row, column = (math.ceil(value - 0.5) for value in target.point)
+    row0, column0, row1, column1 = target.box or (row, column, row + 1, column + 1)
+    return (min(row0, row), max(row1, row + 1)), (min(column0, column), max(column1, column + 1))
 
 
 def _paste(out: NDArray, origin: tuple[int, int], part: NDArray, part_origin: tuple[int, int]) -> None:
