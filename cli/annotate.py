@@ -52,6 +52,12 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
     show_default=True,
     help="0 for wide masks, 1 for tight ones. A column tightness of the table goes first.",
 )
+@click.option(
+    "--style",
+    metavar="NAME",
+    help="How the default method draws masks: infrared (default), tight, loose, exact, gaussian ... ; calibrate fits "
+    "one to your own masks.",
+)
 @polarity_option
 @origin_option
 @click.option(
@@ -107,6 +113,7 @@ def annotate(
     method: str,
     assignments: dict[str, Any],
     tightness: float,
+    style: str | None,
     polarity: str,
     origin: str,
     size_prior: str | None,
@@ -152,7 +159,7 @@ def annotate(
     if size_prior == "oracle" and found_masks is None:
         raise InputError("--size-prior oracle needs the true masks: --masks DIR")
     changes = {**ctx.meta.get(PARAMS_KEY, {}), **assignments}
-    params = build_params(method, changes, size_prior, checkpoint)
+    params = build_params(method, changes, size_prior, checkpoint, style)
     say_when_kernels_compile()
     with RunConsole(progress=not no_progress) as console:
         try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .console import Console, needs_extra, note_lines, say, say_when_kernels_compile
+from .console import Console, note_lines, say, say_when_kernels_compile
 from .options import (
     json_option,
     mask_threshold_option,
@@ -51,12 +51,12 @@ def calibrate(
     json_file: str | None,
     no_progress: bool,
 ) -> None:
-    """Learn how the masks of a data set are drawn, from 3 to 50 of them, and write a style for annotate.
+    """Find how the masks of a data set are drawn, from 1 to 50 images of it, and write a style for annotate.
 
     DATASET is a folder with images/, masks/, and masks_centroid/ or clicks.csv. IMAGES is a folder (searched with its
-    sub-folders), one file, or a quoted glob; MASKS holds true masks for some of them, under the same names. Every style
-    that is tried is judged on images it was not learned from. Where none is better than the defaults, the file that is
-    written keeps them.
+    sub-folders), one file, or a quoted glob; MASKS holds true masks for some of them, under the same names: drawn, or
+    masks of annotate that were mended by hand. Every style that is tried is judged on masks it was not fitted to. Where
+    none is better than the default style, the file that is written keeps that.
 
     \b
     Example:
@@ -66,6 +66,7 @@ def calibrate(
     """
     import os
 
+    from pointlabel.calibration import calibrate, encode_style, heading, read_examples
     from pointlabel.errors import InputError
     from pointlabel.io.datasets import locate_parts
 
@@ -75,11 +76,6 @@ def calibrate(
     if out != STDOUT and os.path.exists(out) and not overwrite:
         raise InputError(f"{out} is there already; --overwrite replaces it")
     check_outputs({"--out": out, "--json": json_file})
-    with needs_extra("train"):
-        import torch  # noqa: F401
-
-        from pointlabel.calibration import calibrate, encode_style, heading, read_examples
-
     say_when_kernels_compile()
     with Console(progress=not no_progress) as console:
         examples = read_examples(
@@ -107,13 +103,14 @@ def _print(found: Calibration, out: str, *, err: bool) -> None:
 
     from pointlabel.calibration import changes, verdict
 
-    head = ("held out", "defaults", "style" if found.worth_using else "best tried")
-    table = Table(*head[:1], title=f"{found.targets} targets in {found.images} images")
-    for name in head[1:]:
-        table.add_column(name, justify="right")
-    for index, name in enumerate(("IoU, pooled", "IoU, mean")):
-        table.add_row(name, f"{found.before[index]:.4f}", f"{found.tried[found.best][index]:.4f}")
-    open_console(err=err).print(table)
+    if found.judged:
+        head = ("held out", "default", "style" if found.worth_using else "best tried")
+        table = Table(*head[:1], title=f"{found.targets} targets in {found.images} images")
+        for name in head[1:]:
+            table.add_column(name, justify="right")
+        for index, name in enumerate(("IoU, pooled", "IoU, mean")):
+            table.add_row(name, f"{found.before[index]:.4f}", f"{found.tried[found.best][index]:.4f}")
+        open_console(err=err).print(table)
     for change in changes(found):
         click.echo(f"changed: {change}", err=err)
     click.echo(verdict(found), err=err)

@@ -1,4 +1,4 @@
-"""Draw pictures of the documentation: what `tightness`, a calibration and the kinds of the scale loss do.
+"""Draw pictures of the documentation: what `tightness`, a calibration, styles and the kinds of the scale loss do.
 
 python docs/pictures.py tightness docs/images/tightness.png
 python docs/pictures.py calibration docs/images/calibration.png
@@ -69,7 +69,7 @@ def tightness() -> Any:
 
 def calibration() -> Any:
     """Masks before and after a calibration on ten scenes whose annotator draws one pixel beyond the border."""
-    from pointlabel.calibration import calibrate, cases_of, verdict  # needs the extra [train]
+    from pointlabel.calibration import calibrate, cases_of, verdict
     from pointlabel.engine.default.params import DefaultParams
 
     cases = []
@@ -82,7 +82,7 @@ def calibration() -> Any:
     truth = ndimage.binary_dilation(scene.mask)
     params = found.style.params(DefaultParams())
     before = annotate(scene.image, scene.points).mask()
-    after = annotate(scene.image, scene.points, params=params, tightness=found.style.tightness).mask()
+    after = annotate(scene.image, scene.points, params=params).mask()
     kinds: tuple[tuple[NDArray[np.bool_], str, Any], ...] = (
         (truth, "white", "solid"),
         (before, "tab:orange", "dashed"),
@@ -98,6 +98,25 @@ def calibration() -> Any:
     lines = [Line2D([], [], color=colour, linestyle=style) for _, colour, style in kinds]
     names = ("the annotator", "defaults", "calibrated")
     figure.legend(lines, names, loc="outside lower center", ncols=3, facecolor="0.4", labelcolor="white")
+    return figure
+
+
+def styles() -> Any:
+    """The same targets as each style that has a name draws them, with the areas of the masks."""
+    from pointlabel.engine.default.params import DefaultParams
+    from pointlabel.engine.default.style import load_styles
+
+    scene = scene_of(SEED)
+    named = load_styles().named
+    figure, panels = plt.subplots(4, len(named), figsize=(1.5 * len(named), 6.6), layout="constrained")
+    for column, (name, numbers) in enumerate(named.items()):
+        mask = annotate(scene.image, scene.points, params=DefaultParams(style=numbers)).mask()
+        for index in range(4):
+            panel = panels[index, column]
+            part = show_target(panel, scene, index, 10)
+            outline(panel, mask[part], "tab:cyan", 1.5)
+            area = f"{np.count_nonzero(mask[part])} px"
+            panel.set(title=f"{name}\n{area}" if index == 0 else area)
     return figure
 
 
@@ -129,7 +148,7 @@ def losses() -> Any:
 
 def main() -> None:
     """Read the options and draw."""
-    pictures = {picture.__name__: picture for picture in (tightness, calibration, losses)}
+    pictures = {picture.__name__: picture for picture in (tightness, calibration, styles, losses)}
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("picture", choices=pictures)
     parser.add_argument("path", type=Path)

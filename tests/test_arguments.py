@@ -146,7 +146,7 @@ def test_a_long_value_is_cut():
 
 
 def test_list_of_numbers_stands_for_a_tuple():
-    assert get_method("default").params(score_style=[0] * 26).score_style == (0.0,) * 26
+    assert get_method("default").params(style=[0] * 7).style == (0.0,) * 7
 
 
 @given(st.text())

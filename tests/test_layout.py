@@ -31,12 +31,13 @@ cli
 __main__"""
 #: Who may import what is heavy, or prints; the standard library, numpy, scipy and scikit-image are free to all.
 LIBRARIES = {
-    "torch": "engine.torch convolutions losses detectors calibration training baselines.sam cli",
+    "torch": "engine.torch convolutions losses detectors training baselines.sam cli",
     "numba": "compiled kernel_cache engine engine.default baselines.com baselines.crf baselines.d2d baselines.mclc",
     "PIL tifffile imagecodecs": "io",
     "click rich matplotlib": "cli",
     "safetensors onnx onnxruntime": "detectors training",
     "transformers huggingface_hub": "baselines.sam",
+    "threadpoolctl": "calibration",
 }
 FREE = {"numpy", "scipy", "skimage", "lazy_loader", "__future__", *sys.stdlib_module_names}
 LEVEL = {part: level for level, line in enumerate(FLOORS.splitlines()) for part in line.split()}

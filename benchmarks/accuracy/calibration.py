@@ -1,21 +1,18 @@
-"""What `pointlabel calibrate` wins and risks, scored on images that it was not calibrated on.
+"""What `pointlabel calibrate` wins and risks, scored on images whose masks it was not given.
 
     python -m benchmarks.accuracy.calibration --data DIR --out benchmarks/results/calibrate.json
 
-Random images of one data set give their masks, a calibration chooses a style, and other images of the set are scored
-with the defaults and with the style; the mean over draws is reported. The parts:
+Random images of one data set give their masks, a calibration chooses a style, and all other images of the set are
+scored with the default style and with that one; the mean and the worst over draws are reported. Each data set is a
+stranger: directions of the style are fitted without it, and so are the plain numbers where they were fitted on it.
 
-    shipped   masks as they are, the package's numbers: nothing to win, so nothing must be lost
-    left out  masks as they are, numbers fitted on the two other data sets; the reference is the package's numbers
-    dilated   masks dilated by one pixel (a cross), the package's numbers; the reference is what these score on the
-    eroded    masks as they are. Eroded likewise, without the targets that vanish
-    level     masks redrawn as the region of the peak above 3 % or 8 % of its height over a 35 px background, without
-              those that reach the noise, the window's border, or four times the true area
+    left out  masks as they are. "all masks" is the style of all of them, which says what style alone can bring
+    planted   masks of the infrared sets dilated or eroded by one pixel (a cross), or redrawn as the region of the peak
+              above 3 % or 8 % of its height over a 35 px background. "refitted" is what there is to win at all: all
+              plain numbers fitted anew on masks drawn so, on four fifths of the images, and scored on the rest
 
-Won back is the gain over what the reference is ahead by. Refitted is what there is to win at all: all numbers fitted
-anew on masks drawn in the style, four fifths of the images of all three sets, and scored on the rest in turn. IoU is
-pooled over pixels, nIoU the mean over images.
-Needs the extra [train]. Fits for the part "left out" are kept in --cache.
+Pooled IoU / mean IoU of the targets, each labelled alone; centroid points. A leak is a mask over four times the true
+area and 50 px. Needs the extra [train]. Fits are kept in --cache.
 """
 
 from __future__ import annotations
@@ -24,11 +21,13 @@ import hashlib
 import json
 import multiprocessing
 import os
+import pickle
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -36,222 +35,198 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from benchmarks.common import DATASETS, ROOT, need_data, parser, spread, write_result
 from pointlabel.calibration import calibrate
-from pointlabel.calibration.targets import Case, HeatedVote, Outcome, candidates_of, label_cases, votes_of
+from pointlabel.calibration.fit import fit_style
+from pointlabel.calibration.styles import OPTIONS
+from pointlabel.calibration.targets import Case, Outcome, candidates_of, label_cases
 from pointlabel.engine.default.params import DefaultParams
-from pointlabel.engine.default.regions import FLOOR_NOISES
-from pointlabel.engine.default.style import add_style
+from pointlabel.engine.default.style import Styles, fold_style
 from pointlabel.engine.default.weights import Weights, load_weights, parse_weights
-from pointlabel.engine.default.window import HALF
 from tools.fit_default import fit
+from tools.fit_style.fit import fit_styles
+from tools.fit_style.gather import SETS, Gathered, gather, redraw, tasks_of
 
-N_DRAWS, N_IMAGES, N_SCORED = 20, 10, 200  # of each draw: images with masks, other images that are scored
-LEVEL_SCALE = 2  # the background of 35 px
-LARGEST = 4.0  # times the true area: a region beyond is clutter, not what anybody draws
+N_DRAWS = 5
+GIVEN = {"left out": (1, 3, 10), "planted": (10,)}  # images that give their masks
+WAYS = ("dilated", "eroded", "level 3 %", "level 8 %")
 PARAMS = DefaultParams()
-Pair = NDArray[np.float64]  # pooled IoU, nIoU
-
-
-def _as_it_is(case: Case) -> Case:
-    return case
-
-
-def _redrawn(case: Case, truth: NDArray[np.bool_] | None) -> Case | None:
-    if truth is None or not truth.any():
-        return None
-    return replace(case, truth=truth, true_area=case.true_area + int(truth.sum()) - int(case.truth.sum()))
-
-
-def _region_above(case: Case, level: float) -> NDArray[np.bool_] | None:
-    """Connected region of the peak above a share of its height; None where nobody would draw it."""
-    height = case.regions.residual[LEVEL_SCALE]
-    least = level * float(height[HALF, HALF])
-    if least < FLOOR_NOISES * case.window.floor:
-        return None
-    labels, _ = ndimage.label((height >= least) & case.window.inside, np.ones((3, 3)))
-    region: NDArray[np.bool_] = labels == labels[HALF, HALF]
-    at_border = region[[0, -1]].any() or region[:, [0, -1]].any()
-    return None if at_border or region.sum() > LARGEST * case.true_area else region
-
-
-#: Part -> how its masks are drawn.
-PARTS: dict[str, Callable[[Case], Case | None]] = {
-    "shipped": _as_it_is,
-    "left out": _as_it_is,
-    "dilated": lambda case: _redrawn(case, ndimage.binary_dilation(case.truth)),
-    "eroded": lambda case: _redrawn(case, ndimage.binary_erosion(case.truth)),
-    "level 3 %": lambda case: _redrawn(case, _region_above(case, 0.03)),
-    "level 8 %": lambda case: _redrawn(case, _region_above(case, 0.08)),
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """One row of the table: a data set, a part, how many images give masks, and its targets.
+    """Rows of the table for one data set, drawn in one way: its targets, and numbers that do not know the set.
 
-    `plain` and `cases` are the targets with their own masks and with those of the part, `refitted` what numbers score
-    on the latter that were fitted to their style.
+    `reference` is the outcome of the most that there is to win, over the same targets.
     """
 
     data: str
-    part: str
-    n_images: int
-    n_draws: int
-    weights: Weights
-    plain: list[Case]
+    way: str
     cases: list[Case]
-    refitted: Outcome
+    images: NDArray[np.int64]
+    weights: Weights
+    styles: Styles
+    reference: Outcome
 
 
 _SETUPS: list[Setup] = []  # handed to the workers by their fork
 
 
-def pair(outcome: Outcome, images: NDArray[np.int64], at: NDArray[np.int64]) -> Pair:
-    """Pooled IoU and nIoU of the targets `at`, whose images are numbered by `images`."""
-    inter, union = (np.bincount(images[at], values[at]) for values in (outcome.inter, outcome.union))
-    return np.array([inter.sum() / union.sum(), (inter[union > 0] / union[union > 0]).mean()])
+def scores(outcome: Outcome, at: NDArray[np.int64], cases: list[Case]) -> dict[str, float]:
+    """Pooled IoU, mean IoU, and leaks of the targets `at`."""
+    inter, union = outcome.inter[at], outcome.union[at]
+    true = np.array([cases[k].true_area for k in at])
+    leaks = int((inter + union - true > 4 * true + 50).sum())
+    return {"iou": float(inter.sum() / union.sum()), "mean_iou": float((inter / union).mean()), "leaks": leaks}
 
 
-def labelled(cases: Sequence[Case], votes: Sequence[HeatedVote] | None, weights: Weights) -> Outcome:
-    """The defaults with some fitted numbers."""
-    return label_cases(cases, votes_of(cases, weights, PARAMS) if votes is None else votes, weights, PARAMS)
-
-
-def measure(number: int) -> dict[str, Any]:
+def measure(number: int) -> list[dict[str, Any]]:
     """All draws of one setup."""
     torch.set_num_threads(1)
     setup = _SETUPS[number]
-    cases = setup.cases
-    names, images = np.unique([case.image for case in cases], return_inverse=True)
-    votes = votes_of(cases, setup.weights, PARAMS)
-    before = labelled(cases, votes, setup.weights)
-    reference = labelled(setup.plain, None, load_weights()) if setup.part != "shipped" else before
-    rng = np.random.default_rng(1)
-    rows: list[list[Pair]] = []
-    taken: list[str] = []
-    times = []
-    for seed in range(setup.n_draws):
-        order = rng.permutation(len(names))
-        given, scored = order[: setup.n_images], order[setup.n_images :][:N_SCORED]
-        at = np.flatnonzero(np.isin(images, scored))
-        start = perf_counter()
-        found = calibrate([cases[k] for k in np.flatnonzero(np.isin(images, given))], weights=setup.weights, seed=seed)
-        times.append((perf_counter() - start) * 1000)
-        taken.append(found.option)
-        rows.append([pair(outcome, images, at) for outcome in (reference, before, setup.refitted)])
-        style = found.style
-        if found.worth_using:
-            weights = add_style(setup.weights, style.score_style, style.border_style)
-            chosen = [cases[k] for k in at]
-            seen = votes_of(chosen, weights, PARAMS) if style.score_style else [votes[k] for k in at]
-            after = label_cases(chosen, seen, weights, style.params(PARAMS), style.tightness)
-            rows[-1].append(pair(after, images[at], np.arange(len(at))))
-        else:
-            rows[-1].append(rows[-1][1])
-    table = np.array(rows)
-    mean, change = table.mean(0), table[:, 3] - table[:, 1]
-    lost = mean[0] - mean[1]
-    return {
-        "data": setup.data,
-        "part": setup.part,
-        "images": setup.n_images,
-        "draws": setup.n_draws,
-        "targets": len(cases),
-        **{
-            name: {"iou": float(p), "niou": float(n)}
-            for name, (p, n) in zip(("reference", "before", "refitted", "after"), mean, strict=True)
-        },
-        "change": {"iou": float(change.mean(0)[0]), "niou": float(change.mean(0)[1])},
-        "worst": {"iou": float(change[:, 0].min()), "niou": float(change[:, 1].min())},
-        "won_back": None
-        if setup.part == "shipped"
-        else {
-            name: float(change.mean(0)[k] / lost[k]) if lost[k] > 0 else None for k, name in enumerate(("iou", "niou"))
-        },
-        "taken": dict(Counter(taken).most_common()),
-        "time": spread(times),
-    }
+    plain = label_cases(setup.cases, setup.weights, PARAMS)
+    rows = []
+    for n_given in GIVEN["left out" if setup.way == "as they are" else "planted"]:
+        draws, taken, times = [], [], []
+        for draw in range(N_DRAWS):
+            names = np.random.default_rng(100 + draw).permutation(np.unique(setup.images))
+            given = np.isin(setup.images, names[:n_given])
+            rest = np.flatnonzero(~given)
+            start = perf_counter()
+            found = calibrate(
+                [setup.cases[k] for k in np.flatnonzero(given)], weights=setup.weights, styles=setup.styles, seed=draw
+            )
+            times.append((perf_counter() - start) * 1000)
+            taken.append(found.option)
+            after = plain
+            if found.worth_using:
+                numbers = fold_style(setup.weights, setup.styles, found.style.numbers or np.zeros(7))
+                params = replace(PARAMS, border_px=found.style.border_px)
+                after = label_cases(setup.cases, numbers, params)
+            draws.append([scores(outcome, rest, setup.cases) for outcome in (plain, after, setup.reference)])
+        mean = [{key: float(np.mean([d[k][key] for d in draws])) for key in draws[0][k]} for k in range(3)]
+        change = [d[1]["iou"] - d[0]["iou"] for d in draws]
+        rows.append(
+            {
+                "data": setup.data,
+                "way": setup.way,
+                "images": n_given,
+                "draws": N_DRAWS,
+                "targets": len(setup.cases),
+                **dict(zip(("before", "after", "reference"), mean, strict=True)),
+                "change": float(np.mean(change)),
+                "worst": min(change),
+                "taken": dict(Counter(taken).most_common()),
+                "time": spread(times),
+            }
+        )
+    return rows
 
 
-def left_out(cases: list[Case], digest: str, group: int, cache: Path) -> Weights:
-    """Numbers fitted without a data set, out of the cache where they are there."""
-    scripts = b"".join((ROOT / "tools" / "fit_default" / name).read_bytes() for name in ("fit.py", "parts.py"))
-    key = hashlib.sha256(scripts + digest.encode()).hexdigest()[:16]
-    path = cache / f"{key}-without-{DATASETS[group]}.json"
+def kept(path: Path, make: Callable[[], Any]) -> Any:
+    """What `make` gives, out of the cache where it is there."""
     if not path.is_file():
-        print(f"fitting without {DATASETS[group]} ...", flush=True)
-        train = np.array([case.group != group for case in cases])
-        stored, _ = fit.fit(cases, candidates_of(cases), train, 0, PARAMS)
-        cache.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(stored), encoding="utf-8")
-    return parse_weights(json.loads(path.read_text(encoding="utf-8")))
+        print(f"fitting {path.stem} ...", flush=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(pickle.dumps(make()))
+    return pickle.loads(path.read_bytes())
 
 
-def refitted(cases: list[Case]) -> Outcome:
-    """Every target labelled by numbers that were fitted on four fifths of the images, its own not among them."""
-    print(f"fitting {fit.N_FOLDS} times to {len(cases)} targets ...", flush=True)
+def _numbers(given: Gathered, train: NDArray[np.bool_]) -> dict[str, Any]:
+    return fit.fit(given.cases, given.candidates, train, 0, PARAMS)[0]
+
+
+def _refitted(cases: list[Case]) -> Outcome:
     return fit.held_out(cases, candidates_of(cases), fit.folds_of(cases), 0, PARAMS)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A data set with numbers and directions that do not know it, and the styles that these were fitted with."""
+
+    group: int
+    name: str
+    weights: Weights
+    styles: Styles
+    vectors: dict[str, NDArray[np.float64]]
+
+
+def strangers(given: Gathered, cache: Path, digest: str) -> Iterator[Stranger]:
+    """Fit numbers and directions without each data set in turn, out of the cache where they are there."""
+    scripts = b"".join(path.read_bytes() for path in sorted((ROOT / "tools").glob("fit_*/*.py")))
+    key = hashlib.sha256(scripts + digest.encode()).hexdigest()[:16]
+    tasks = tasks_of(given)
+    infrared = given.at(np.flatnonzero(given.sets < len(DATASETS)))
+    for group, name in enumerate(SETS):
+        weights = load_weights()
+        if name in DATASETS:
+            make = partial(_numbers, infrared, infrared.sets != group)
+            weights = parse_weights(kept(cache / f"{key}-numbers-without-{name}.pickle", make))
+        fitted = partial(fit_styles, weights, given, tasks, given.sets != group)
+        styles, vectors = kept(cache / f"{key}-styles-without-{name}.pickle", fitted)
+        yield Stranger(group, name, weights, styles, vectors)
+
+
+def setups_of(given: Gathered, ways: tuple[str, ...], cache: Path, digest: str) -> Iterator[Setup]:
+    """Every data set as it is, and the infrared ones in every other way, with numbers that do not know them."""
+    for stranger in strangers(given, cache, digest):
+        own, name, weights, styles = given.of(stranger.group), stranger.name, stranger.weights, stranger.styles
+        if "as they are" in ways:
+            best = [fit_style(own.cases, weights, styles, PARAMS, o.pulls) for o in OPTIONS if o.pulls is not None]
+            outcomes = [label_cases(own.cases, fold_style(weights, styles, style), PARAMS) for style in best]
+            most = max(outcomes, key=lambda outcome: outcome.inter.sum() / outcome.union.sum())
+            yield Setup(name, "as they are", own.cases, own.images, weights, styles, most)
+        for way in WAYS if name in DATASETS else ():
+            if way in ways:
+                pairs = [(k, case) for k, c in enumerate(own.cases) if (case := redraw(c, way)) is not None]
+                cases, at = [case for _, case in pairs], np.array([k for k, _ in pairs])
+                refitted = kept(cache / f"{digest}-refitted-{name}-{way}.pickle", partial(_refitted, cases))
+                yield Setup(name, way, cases, own.images[at], weights, styles, refitted)
+
+
+def _other_rows(out: Path | None, ways: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows of an earlier result that this run does not make anew."""
+    if out is None or not out.exists():
+        return []
+    return [row for row in json.loads(out.read_text(encoding="utf-8"))["result"]["rows"] if row["way"] not in ways]
 
 
 def show(row: dict[str, Any]) -> None:
     """One line of the table."""
-    won = row["won_back"] or {}
-    cells = [
-        f"{row[name]['iou']:.3f} / {row[name]['niou']:.3f}" for name in ("reference", "before", "refitted", "after")
-    ]
-    cells.append(f"{row['change']['iou']:+.4f} / {row['change']['niou']:+.4f}")
-    cells.append(" / ".join("-" if won.get(name) is None else f"{won[name]:.0%}" for name in ("iou", "niou")))
-    print(f"{row['data']:<11}{row['part']:<10}{row['images']:>3}  " + "  ".join(f"{c:>17}" for c in cells), end="")
-    print(f"  {row['time']['median_ms'] / 1000:5.1f} s", flush=True)
+    cells = [f"{row[k]['iou']:.3f} / {row[k]['mean_iou']:.3f}" for k in ("before", "after", "reference")]
+    leaks = f"leaks {row['before']['leaks']:.1f} -> {row['after']['leaks']:.1f}"
+    print(
+        f"{row['data']:<13}{row['way']:<12}{row['images']:>3}  {'  '.join(cells)}  {row['change']:+.3f} "
+        f"worst {row['worst']:+.3f}  {leaks}  {row['time']['median_ms'] / 1000:.2f} s  {row['taken']}",
+        flush=True,
+    )
 
 
 def main() -> None:
     """Gather the targets, fit what is left out, measure every setup."""
     options = parser(__doc__)
-    options.add_argument("--draws", type=int, default=N_DRAWS, help="draws of images a row")
     options.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="processes")
-    options.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS), help="only these")
+    options.add_argument(
+        "--ways",
+        nargs="+",
+        choices=("as they are", *WAYS),
+        default=("as they are", *WAYS),
+        help="only these; rows of others stay",
+    )
     options.add_argument(
         "--cache", type=Path, default=Path(tempfile.gettempdir()) / "pointlabel-bench", help="folder for fitted numbers"
     )
     args = options.parse_args()
     torch.set_num_threads(1)
-    cases, digest = fit.gather(need_data(args), 10 if args.quick else 1)
-    own = {}
-    if "left out" in args.parts:
-        own["left out"] = [left_out(cases, digest, group, args.cache) for group in range(len(DATASETS))]
-    cases = [case for case in cases if case.kind == 0]  # the coarse points were for the fits; half the memory
-    anew: dict[Callable[[Case], Case | None], Outcome] = {}
-    for part in args.parts:
-        draw = PARTS[part]
-        drawn = [(case, other) for case in cases if (other := draw(case)) is not None]
-        others = [other for _, other in drawn]
-        if draw not in anew:  # two parts change no mask
-            anew[draw] = refitted(others)
-        for group, name in enumerate(DATASETS):
-            at = np.flatnonzero([case.group == group for case in others])
-            weights = own.get(part, [load_weights()] * 3)[group]
-            _SETUPS.append(
-                Setup(
-                    name,
-                    part,
-                    N_IMAGES,
-                    3 if args.quick else args.draws,
-                    weights,
-                    [drawn[k][0] for k in at],
-                    [others[k] for k in at],
-                    Outcome(anew[draw].inter[at], anew[draw].union[at], anew[draw].inputs[at]),
-                )
-            )
-    print(f"{'':26}{'reference':>17}{'before':>19}{'refitted':>19}{'after':>19}{'change':>19}{'won back':>19}")
+    given, digest = gather(need_data(args), 10 if args.quick else 1)
+    _SETUPS.extend(setups_of(given, tuple(args.ways), args.cache, digest))
     with ProcessPoolExecutor(args.jobs, mp_context=multiprocessing.get_context("fork")) as pool:
-        rows = []
-        for row in pool.map(measure, range(len(_SETUPS))):
-            rows.append(row)
-            show(row)
+        rows = _other_rows(args.out, args.ways)
+        for more in pool.map(measure, range(len(_SETUPS))):
+            rows += more
+            for row in more:
+                show(row)
             if args.out is not None:  # as it goes: what was measured stays where a run is stopped
                 write_result({"rows": rows}, args.out)
 

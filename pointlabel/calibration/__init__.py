@@ -1,4 +1,4 @@
-"""Learn a data set's style of drawing from a few masks. Needs the extra ``pointlabel[train]``."""
+"""Learn a data set's style of drawing from a few masks."""
 
 import lazy_loader
 

@@ -1,27 +1,23 @@
-"""Choose a style by what it brings on masks that it was not learned from."""
+"""Choose a style by what it brings on masks that it was not fitted to."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.default.params import DefaultParams
-from ..engine.default.style import add_style
+from ..engine.default.style import Styles, fold_style, load_styles
 from ..engine.default.weights import Weights, load_weights
 from ..errors import InputError
-from .fit import learn_border, learn_score
+from .fit import fit_style
 from .styles import OPTIONS, Option, Style
-from .targets import Candidates, Case, HeatedVote, Outcome, candidates_of, label_cases, votes_of
+from .targets import Case, Outcome, label_cases
 
-LEAST_IMAGES = 2  # one to learn from, one to judge
 N_FOLDS = 5
 N_RESAMPLES = 2000
-SURE = 0.9  # share of resamples in which a style must beat the defaults
-UNHURT = 0.8  # share of targets that it must not label worse: few masks won big are luck more often than style ...
-CLEAR = 0.1  # ... but for a style that wins so much IoU on every other target
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +26,17 @@ class Calibration:
 
     Attributes
     ----------
-    style : what to annotate with; the defaults' where nothing was worth a change.
+    style : what to annotate with; the default style where nothing was worth a change.
     option : how it was found, in words.
     best : the option that came closest, taken or not.
     least_gain : what that option has to gain to be taken.
+    error : standard errors of its gain that are taken off before.
     worth_using : whether it changes anything.
-    targets, images : what it was learned from.
-    before, after : (pooled IoU, mean IoU) held out, with the defaults and with the style.
+    judged : whether masks were held out; a single mask leaves none.
+    targets, images : what it was fitted to.
+    before, after : (pooled IoU, mean IoU) held out, with the default style and with what is taken.
     gain : held-out gain of the score, half pooled and half mean IoU.
     interval : 95 % bootstrap interval of the gain, over images.
-    confidence : share of the resamples in which `best` beats the defaults.
-    unhurt : share of the targets that `best` labels no worse than the defaults, held out.
-    median_gain : median over the targets of the IoU that `best` gains, held out.
     size_before, size_after : area of the masks over the true area, geometric mean, held out.
     tried : held-out (pooled IoU, mean IoU) of every option by name.
     """
@@ -50,16 +45,15 @@ class Calibration:
     option: str
     best: str
     least_gain: float
+    error: float
     worth_using: bool
+    judged: bool
     targets: int
     images: int
     before: tuple[float, float]
     after: tuple[float, float]
     gain: float
     interval: tuple[float, float]
-    confidence: float
-    unhurt: float
-    median_gain: float
     size_before: float
     size_after: float
     tried: dict[str, tuple[float, float]]
@@ -70,79 +64,87 @@ def calibrate(
     *,
     params: DefaultParams | None = None,
     weights: Weights | None = None,
+    styles: Styles | None = None,
     options: Sequence[Option] = OPTIONS,
     seed: int = 0,
     report: Callable[[int, int], None] | None = None,
 ) -> Calibration:
-    """Learn a style from targets with known masks.
+    """Find the style of targets with known masks.
 
-    Every option is judged on images that it was not learned from: folds of images, at most five. It passes where it
-    brings what it has to, beats the defaults in pooled and in mean IoU and in 90 % of the resamples of the images, and
-    labels at least 80 % of the targets no worse, or every other one better by 0.1. The best that passes is taken, else
-    the defaults stay. What is taken is learned again from all targets.
+    Every option is fitted to folds of images, at most five, and judged by the engine on the images of the others; where
+    all targets are of one image, on folds of targets. It passes where it gains what it has to (see `Option`). The best
+    that passes is taken, else the default style stays. What is taken is fitted again to all targets. A single target
+    can judge nothing: the option after the default, the safest one, is taken.
 
     Parameters
     ----------
-    cases : from `cases_of`, of at least two images.
+    cases : from `cases_of`.
     params : of the default method to start from.
     weights : fitted numbers to start from; None for the package's.
-    options : ways to find a style, the first one the defaults; at least two.
+    styles : directions of the style; None for the package's.
+    options : ways to find a style, the first one the default; at least two.
     seed : of the folds and the resamples.
     report : called with the number of options done and of all.
 
     Raises
     ------
     InputError
-        Where the cases come from fewer than two images.
+        Where there is no case.
     """
-    base, fitted = params or DefaultParams(), weights or load_weights()
-    names = sorted({case.image for case in cases})
-    if len(names) < LEAST_IMAGES:
-        raise InputError(f"calibration needs masks with targets in at least {LEAST_IMAGES} images, got {len(names)}")
+    if not cases:
+        raise InputError("calibration needs at least one mask with a target, got none")
+    base, fitted, directions = params or DefaultParams(), weights or load_weights(), styles or load_styles()
+    names, image = np.unique([case.image for case in cases], return_inverse=True)
     options = [option for option in options if len(names) >= option.least_images]
-    image = np.array([names.index(case.image) for case in cases])
     rng = np.random.default_rng(seed)
-    n_folds = min(N_FOLDS, len(names))
-    fold_of = rng.permutation(np.arange(len(names)) % n_folds)[image]
-    workshop = _Workshop(cases, candidates_of(cases), fitted, base, votes_of(cases, fitted, base))
-    inter, union = np.zeros((len(options), len(cases))), np.ones((len(options), len(cases)))
+    folds = _folds(image, rng)
+    judged = len(np.unique(folds)) > 1
+
+    def find(option: Option, at: NDArray[np.int64]) -> Style:
+        if option.pulls is None:
+            return Style(border_px=option.border_px)
+        return Style(fit_style([cases[i] for i in at], fitted, directions, base, option.pulls), option.border_px)
+
+    def judge(style: Style, at: NDArray[np.int64]) -> Outcome:
+        numbers = fold_style(fitted, directions, style.numbers) if any(style.numbers) else fitted
+        return label_cases([cases[i] for i in at], numbers, style.params(base))
+
+    everything = np.arange(len(cases))
+    plain = judge(Style(), everything)
+    inter, union = (np.tile(values, (len(options), 1)) for values in (plain.inter, plain.union))
     for k, option in enumerate(options):
-        for fold in range(n_folds):
-            held = np.flatnonzero(fold_of == fold)
-            style = workshop.find(option, np.flatnonzero(fold_of != fold))
-            outcome = workshop.judge(style, held)
+        for fold in np.unique(folds) if k and judged else ():
+            held = np.flatnonzero(folds == fold)
+            outcome = judge(find(option, np.flatnonzero(folds != fold)), held)
             inter[k, held], union[k, held] = outcome.inter, outcome.union
         if report is not None:
             report(k + 1, len(options))
-    scores = np.array([score(inter[k], union[k]) for k in range(len(options))])
-    gains = _resampled_gains(inter, union, image, len(names), rng)
-    pooled, mean = inter.sum(1) / union.sum(1), (inter / union).mean(1)
-    confidence = (gains > 0).mean(1)
-    unhurt = (inter * union[0] >= inter[0] * union).mean(1)  # IoU against IoU, in whole numbers
-    median_gain = np.median(inter / union - inter[0] / union[0], axis=1)
-    passed = scores - scores[0] >= [option.least_gain for option in options]
-    passed &= (pooled > pooled[0]) & (mean > mean[0]) & (confidence >= SURE)
-    passed &= (unhurt >= UNHURT) | (median_gain >= CLEAR)
+    scores = np.array([score(*pair) for pair in zip(inter, union, strict=True)])
+    gains = scores - scores[0]
+    errors = np.array([option.n_errors for option in options]) * _errors(inter / union)
+    passed = gains - errors >= [option.least_gain for option in options]
+    passed[0] = False
     taken = int(np.argmax(np.where(passed, scores, -1.0))) if passed.any() else 0
-    best = taken or 1 + int(np.argmax(scores[1:]))
+    taken = taken if judged else 1
+    best = taken or 1 + int(np.argmax((gains - errors - [option.least_gain for option in options])[1:]))
+    pooled, mean = inter.sum(1) / union.sum(1), (inter / union).mean(1)
     true_area = np.array([case.true_area for case in cases])
     sizes = np.exp(np.log((inter + union - true_area) / true_area).mean(1))
-    low, high = np.percentile(gains[taken], [2.5, 97.5]) if taken else (0.0, 0.0)
+    style = find(options[taken], everything)
     return Calibration(
-        style=workshop.find(options[taken], np.arange(len(cases))),
+        style=style,
         option=options[taken].name,
         best=options[best].name,
         least_gain=options[best].least_gain,
-        worth_using=taken > 0,
+        error=float(errors[best]),
+        worth_using=style != Style(),
+        judged=judged,
         targets=len(cases),
         images=len(names),
         before=(float(pooled[0]), float(mean[0])),
         after=(float(pooled[taken]), float(mean[taken])),
-        gain=float(scores[taken] - scores[0]),
-        interval=(float(low), float(high)),
-        confidence=float(confidence[best]),
-        unhurt=float(unhurt[best]),
-        median_gain=float(median_gain[best]),
+        gain=float(gains[taken]),
+        interval=_interval(inter[[0, taken]], union[[0, taken]], image, rng) if taken else (0.0, 0.0),
         size_before=float(sizes[0]),
         size_after=float(sizes[taken]),
         tried={option.name: (float(pooled[k]), float(mean[k])) for k, option in enumerate(options)},
@@ -154,53 +156,27 @@ def score(inter: NDArray[np.float64], union: NDArray[np.float64]) -> float:
     return 0.5 * float(inter.sum() / union.sum()) + 0.5 * float((inter / union).mean())
 
 
-def _resampled_gains(
-    inter: NDArray[np.float64],
-    union: NDArray[np.float64],
-    image: NDArray[np.int64],
-    n_images: int,
-    rng: np.random.Generator,
-) -> NDArray[np.float64]:
-    """Gain of each option over the first one in resamples of the images, (options, resamples)."""
-    times = rng.multinomial(n_images, np.full(n_images, 1 / n_images), N_RESAMPLES)[:, image].astype(float)
-    times = times[times.sum(1) > 0].T
+def _folds(image: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Fold of each target: that of its image, or its own where there is one image."""
+    key = image if image.any() else np.arange(len(image))
+    n = int(key.max()) + 1
+    folds: NDArray[np.int64] = rng.permutation(np.arange(n) % min(N_FOLDS, n))[key]
+    return folds
+
+
+def _errors(iou: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Standard error of each option's gain in IoU over the first one, over the targets."""
+    out: NDArray[np.float64] = (iou - iou[0]).std(1) / iou.shape[1] ** 0.5
+    return out
+
+
+def _interval(
+    inter: NDArray[np.float64], union: NDArray[np.float64], image: NDArray[np.int64], rng: np.random.Generator
+) -> tuple[float, float]:
+    """95 % interval of the gain of the second row over the first, in resamples of the images."""
+    n = int(image.max()) + 1
+    times = rng.multinomial(n, np.full(n, 1 / n), N_RESAMPLES)[:, image].astype(float).T
     pooled = (inter @ times) / (union @ times)
-    scores: NDArray[np.float64] = 0.5 * pooled + 0.5 * ((inter / union) @ times) / times.sum(0)
-    return scores - scores[0]
-
-
-@dataclass(frozen=True, slots=True)
-class _Workshop:
-    """Targets with what every option needs of them."""
-
-    cases: Sequence[Case]
-    candidates: Candidates
-    weights: Weights
-    base: DefaultParams
-    votes: Sequence[HeatedVote]
-
-    def find(self, option: Option, at: NDArray[np.int64]) -> Style:
-        """The style of an option, its learned parts from the targets `at`."""
-        score_style: tuple[float, ...] = ()
-        border_style: tuple[float, ...] = ()
-        if option.score_strength is not None:
-            score_style = learn_score(self.candidates, at, self.weights, self.base, option.score_strength)
-        if option.border_strength is not None:
-            cases, votes, weights = self._voted(score_style, at)
-            border_style = learn_border(cases, votes, weights, option.border_strength)
-        return replace(option.style, score_style=score_style, border_style=border_style)
-
-    def judge(self, style: Style, at: NDArray[np.int64]) -> Outcome:
-        """Masks of the targets `at` with a style, against the truth."""
-        cases, votes, _ = self._voted(style.score_style, at)
-        weights = add_style(self.weights, style.score_style, style.border_style)
-        return label_cases(cases, votes, weights, style.params(self.base), style.tightness)
-
-    def _voted(
-        self, score_style: tuple[float, ...], at: NDArray[np.int64]
-    ) -> tuple[list[Case], Sequence[HeatedVote], Weights]:
-        cases = [self.cases[i] for i in at]
-        if not score_style:
-            return cases, [self.votes[i] for i in at], self.weights
-        weights = add_style(self.weights, score_style, ())
-        return cases, votes_of(cases, weights, self.base), weights
+    scores = 0.5 * pooled + 0.5 * ((inter / union) @ times) / times.sum(0)
+    low, high = np.percentile(scores[1] - scores[0], [2.5, 97.5])
+    return float(low), float(high)

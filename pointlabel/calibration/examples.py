@@ -22,7 +22,7 @@ from ..io.samples import Entry, read_sample
 from ..methods.polarity import POLARITIES, choose_polarity, invert
 from .targets import Case, cases_of
 
-LEAST, MOST = 3, 50  # images with targets
+MOST = 50  # images with targets
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def read_examples(
     ------
     InputError
         Where a file cannot be read, a mask is not of its image's size, the masks are none at this threshold
-        (`survey_masks`), or fewer than `LEAST` images have targets.
+        (`survey_masks`), or no image has a target at a point.
     """
     as_choice(polarity, "polarity", POLARITIES)
     found = open_images(images, points, origin=origin).entries
@@ -135,7 +135,7 @@ def read_examples(
         n_alone=n_alone,
         notes=tuple(notes),
     )
-    if n_used < LEAST:
+    if not n_used:
         raise InputError(_too_few(os.fspath(masks), out))
     return out
 
@@ -163,6 +163,6 @@ def _too_few(masks: str, found: Examples) -> str:
     rest = ", ".join(f"{count} {what}" for count, what in counts if count)
     faint = next((f"; {note.text}" for note in found.notes if note.kind == "empty_mask"), "")
     return (
-        f"{masks}: calibration needs masks with targets for at least {LEAST} images, got {found.n_used} "
+        f"{masks}: calibration needs at least one image with points and a mask of their targets, got none "
         f"({found.n_images} images{', ' if rest else ''}{rest}){faint}"
     )

@@ -1,4 +1,4 @@
-"""Styles of drawing: what `calibrate` may change, and the list of ways it tries."""
+"""How masks are drawn: what `calibrate` may change, and the list of ways it tries."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from ..engine.default.params import DefaultParams
 from ..io.files import write_whole
+from .fit import Pulls
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,64 +16,44 @@ class Style:
 
     Attributes
     ----------
-    tightness : in [0, 1]; 0.5 is the default.
-    loosest : border at this share of the local contrast at tightness 0.
+    numbers : of `DefaultParams.style`, or none.
     border_px : masks grown, or shrunk where negative, by a disc of this radius.
-    score_style : added to the score's weights; 26 numbers or none.
-    border_style : added to the refinement's logit; 25 numbers or none.
     """
 
-    tightness: float = 0.5
-    loosest: float = 0.05
+    numbers: tuple[float, ...] = ()
     border_px: float = 0.0
-    score_style: tuple[float, ...] = ()
-    border_style: tuple[float, ...] = ()
 
     def params(self, base: DefaultParams) -> DefaultParams:
         """`base` with this style."""
-        return replace(
-            base,
-            loosest=self.loosest,
-            border_px=self.border_px,
-            score_style=self.score_style,
-            border_style=self.border_style,
-        )
+        return replace(base, style=self.numbers, border_px=self.border_px)
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One way to find a style: fixed numbers, or strengths of the pull towards the defaults (None: do not learn).
+    """One way to find a style: numbers fitted with some pulls, or the border moved by some pixels.
 
-    `least_images` is how many it takes to learn as freely as that; `least_gain` is what it must bring on held-out
-    masks to be taken: what can leak, and spoil a pooled IoU by one mask that no held-out image happened to show, has to
-    bring more.
+    It is taken where its gain on held-out masks, less `n_errors` of its standard errors over the targets, is at least
+    `least_gain`: what is freer has to bring more, and more surely. `least_images` is what it takes to judge it.
     """
 
     name: str
-    style: Style = Style()
-    score_strength: float | None = None
-    border_strength: float | None = None
-    least_gain: float = 0.01
-    least_images: int = 2
+    pulls: Pulls | None = None
+    border_px: float = 0.0
+    least_gain: float = 0.0
+    n_errors: float = 0.0
+    least_images: int = 1
 
 
-#: The options in the order of preference; the first changes nothing.
-OPTIONS: tuple[Option, ...] = (
-    Option("the defaults"),
-    *(Option(f"score learned at {s:g}", score_strength=s) for s in (0.3, 0.1)),
-    *(Option(f"border learned at {s:g}", border_strength=s) for s in (0.1, 0.03)),
-    Option("both learned at 0.3", score_strength=0.3, border_strength=0.3),
-    Option("border learned at 0.01", border_strength=0.01, least_images=25),
-    Option("both learned at 0.1", score_strength=0.1, border_strength=0.1, least_images=25),
+#: What is tried: the default style first, then the safest one, which a single mask has to trust.
+OPTIONS = (
+    Option("the default style"),
+    Option("a style near the default", Pulls(3.0, 3.0), least_gain=0.003),
+    Option("a style farther from it", Pulls(1.0, 3.0), least_gain=0.02, n_errors=0.5),
+    Option("a freer style", Pulls(0.3, 0.3), least_gain=0.03, n_errors=1.0),
+    Option("a free style", Pulls(0.1, 0.1), least_gain=0.05, n_errors=1.0),
     *(
-        Option(f"border moved by {px:+g} px", Style(border_px=px), least_gain=0.02)
-        for px in (-2.3, -2, -1.5, -1, 1, 1.5, 2, 2.3)
-    ),
-    *(Option(f"tightness {t:g}", Style(tightness=t), least_gain=0.02) for t in (0.65, 0.8, 1.0)),
-    *(Option(f"tightness {t:g}", Style(tightness=t), least_gain=0.05) for t in (0.0, 0.2, 0.35)),
-    *(
-        Option(f"border at {level:.0%}", Style(tightness=0.0, loosest=level), least_gain=0.05)
-        for level in (0.03, 0.1, 0.15)
+        Option(f"border moved by {px:+g} px", None, px, least_gain=0.05, n_errors=1.0, least_images=3)
+        for px in (-2.0, -1.5, -1.0, 1.0, 1.5, 2.0)
     ),
 )
 
@@ -90,12 +71,9 @@ def write_style(path: str | os.PathLike[str], style: Style, heading: str, polari
 
 def encode_style(style: Style, heading: str, polarity: str = "bright") -> bytes:
     """The bytes of a configuration file for ``annotate --config``; `heading` goes in front as a comment."""
-    numbers = {"loosest": style.loosest, "border_px": style.border_px}
-    lists = {"score_style": style.score_style, "border_style": style.border_style}
     lines = [f"# {line}".rstrip() for line in heading.splitlines()]
-    lines += ["", "[annotate]", 'method = "default"', f"tightness = {float(style.tightness)!r}"]
+    lines += ["", "[annotate]", 'method = "default"']
     lines += [f'polarity = "{polarity}"'] if polarity != "bright" else []
-    lines += ["", "[params]"]
-    lines += [f"{name} = {float(value)!r}" for name, value in numbers.items()]
-    lines += [f"{name} = [{', '.join(repr(float(v)) for v in values)}]" for name, values in lists.items()]
+    lines += ["", "[params]", f"border_px = {float(style.border_px)!r}"]
+    lines += [f"style = [{', '.join(repr(float(number)) for number in style.numbers)}]"]
     return ("\n".join(lines) + "\n").encode()

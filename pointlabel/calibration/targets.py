@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._checks import pixel_of
-from ..engine.default.border import cut_border
 from ..engine.default.heat import heat_vote
+from ..engine.default.label import cut_label, label_window
 from ..engine.default.params import DefaultParams
 from ..engine.default.quality import quality_inputs
-from ..engine.default.refine import PixelInputs, pixel_inputs, refine
+from ..engine.default.refine import PixelInputs, pixel_inputs
 from ..engine.default.regions import VOTING_SCALES, Regions, grow_regions
 from ..engine.default.vote import Vote, cast_vote
 from ..engine.default.weights import Weights
@@ -121,21 +121,15 @@ def inputs_of(cases: Sequence[Case], votes: Sequence[HeatedVote]) -> list[PixelI
     ]
 
 
-def label_cases(
-    cases: Sequence[Case],
-    votes: Sequence[HeatedVote],
-    weights: Weights,
-    params: DefaultParams,
-    tightness: float = 0.5,
-) -> Outcome:
+def label_cases(cases: Sequence[Case], weights: Weights, params: DefaultParams, tightness: float = 0.5) -> Outcome:
     """Masks of every case by the engine itself, against the truth."""
     rows, inputs = [], []
-    for case, (vote, field) in zip(cases, votes, strict=True):
-        soft = refine(case.window, case.regions, vote, field, weights.refine) if params.refine else field
-        soft = np.where(case.window.inside, soft, np.float32(0.0))
-        soft, mask, _, _ = cut_border(case.window, case.regions, vote, soft, tightness, params)
-        hits = int((mask & case.truth).sum())
-        rows.append((hits, int(mask.sum()) + case.true_area - hits))
-        inputs.append(quality_inputs(soft, mask, vote))
+    for case in cases:
+        label = label_window(case.window, case.regions, params, weights)
+        if tightness != 0.5:
+            label = cut_label(label, tightness, params)
+        hits = int((label.mask & case.truth).sum())
+        rows.append((hits, int(label.mask.sum()) + case.true_area - hits))
+        inputs.append(quality_inputs(label.soft, label.mask, label.vote))
     table = np.array(rows, float).reshape(-1, 2)
     return Outcome(table[:, 0], table[:, 1], np.array(inputs))

@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import __version__
 from .._values import as_choice, as_number
+from ..engine.default.style import named_style
 from ..errors import InputError
 from ..io.masks.read import MASK_THRESHOLD, check_threshold
 from ..io.points.base import PointRow
@@ -133,21 +134,32 @@ class RunSettings:
 
 
 def build_params(
-    method: str, changes: Mapping[str, Any], size_prior: str | None = None, checkpoint: str | None = None
+    method: str,
+    changes: Mapping[str, Any],
+    size_prior: str | None = None,
+    checkpoint: str | None = None,
+    style: str | None = None,
 ) -> Any:
-    """Build the parameter object of a method from values by name; `size_prior` and `checkpoint` override them.
+    """Build the parameter object of a method from values by name; the others override them.
+
+    Parameters
+    ----------
+    method : its name.
+    changes : values of parameters.
+    size_prior, checkpoint : of the methods that have them.
+    style : name of a style of the default method.
 
     Raises
     ------
     InputError
-        Where there is no such method or parameter, a value is of another type or out of range, or the method has
-        no size prior or no checkpoint and one is given.
+        Where there is no such method, parameter or style, a value is of another type or out of range, or the method has
+        no size prior, checkpoint or style and one is given.
     """
     chosen, values = get_method(method), dict(changes)
     names = {field.name for field in fields(chosen.params_class)}
-    for name, value in (("size_prior", size_prior), ("checkpoint", checkpoint)):
+    for name, value in (("size_prior", size_prior), ("checkpoint", checkpoint), ("style", style)):
         if value is not None:
             if name not in names:
                 raise InputError(f"method {method} has no {name.replace('_', ' ')}; leave `{name}` out")
-            values[name] = value
+            values[name] = named_style(value) if name == "style" else value
     return chosen.params(**values)

@@ -104,8 +104,11 @@ def spoil_names(folder):
 
 
 def spoil_most(folder):
-    for k in range(4):
+    for k in range(5):
         (folder / f"masks/{k}.png").unlink()
+    mask = np.zeros((64, 80), np.uint8)
+    mask[-1, -1] = 255
+    Image.fromarray(mask).save(folder / "masks/5.png")
 
 
 def spoil_folder(folder):
@@ -119,7 +122,10 @@ def spoil_folder(folder):
         (spoil_mask, r"masks/4.png: "),
         (spoil_image, r"images/4.png: "),
         (spoil_names, r"masks has no mask for any image of .*images: the first holds mask-0, the second 0"),
-        (spoil_most, r"masks: calibration needs masks .* at least 3 images, got 2 \(6 images, 4 without a mask\)"),
+        (
+            spoil_most,
+            r"masks: calibration needs at least one image .* got none \(6 images, 5 without a mask, 1 without a ta",
+        ),
         (spoil_folder, r"masks: no such file or folder"),
     ],
 )

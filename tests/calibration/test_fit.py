@@ -1,81 +1,74 @@
-"""The learned parts: they follow the masks, the pull towards the defaults holds, and the engine does what torch did."""
+"""The fit of a style: it follows the masks, the pull to the default holds, its gradients are right."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from pointlabel.calibration.choose import score
-from pointlabel.calibration.fit import learn_border, learn_score
-from pointlabel.calibration.targets import candidates_of, inputs_of, label_cases, votes_of
-from pointlabel.engine.default.params import N_BORDER_STYLE, N_SCORE_STYLE, DefaultParams
-from pointlabel.engine.default.refine import refine, standardised
-from pointlabel.engine.default.style import add_style
+from pointlabel.calibration.fit import Pulls, border_loss, fit_style, score_loss
+from pointlabel.calibration.targets import candidates_of, label_cases
+from pointlabel.engine.default.params import N_STYLE, DefaultParams
+from pointlabel.engine.default.style import fold_style, load_styles
 from pointlabel.engine.default.weights import load_weights
-from tests.calibration.drawn import cases_in, wide
+from tests.calibration.drawn import cases_in, narrow, own, wide
 
-PARAMS, WEIGHTS = DefaultParams(), load_weights()
-
-
-@pytest.fixture(scope="module")
-def cases():
-    return cases_in(wide)
+PARAMS, WEIGHTS, STYLES = DefaultParams(), load_weights(), load_styles()
+FREE = Pulls(0.1, 0.1)
 
 
-@pytest.fixture(scope="module")
-def votes(cases):
-    return votes_of(cases, WEIGHTS, PARAMS)
+def fitted(cases, pulls=FREE):
+    return fit_style(cases, WEIGHTS, STYLES, PARAMS, pulls)
 
 
-def test_a_learned_border_follows_the_masks(cases, votes):
-    style = learn_border(cases, votes, WEIGHTS, 0.01)
-    assert len(style) == N_BORDER_STYLE
-    before, after = (label_cases(cases, votes, add_style(WEIGHTS, (), s), PARAMS) for s in ((), style))
-    assert score(after.inter, after.union) > score(before.inter, before.union) + 0.05
+@pytest.mark.parametrize(("draw", "gain"), [(wide, 0.2), (narrow, 0.05)], ids=["wide", "narrow"])
+def test_a_style_follows_the_masks(draw, gain):
+    style = fitted(cases_in(draw, 6))
+    others = cases_in(draw, 4, first=100)
+    before, after = (label_cases(others, w, PARAMS) for w in (WEIGHTS, fold_style(WEIGHTS, STYLES, style)))
+    assert score(after.inter, after.union) > score(before.inter, before.union) + gain
 
 
-def test_a_learned_score_follows_the_masks(cases):
-    candidates = candidates_of(cases)
-    style = learn_score(candidates, np.arange(len(cases)), WEIGHTS, PARAMS, 0.01)
-    assert len(style) == N_SCORE_STYLE
-    outcomes = []
-    for each in ((), style):
-        weights = add_style(WEIGHTS, each, ())
-        outcomes.append(label_cases(cases, votes_of(cases, weights, PARAMS), weights, PARAMS))
-    assert score(outcomes[1].inter, outcomes[1].union) > score(outcomes[0].inter, outcomes[0].union) + 0.005
+def test_a_pull_leads_to_the_default():
+    lengths = [np.square(fitted(cases_in(wide, 3), Pulls(pull, pull))).sum() for pull in (1e6, 10.0, 1.0, 0.1)]
+    assert lengths[0] < 1e-6
+    assert lengths == sorted(lengths)
 
 
-def test_a_strong_pull_leaves_the_defaults(cases, votes):
-    at = np.arange(len(cases))
-    assert max(map(abs, learn_score(candidates_of(cases), at, WEIGHTS, PARAMS, 1e6))) < 1e-3
-    assert max(map(abs, learn_border(cases, votes, WEIGHTS, 1e6))) < 1e-3
+def test_the_same_masks_give_the_same_style():
+    assert fitted(cases_in(own, 3)) == fitted(cases_in(own, 3))
 
 
-def test_a_weaker_pull_goes_farther(cases, votes):
-    lengths = [np.square(learn_border(cases, votes, WEIGHTS, strength)).sum() for strength in (1.0, 0.1, 0.01)]
-    assert lengths[0] < lengths[1] < lengths[2]
+def test_a_mask_of_one_pixel_is_fitted():
+    """Nothing to draw a border from, and no search that ends in a traceback."""
+    (case, *_) = cases_in(own, 1)
+    lone = np.zeros_like(case.truth)
+    lone[32, 32] = True
+    for n in (1, 3):
+        tiny = [type(case)(0, 0, f"{k}", case.window, case.regions, lone, 1) for k in range(n)]
+        style = fitted(tiny)
+        assert len(style) == N_STYLE
+        assert np.isfinite(style).all()
+        assert max(map(abs, style)) <= 3
 
 
-@settings(max_examples=10)
-@given(seed=st.integers(0, 1000))
-def test_the_engine_adds_the_border_style_to_the_logit(seed):
-    """What `learn_border` computes in torch is what the compiled refinement does with the style."""
-    style = np.random.default_rng(seed).normal(0, 0.3, N_BORDER_STYLE).astype(np.float32)
-    case = cases_in(wide)[seed % len(cases_in(wide))]
-    ((vote, field),) = votes_of([case], WEIGHTS, PARAMS)
-    (pixels,) = inputs_of([case], [(vote, field)])
-    plain, styled = (
-        refine(case.window, case.regions, vote, field, add_style(WEIGHTS, (), s).refine)[pixels.rows, pixels.columns]
-        for s in ((), tuple(style.tolist()))
-    )
-    sure = np.clip(plain.astype(float), 1e-6, 1 - 1e-6)
-    logit = np.log(sure / (1 - sure)) + standardised(pixels.inputs, WEIGHTS.refine) @ style[:-1] + style[-1]
-    np.testing.assert_allclose(styled, 1 / (1 + np.exp(-logit)), atol=2e-4)
+@pytest.mark.parametrize("seed", range(4))
+def test_gradients_are_those_of_finite_differences(seed):
+    cases = list(cases_in(wide, 3))
+    at = np.random.default_rng(seed).uniform(-1, 1, N_STYLE)
+    n = len(STYLES.score)
+    for (loss, size), x, step in (
+        (score_loss(candidates_of(cases), WEIGHTS.score, STYLES, 0.1), at[:n], 1e-6),
+        (border_loss(cases, WEIGHTS, STYLES, PARAMS, 0.1), at[n:], 1e-2),  # in single precision
+    ):
+        assert size == len(x)
+        there = [loss(x + sign * step * e)[0] for e in np.eye(size) for sign in (1, -1)]
+        central = (np.array(there[::2]) - np.array(there[1::2])) / (2 * step)
+        np.testing.assert_allclose(loss(x)[1], central, rtol=0.02, atol=1e-4)
 
 
-def test_candidates_count_pixels_of_the_truth(cases):
+def test_candidates_count_pixels_of_the_truth():
+    cases = cases_in(wide)
     candidates = candidates_of(cases)
     for number, case in enumerate(cases[:4]):
         n_levels = case.regions.features.shape[1]

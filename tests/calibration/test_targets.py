@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pointlabel import annotate
-from pointlabel.calibration.targets import cases_of, label_cases, votes_of
+from pointlabel.calibration.targets import cases_of, label_cases
 from pointlabel.engine.default.params import DefaultParams
 from pointlabel.engine.default.weights import load_weights
 from pointlabel.evaluation.targets import label_ious
@@ -16,9 +16,8 @@ def test_overlap_is_that_of_annotated_masks():
     for seed in range(4):
         scene = scene_of(seed)
         cases = cases_of(scene.image, scene.points, scene.mask, "a")
-        votes = votes_of(cases, load_weights(), DefaultParams())
         for params, tightness in ((DefaultParams(), 0.5), (DefaultParams(border_px=1.0), 0.4)):
-            ours = label_cases(cases, votes, load_weights(), params, tightness).iou
+            ours = label_cases(cases, load_weights(), params, tightness).iou
             alone = [
                 label_ious(scene.mask, annotate(scene.image, point[None], params=params, tightness=tightness))[0]
                 for point in scene.points

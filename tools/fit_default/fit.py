@@ -82,7 +82,7 @@ def fit(
     votes = votes_of(cases, parse_weights(stored), params)
     if params.refine:
         stored["refine"] = fit_refine(pixels_of(cases, votes), area, groups, train, seed=seed)
-    outcome = label_cases(cases, votes, parse_weights(stored), params)
+    outcome = label_cases(cases, parse_weights(stored), params)
     stored["quality"] = fit_quality(outcome.inputs, outcome.iou, groups, train, seed=seed)
     return stored, outcome
 

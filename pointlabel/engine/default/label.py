@@ -25,7 +25,7 @@ from .params import DefaultParams
 from .quality import quality, quality_inputs
 from .refine import refine
 from .regions import VOTING_SCALES, Regions, grow_regions
-from .style import styled_weights
+from .style import leaks, styled_weights
 from .vote import SUMMARY, Vote, cast_vote
 from .weights import Weights
 from .window import HALF, STRIDES, Window, cut_window
@@ -100,7 +100,20 @@ def label_peak(
 ) -> WindowLabel:
     """Run every step on the window of one stride, cut at 0.5: masks would not be nested if `tightness` chose it."""
     window = cut_window(image, peak, stride)
-    regions = grow_regions(window, VOTING_SCALES[params.n_scales])
+    return label_window(window, grow_regions(window, VOTING_SCALES[params.n_scales]), params, weights)
+
+
+def label_window(window: Window, regions: Regions, params: DefaultParams, weights: Weights) -> WindowLabel:
+    """The steps from the vote on. Where a style leaks or loses the target, the default style's label stands."""
+    label = _cast_and_cut(window, regions, params, weights)
+    area = int(np.count_nonzero(label.mask))
+    if weights.plain is not None and (not label.found or leaks(area, 1)):
+        plain = _cast_and_cut(window, regions, params, weights.plain)
+        return plain if not label.found or leaks(area, int(np.count_nonzero(plain.mask))) else label
+    return label
+
+
+def _cast_and_cut(window: Window, regions: Regions, params: DefaultParams, weights: Weights) -> WindowLabel:
     vote = cast_vote(regions, weights.score, params.temperature)
     heated = heat_vote(window, vote.field, params)
     refined = refine(window, regions, vote, heated, weights.refine) if params.refine else heated

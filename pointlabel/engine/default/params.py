@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ...params import Params, param
 
-N_SCORE_STYLE, N_BORDER_STYLE = 26, 25  # numbers of a style, see `engine.default.style`
+N_STYLE, LONGEST_STYLE = 7, 3.0  # numbers of a style and the largest of them, see `engine.default.style`
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,10 @@ class DefaultParams(Params):
     border_px: float = param(
         0.0, "masks grown, or shrunk where negative, by a disc of this radius in pixels", low=-3, high=3
     )
-    score_style: tuple[float, ...] = param(
-        (), "added to the score's weights of the features", low=-100, high=100, lengths=(0, N_SCORE_STYLE)
-    )
-    border_style: tuple[float, ...] = param(
+    style: tuple[float, ...] = param(
         (),
-        "added to the perceptron's weights of its inputs and its bias",
-        low=-100,
-        high=100,
-        lengths=(0, N_BORDER_STYLE),
+        "how masks are drawn, in deviations of the fitted data sets; none or zeros: as in the infrared sets",
+        low=-LONGEST_STYLE,
+        high=LONGEST_STYLE,
+        lengths=(0, N_STYLE),
     )

@@ -19,7 +19,7 @@ EXTRA = ("log_area_deviation", "level", "best_score", "log_noise", "log_spread")
 _EXTRA_AT = np.array([SUMMARY.index(name) for name in EXTRA])
 _N_PIXELS = 65 * 65
 
-__all__ = ["EXTRA", "NEAR_VOTE", "N_INPUTS", "VOTE_GAIN", "PixelInputs", "pixel_inputs", "refine", "standardised"]
+__all__ = ["EXTRA", "NEAR_VOTE", "N_INPUTS", "VOTE_GAIN", "PixelInputs", "pixel_inputs", "refine"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +56,6 @@ def pixel_inputs(window: Window, regions: Regions, vote: Vote, field: NDArray[np
     return PixelInputs(rows[:n].copy(), columns[:n].copy(), inputs[:n].copy(), votes[:n].copy(), shared)
 
 
-def standardised(inputs: NDArray[np.float32], weights: RefineWeights) -> NDArray[np.float32]:
-    """Inputs (n, N_INPUTS) over their deviations, cut at 5, as the perceptron sees them."""
-    z = (inputs - weights.centre[:N_INPUTS]) / weights.deviation[:N_INPUTS]
-    out: NDArray[np.float32] = np.clip(z, -5, 5)
-    return out
-
-
 def refine(
     window: Window, regions: Regions, vote: Vote, field: NDArray[np.float32], weights: RefineWeights
 ) -> NDArray[np.float32]:
@@ -70,11 +63,8 @@ def refine(
     pixels = pixel_inputs(window, regions, vote, field)
     out = np.empty(len(pixels.rows), np.float32)
     (w1, b1), (w2, b2), (w3, b3) = weights.layers
-    votes = pixels.votes
-    if weights.style is not None:  # what it adds to the logit goes the way of the vote
-        votes = votes + (standardised(pixels.inputs, weights) @ weights.style[:-1] + weights.style[-1]) / VOTE_GAIN
     perceptron_kernel(
-        pixels.inputs, votes, pixels.extra, weights.centre, weights.deviation, w1, b1, w2, b2, w3, b3, out
+        pixels.inputs, pixels.votes, pixels.extra, weights.centre, weights.deviation, w1, b1, w2, b2, w3, b3, out
     )
     soft = np.zeros(field.shape, np.float32)
     soft[pixels.rows, pixels.columns] = out

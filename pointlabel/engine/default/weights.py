@@ -25,15 +25,11 @@ class ScoreWeights:
 
 @dataclass(frozen=True, slots=True)
 class RefineWeights:
-    """The pixel perceptron: (I,) mean and deviation of the inputs, then three layers (in, out) with their biases.
-
-    `style` is None, or (25,) weights of the pixel's own standardised inputs and a bias, added to the logit.
-    """
+    """The pixel perceptron: (I,) mean and deviation of the inputs, then three layers (in, out) with their biases."""
 
     centre: NDArray[np.float32]
     deviation: NDArray[np.float32]
     layers: tuple[tuple[NDArray[np.float32], NDArray[np.float32]], ...]
-    style: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +46,13 @@ class QualityWeights:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """All fitted numbers of the default method."""
+    """All fitted numbers of the default method; `plain` are those of the default style where these have another."""
 
     score: ScoreWeights
     refine: RefineWeights
     quality: QualityWeights
     provenance: dict[str, Any]
+    plain: Weights | None = None
 
 
 @cache

@@ -59,7 +59,6 @@ def weights_as_tensors(weights: Weights, like: Tensor) -> dict[str, Any]:
         "refine_centre": tensor(weights.refine.centre),
         "refine_deviation": tensor(weights.refine.deviation),
         "refine": [(tensor(weight), tensor(bias)) for weight, bias in weights.refine.layers],
-        "style": None if weights.refine.style is None else tensor(weights.refine.style),
     }
 
 
@@ -162,7 +161,6 @@ class DifferentiableEngine(nn.Module):
             self.register_buffer(name, fitted[name])
         self.layers = nn.ParameterList([parameter(part) for layer in fitted["refine"] for part in layer])
         self.layers.requires_grad_(learn_refinement)
-        self.register_buffer("style", fitted["style"])
 
     def theta(self) -> dict[str, Tensor]:
         """d0, beta, alpha and rho as they are now."""
@@ -181,7 +179,6 @@ class DifferentiableEngine(nn.Module):
         return {
             **{name: getattr(self, name) for name in names},
             "score": self.score,
-            "style": self.style,
             "refine": [(parts[k], parts[k + 1]) for k in range(0, len(parts), 2)],
         }
 

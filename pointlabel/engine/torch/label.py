@@ -20,9 +20,9 @@ from ..default.label import LEAST_LARGE_AREA, LOW_CONTRAST, SURE_CONTRAST, in_im
 from ..default.params import DefaultParams
 from ..default.quality import INPUTS, qualities
 from ..default.regions import SIDE, VOTING_SCALES
-from ..default.style import styled_weights
+from ..default.style import leaks, styled_weights
 from ..default.vote import SUMMARY
-from ..default.weights import QualityWeights
+from ..default.weights import QualityWeights, Weights
 from ..default.window import HALF, STRIDES, cut_window
 from .batch import WindowBatch, batch_windows
 from .border import HardMasks, cut_masks
@@ -111,10 +111,8 @@ def label_requests(
     targets = [target for request in requests for target in _targets_of(request, params)]
     if not targets:
         return [[] for _ in requests]
-    weights = styled_weights(params)
-    tensors = weights_as_tensors(weights, torch.empty(0, dtype=torch.float64, device=device))
     grown_by_kernels = device.type == "cpu" if compiled is None else compiled
-    engine = _BatchedEngine(params, device, grown_by_kernels, PLANS[device.type], tensors, weights.quality)
+    engine = _open_engine(params, device, grown_by_kernels, styled_weights(params))
     made = engine.label_targets(targets)
     lost = [k for k, label in enumerate(made) if not label.found and targets[k].peak != targets[k].pixel]
     for k in lost:  # no target there: back to where the user clicked
@@ -155,9 +153,15 @@ def _targets_of(request: LabelRequest, params: DefaultParams) -> Iterator[_Targe
         yield _Target(request.image, (row, column), *rest)
 
 
+def _open_engine(params: DefaultParams, device: torch.device, compiled: bool, weights: Weights) -> _BatchedEngine:
+    tensors = weights_as_tensors(weights, torch.empty(0, dtype=torch.float64, device=device))
+    plain = None if weights.plain is None else _open_engine(params, device, compiled, weights.plain)
+    return _BatchedEngine(params, device, compiled, PLANS[device.type], tensors, weights.quality, plain)
+
+
 @dataclass(frozen=True, slots=True)
 class _BatchedEngine:
-    """What does not change from one batch of targets to the next."""
+    """What does not change from one batch of targets to the next; `plain` labels what a style leaks on."""
 
     params: DefaultParams
     device: torch.device
@@ -165,6 +169,7 @@ class _BatchedEngine:
     plan: Plan
     weights: dict[str, Any]
     quality: QualityWeights
+    plain: _BatchedEngine | None
 
     def label_targets(self, targets: Sequence[_Target]) -> list[WindowLabel]:
         """Label targets in windows of 65 px, and in larger ones where those do not hold them."""
@@ -184,7 +189,17 @@ class _BatchedEngine:
         return labels
 
     def label_in_windows(self, targets: Sequence[_Target], stride: int) -> list[WindowLabel]:
-        """Label targets in windows of one stride, one batch after the other or in threads."""
+        """Label targets in windows of one stride; where a style leaks or loses the target, the
+        default style's label stands."""
+        labels = self._label_in_batches(targets, stride)
+        if self.plain is not None:
+            poor = [k for k, label in enumerate(labels) if not label.found or leaks(label.area, 1)]
+            for k, plain in zip(poor, self.plain.label_in_windows([targets[k] for k in poor], stride), strict=True):
+                labels[k] = plain if not labels[k].found or leaks(labels[k].area, plain.area) else labels[k]
+        return labels
+
+    def _label_in_batches(self, targets: Sequence[_Target], stride: int) -> list[WindowLabel]:
+        """Label targets one batch after the other, or in threads."""
         size = max(self.plan.windows // stride, 1)  # larger windows see more of the image
         parts = [targets[first : first + size] for first in range(0, len(targets), size)]
         label = partial(self._label_batch, stride=stride)

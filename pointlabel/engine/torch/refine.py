@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad, silu
 
-from ..default.refine import EXTRA, N_INPUTS, NEAR_VOTE, VOTE_GAIN
+from ..default.refine import EXTRA, NEAR_VOTE, VOTE_GAIN
 from ..default.regions import LEVELS, SIDE
 from ..default.vote import SUMMARY
 from .conductance import safe_sqrt
@@ -50,7 +50,6 @@ def refine_votes(field: Tensor, crops: Crops, weights: Mapping[str, Any], *, rou
         weights["refine_centre"],
         weights["refine_deviation"],
         weights["refine"],
-        style=weights.get("style"),
     )
     soft = torch.zeros_like(field)
     soft[crop, 0, row, column] = probability
@@ -124,8 +123,6 @@ def soft_refine(
     centre: Tensor,
     deviation: Tensor,
     layers: Sequence[tuple[Tensor, Tensor]],
-    *,
-    style: Tensor | None = None,
 ) -> Tensor:
     """sigmoid(net(inputs, extra) + VOTE_GAIN (vote - 0.5)) of n pixels, (n,).
 
@@ -134,14 +131,9 @@ def soft_refine(
     inputs : (n, 24); votes : (n,); extra : (n, 5), what the pixels of a target share.
     centre, deviation : (29,), of inputs and extra.
     layers : three pairs of weight (in, out) and bias (out,).
-    style : (25,) weights of the standardised inputs and a bias, added to the logit; None for none.
     """
     centre, deviation = centre.to(inputs), deviation.to(inputs)
     hidden = ((torch.cat([inputs, extra], 1) - centre) / deviation).clamp(-5, 5)
     (w1, b1), (w2, b2), (w3, b3) = ((weight.to(inputs), bias.to(inputs)) for weight, bias in layers)
-    logit = float(VOTE_GAIN) * (votes - 0.5)
-    if style is not None:
-        style = style.to(inputs)
-        logit = logit + hidden[:, :N_INPUTS] @ style[:-1] + style[-1]
     hidden = silu(silu(hidden @ w1 + b1) @ w2 + b2)
-    return torch.sigmoid((hidden @ w3 + b3)[:, 0] + logit)
+    return torch.sigmoid((hidden @ w3 + b3)[:, 0] + float(VOTE_GAIN) * (votes - 0.5))

@@ -1,4 +1,4 @@
-"""Styles: what the engine makes of `loosest`, `border_px`, `score_style` and `border_style`."""
+"""How masks are drawn: what the engine makes of `loosest`, `border_px` and `style`."""
 
 from __future__ import annotations
 
@@ -11,27 +11,21 @@ from scipy import ndimage
 
 from pointlabel import annotate
 from pointlabel.engine.default.border import disc, shift_border
-from pointlabel.engine.default.params import N_BORDER_STYLE, N_SCORE_STYLE, DefaultParams
-from pointlabel.engine.default.style import add_style, styled_weights
+from pointlabel.engine.default.params import N_STYLE, DefaultParams
+from pointlabel.engine.default.style import fold_style, leaks, load_styles, named_style, styled_weights
 from pointlabel.engine.default.weights import load_weights
 from pointlabel.errors import InputError
 from pointlabel.synthetic import draw_scene
 
 FIELDS = arrays.arrays(np.float32, (9, 11), elements=st.floats(-1, 1, width=32))
 RADII = st.sampled_from([-3.0, -2.3, -2.0, -1.5, -1.0, -0.4, 0.0, 0.9, 1.0, 1.5, 2.0, 2.3, 3.0])
-LEARNED = np.random.default_rng(5)
+WILD = tuple(np.random.default_rng(5).uniform(-3, 3, N_STYLE).tolist())
 STYLES = {
     "grown": DefaultParams(border_px=1.5),
     "shrunk": DefaultParams(border_px=-1.0),
     "loose": DefaultParams(loosest=0.03),
-    "score": DefaultParams(score_style=tuple(LEARNED.normal(0, 0.3, N_SCORE_STYLE).tolist())),
-    "border": DefaultParams(border_style=tuple(LEARNED.normal(0, 0.5, N_BORDER_STYLE).tolist())),
-    "all": DefaultParams(
-        loosest=0.1,
-        border_px=-1.0,
-        score_style=tuple(LEARNED.normal(0, 0.3, N_SCORE_STYLE).tolist()),
-        border_style=tuple(LEARNED.normal(0, 0.5, N_BORDER_STYLE).tolist()),
-    ),
+    **{name: DefaultParams(style=style) for name, style in load_styles().named.items() if any(style)},
+    "all": DefaultParams(loosest=0.1, border_px=-1.0, style=WILD),
 }
 each_style = pytest.mark.parametrize("params", STYLES.values(), ids=STYLES)
 
@@ -161,31 +155,68 @@ def test_gain_offset_flips_and_transposition_change_nothing(params):
     np.testing.assert_array_equal(masks_of(image.T, points[:, ::-1], params), own.transpose(0, 2, 1))
 
 
-def test_a_bias_alone_widens_or_tightens():
-    scene = scenes(1)[0]
-    softs = [
-        annotate(scene.image, scene.points[:1], params=DefaultParams(border_style=(0.0,) * 24 + (bias,))).soft()
-        for bias in (-2.0, 0.0, 2.0)
-    ]
-    np.testing.assert_array_equal(softs[1], annotate(scene.image, scene.points[:1]).soft())
-    assert (softs[0] <= softs[1]).all()
-    assert (softs[1] <= softs[2]).all()
-    assert softs[0].sum() < softs[1].sum() < softs[2].sum()
-
-
-def test_styles_are_added_to_the_fitted_numbers():
-    fitted = load_weights()
+def test_a_style_is_added_to_the_fitted_numbers():
+    """By slow sums over the numbers of the style, those of layers without directions stay."""
+    fitted, styles = load_weights(), load_styles()
     before = fitted.score.coefficients.copy()
-    params = STYLES["all"]
-    styled = styled_weights(params)
-    np.testing.assert_allclose(styled.score.coefficients[:, 0] - before[:, 0], params.score_style)
-    np.testing.assert_array_equal(styled.score.coefficients[:, 1:], before[:, 1:])
-    assert styled.refine.style is not None
-    np.testing.assert_allclose(styled.refine.style, params.border_style, rtol=1e-6)
+    styled = fold_style(fitted, styles, WILD)
+    wanted = before + sum(number * change for number, change in zip(WILD, styles.score, strict=False))
+    np.testing.assert_allclose(styled.score.coefficients, wanted)
+    for (w, b), (w0, b0), (change, shift) in zip(
+        styled.refine.layers, fitted.refine.layers, styles.layers, strict=True
+    ):
+        np.testing.assert_allclose(w, w0 + sum(n * c for n, c in zip(WILD, change, strict=True)), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(b, b0 + sum(n * c for n, c in zip(WILD, shift, strict=True)), rtol=1e-4, atol=1e-5)
+        assert (w.dtype, b.dtype) == (np.float32, np.float32)
     np.testing.assert_array_equal(fitted.score.coefficients, before)
-    assert fitted.refine.style is None
+    assert styled.plain is fitted
+    assert styled.quality is fitted.quality
+
+
+def test_the_default_style_is_no_style():
+    fitted = load_weights()
     assert styled_weights(DefaultParams()) is fitted
-    assert add_style(fitted, (), ()) is fitted
+    assert styled_weights(DefaultParams(style=named_style("infrared"))) is fitted
+    assert not any(named_style("infrared"))
+    assert styled_weights(STYLES["tight"]) is styled_weights(STYLES["tight"])
+
+
+def test_named_styles_draw_as_their_names_say():
+    areas = {}
+    for name in ("tight", "infrared", "loose"):
+        params = DefaultParams(style=named_style(name))
+        areas[name] = sum(masks_of(scene.image, scene.points, params).sum() for scene in scenes())
+    assert areas["tight"] < areas["infrared"] < areas["loose"]
+
+
+def test_an_unknown_name_gets_a_sentence():
+    with pytest.raises(InputError, match=r"there is no style 'lose'; did you mean loose\?"):
+        named_style("lose")
+
+
+def test_where_a_style_leaks_or_loses_the_target_the_default_style_stands():
+    """Over many styles and scenes no mask is far larger than the default's or empty, and some would have been."""
+    from pointlabel.engine.default import label
+    from pointlabel.engine.default.window import cut_window
+
+    rng = np.random.default_rng(2)
+    n_leaks = n_lost = 0
+    for seed in range(12):
+        scene = draw_scene(seed, (96, 112), n_targets=3, background="cloud", contrast=3.0, noise=0.05)
+        params = DefaultParams(style=tuple(rng.choice([-3.0, 3.0], N_STYLE).tolist()))
+        weights = styled_weights(params)
+        for point in np.floor(scene.points).astype(int):
+            window = cut_window(scene.image, tuple(point))
+            regions = label.grow_regions(window)
+            plain = label.label_window(window, regions, params, load_weights())
+            alone = label._cast_and_cut(window, regions, params, weights)
+            ours = label.label_window(window, regions, params, weights)
+            has_leaked = leaks(alone.mask.sum(), plain.mask.sum())
+            np.testing.assert_array_equal(ours.mask, (plain if has_leaked or not alone.found else alone).mask)
+            n_leaks += has_leaked
+            n_lost += plain.found and not alone.found
+    assert n_leaks
+    assert n_lost
 
 
 @pytest.mark.parametrize(
@@ -193,10 +224,10 @@ def test_styles_are_added_to_the_fitted_numbers():
     [
         ({"loosest": 0.5}, r"loosest must lie in \[0.01, 0.3\], got 0.5"),
         ({"border_px": -3.5}, r"border_px must lie in \[-3, 3\], got -3.5"),
-        ({"score_style": (1.0,)}, r"score_style must be a tuple of no or 26 numbers in \[-100, 100\], got \(1.0,\)"),
-        ({"border_style": (101.0,) * 25}, r"border_style must be a tuple of no or 25 numbers"),
-        ({"score_style": ("a",) * 26}, r"score_style must be a list of finite numbers"),
-        ({"score_style": (float("nan"),) * 26}, r"score_style must be a list of finite numbers"),
+        ({"style": (1.0,)}, r"style must be a tuple of no or 7 numbers in \[-3, 3\], got \(1.0,\)"),
+        ({"style": (4.0,) * 7}, r"style must be a tuple of no or 7 numbers"),
+        ({"style": ("a",) * 7}, r"style must be a list of finite numbers"),
+        ({"style": (float("nan"),) * 7}, r"style must be a list of finite numbers"),
     ],
 )
 def test_a_style_out_of_range_is_refused(change, message):

@@ -13,7 +13,7 @@ from torch.autograd import gradcheck
 from pointlabel._checks import pixel_of
 from pointlabel.engine.default.heat import heat_vote
 from pointlabel.engine.default.label import WindowLabel, cut_label, label_peak
-from pointlabel.engine.default.params import N_BORDER_STYLE, N_SCORE_STYLE, DefaultParams
+from pointlabel.engine.default.params import N_STYLE, DefaultParams
 from pointlabel.engine.default.refine import refine
 from pointlabel.engine.default.style import styled_weights
 from pointlabel.engine.default.weights import load_weights
@@ -26,8 +26,7 @@ from pointlabel.synthetic import draw_scene
 from tests.real_data import real_samples
 
 STYLED = DefaultParams(
-    score_style=tuple((0.1 * np.random.default_rng(0).normal(size=N_SCORE_STYLE)).tolist()),
-    border_style=tuple((0.3 * np.random.default_rng(1).normal(size=N_BORDER_STYLE)).tolist()),
+    style=tuple(np.random.default_rng(0).uniform(-1, 1, N_STYLE).tolist()),
     loosest=0.02,
 )
 
@@ -122,7 +121,6 @@ def test_the_module_keeps_its_style():
     batch = batch_windows([v.window for v in views], params, regions=[v.regions for v in views])
     module = DifferentiableEngine(params)
     torch.testing.assert_close(module(batch).soft, label_windows(batch, params=params).soft)
-    assert module.state_dict()["style"].shape == (N_BORDER_STYLE,)
     plain = label_windows(batch, weights=weights_as_tensors(load_weights(), batch.image)).soft
     assert not torch.allclose(module(batch).soft, plain)
 

@@ -10,7 +10,8 @@ import torch
 
 from pointlabel import InputError, annotate, annotate_images
 from pointlabel.engine.default.label import label_default
-from pointlabel.engine.default.params import N_BORDER_STYLE, N_SCORE_STYLE, DefaultParams
+from pointlabel.engine.default.params import DefaultParams
+from pointlabel.engine.default.style import load_styles
 from pointlabel.engine.torch import devices
 from pointlabel.engine.torch.label import PLANS, Plan, label_requests
 from pointlabel.errors import MissingExtraError
@@ -19,10 +20,6 @@ from pointlabel.types import ImageLabels, LabelRequest, TargetLabel
 from tests.real_data import real_samples
 
 CPU = torch.device("cpu")
-
-
-def style(n: int, size: float, seed: int = 0) -> tuple[float, ...]:
-    return tuple((size * np.random.default_rng(seed).normal(size=n)).tolist())
 
 
 def overlap(ours: ImageLabels, theirs: ImageLabels) -> list[tuple[int, int]]:
@@ -89,7 +86,8 @@ PARAMS = {
     "grown": DefaultParams(border_px=2.3),
     "shrunk": DefaultParams(border_px=-1.0),
     "loose": DefaultParams(loosest=0.02),
-    "styled": DefaultParams(score_style=style(N_SCORE_STYLE, 0.1), border_style=style(N_BORDER_STYLE, 0.3)),
+    **{name: DefaultParams(style=style) for name, style in load_styles().named.items() if any(style)},
+    "styled": DefaultParams(style=(3.0, -3.0, 3.0, 3.0, -3.0, 3.0, 3.0)),
 }
 
 
