@@ -13,6 +13,7 @@ import click
 from pointlabel.training.config import TrainConfig
 from pointlabel.training.presets import PRESETS, get_preset
 from pointlabel.training.processes import Processes, ReportedByOtherRank, together
+from pointlabel.training.registry import STRATEGIES
 
 from .console import needs_extra
 from .options import PARAMS_KEY, FiniteRange, OutputFolder, assignment_option, config_option, progress_option
@@ -32,25 +33,24 @@ def _config_options(command: Callable) -> Callable:
 
 
 def _option_of(item: Field) -> Callable:
-    name, rules = f"--{item.name.replace('_', '-')}", item.metadata
-    assert item.default is not MISSING
+    name, text = f"--{item.name.replace('_', '-')}", name_options(item.metadata["meaning"])
     if isinstance(item.default, bool):
-        return click.option(name, is_flag=True, default=item.default, help=name_options(rules["meaning"]))
-    kind: Any = click.Choice(rules["choices"]) if rules["choices"] else type(item.default)
+        return click.option(name, is_flag=True, default=item.default, help=text)
+    return click.option(name, default=item.default, show_default=item.default != "", help=text, **_kind_of(item))
+
+
+def _kind_of(item: Field) -> dict[str, Any]:
+    """Type and metavar of an option for a field that is no flag."""
+    assert item.default is not MISSING
+    rules = item.metadata
+    if rules["choices"]:
+        return {"type": click.Choice(rules["choices"])}
     low, high = (bound if isfinite(bound) else None for bound in (rules["low"], rules["high"]))
     if isinstance(item.default, int):
-        kind = click.IntRange(low, high)
-    elif isinstance(item.default, float):
-        kind = FiniteRange(low, high, min_open=rules["open_low"], max_open=rules["open_high"])
-    metavar = None if rules["choices"] else {int: "N", float: "F", str: "NAME"}[type(item.default)]
-    return click.option(
-        name,
-        type=kind,
-        metavar=metavar,
-        default=item.default,
-        show_default=item.default != "",
-        help=name_options(rules["meaning"]),
-    )
+        return {"type": click.IntRange(low, high), "metavar": "N"}
+    if isinstance(item.default, float):
+        return {"type": FiniteRange(low, high, min_open=rules["open_low"], max_open=rules["open_high"]), "metavar": "F"}
+    return {"type": str, "metavar": "NAME"}
 
 
 def _use_preset(ctx: click.Context, param: click.Parameter, name: str | None) -> None:
@@ -61,36 +61,26 @@ def _use_preset(ctx: click.Context, param: click.Parameter, name: str | None) ->
         ctx.default_map = {**values, **(ctx.default_map or {})}
 
 
-def _ablation_options(command: Callable) -> Callable:
-    """Short names for parameters of ``--strategy bilevel``."""
-    for option in (
-        click.option("--no-balance", is_flag=True, help="bilevel: all samples weigh the same."),
-        click.option("--no-label-update", is_flag=True, help="bilevel: labels stay as they are."),
-        click.option("--beta", metavar="F", type=FiniteRange(0), help="bilevel: weight of the validation loss."),
-        click.option("--joint", is_flag=True, help="bilevel: one optimiser for the detector and all that is learned."),
-        click.option(
-            "--hypergradient",
-            type=click.Choice(["proxy", "head", "one-step"]),
-            help="bilevel: how the weights learn from the validation loss.",
-        ),
-    ):
-        command = option(command)
+def _strategy_options(command: Callable) -> Callable:
+    """Options for those parameters of strategies that declare a `flag`."""
+    for entry in STRATEGIES.values():
+        for item in reversed(entry.flags()):
+            meaning, _, _ = item.metadata["meaning"].partition(";")
+            text = f"{entry.name}: {'do not ' if item.default is True else ''}{meaning}."
+            kind = {"is_flag": True} if isinstance(item.default, bool) else _kind_of(item)
+            command = click.option(item.metadata["flag"], help=text, **kind)(command)
     return command
 
 
-def _ablations(values: dict[str, Any]) -> dict[str, Any]:
-    """Take the short names out of the command's values; parameters of the strategy by name, only those given."""
+def _take_flagged(values: dict[str, Any]) -> dict[str, Any]:
+    """Take the options of strategies out of the command's values; return the parameters that were given by name."""
     out: dict[str, Any] = {}
-    if values.pop("no_balance"):
-        out["balance"] = False
-    if values.pop("no_label_update"):
-        out["update_labels"] = False
-    if values.pop("joint"):
-        out["joint"] = True
-    for name in ("beta", "hypergradient"):
-        value = values.pop(name)
+    for item in (item for entry in STRATEGIES.values() for item in entry.flags()):
+        value = values.pop(item.metadata["flag"].strip("-").replace("-", "_"))
+        if isinstance(item.default, bool):
+            value = not item.default if value else None
         if value is not None:
-            out[name] = value
+            out[item.name] = value
     return out
 
 
@@ -117,7 +107,7 @@ def _as_one(callback: Callable[..., None]) -> Callable[..., None]:
 @assignment_option("--set", "assignments", "strategy")
 @assignment_option("--label-set", "label_assignments", "label method")
 @assignment_option("--loss-set", "loss_assignments", "loss")
-@_ablation_options
+@_strategy_options
 @click.option(
     "--preset",
     type=click.Choice(sorted(PRESETS)),
@@ -171,7 +161,7 @@ def train(
 
     if resume and overwrite:
         raise InputError("--resume and --overwrite exclude each other; give one of them")
-    given = (ctx.meta.get(_PRESET_KEY, {}), ctx.meta.get(PARAMS_KEY, {}), _ablations(values))
+    given = (ctx.meta.get(_PRESET_KEY, {}), ctx.meta.get(PARAMS_KEY, {}), _take_flagged(values))
     options = {name: value for table in (*given, assignments) for name, value in table.items()}
     config = TrainConfig(
         **values,

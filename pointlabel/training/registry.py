@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import Field, dataclass, fields
 from importlib import import_module
 from typing import Any
 
@@ -20,6 +20,8 @@ class StrategyEntry:
     path : ``module:class`` under ``pointlabel.training.strategies``, a subclass of `Strategy`.
     needs_masks : whether it reads the true masks of the training images.
     has_own_labels : whether a folder of labels is of no use to it.
+    flagged : ``module:class`` under ``pointlabel.training``: the class of its parameters, where some of them are
+        options of the command line; loads no torch.
     """
 
     name: str
@@ -27,12 +29,21 @@ class StrategyEntry:
     path: str
     needs_masks: bool = False
     has_own_labels: bool = False
+    flagged: str = ""
 
     @property
     def strategy_class(self) -> Any:
         """The class, a `Strategy`; loads torch. Its module is not imported before: strategies need the config."""
-        module, _, attribute = self.path.partition(":")
-        return getattr(import_module(f"pointlabel.training.strategies.{module}"), attribute)
+        return _load(f"strategies.{self.path}")
+
+    def flags(self) -> list[Field]:
+        """The parameters with an option of their own on the command line, ``metadata["flag"]``."""
+        return [item for item in fields(_load(self.flagged)) if "flag" in item.metadata] if self.flagged else []
+
+
+def _load(path: str) -> Any:
+    module, _, attribute = path.partition(":")
+    return getattr(import_module(f"pointlabel.training.{module}"), attribute)
 
 
 STRATEGIES: dict[str, StrategyEntry] = {
@@ -41,7 +52,12 @@ STRATEGIES: dict[str, StrategyEntry] = {
         StrategyEntry("full", "true masks: the upper bound", "full:Full", needs_masks=True, has_own_labels=True),
         StrategyEntry("point", "points as masks: the lower bound", "point:PointOnly", has_own_labels=True),
         StrategyEntry("offline", "masks that a method makes once, before training", "offline:Offline"),
-        StrategyEntry("bilevel", "weights and theta learned on held-out points, labels follow", "bilevel:Bilevel"),
+        StrategyEntry(
+            "bilevel",
+            "weights and theta learned on held-out points, labels follow",
+            "bilevel:Bilevel",
+            flagged="bilevel.options:BilevelOptions",
+        ),
         StrategyEntry("lesps", "points that grow along with the predictions (label evolution)", "lesps:Lesps"),
         StrategyEntry("pal", "easy samples first, harder ones as the detector finds them", "pal:Pal"),
     )

@@ -12,8 +12,6 @@ from torch.func import functional_call
 from ..distributed import ALONE, SharedBatch
 from .dynamics import standardise
 
-METHODS = ("proxy", "head", "one-step")
-
 #: Scale of the proxy's objective.
 PROXY_SCALE = 0.25
 

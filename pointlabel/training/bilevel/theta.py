@@ -13,7 +13,6 @@ from torch.nn import functional as F
 from ...engine.torch import SoftDiffusion, soft_diffusion
 from ...losses import soft_iou_loss
 
-LOSSES = ("soft-iou", "bce")
 #: The published M takes this many steps of this length.
 N_STEPS, STEP = 3, 0.15
 #: Published start, for methods that have no parameter of that name.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,12 +12,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ...errors import InputError
-from ...params import Params, param
 from ..batches import Batch
 from ..bilevel.difficulty import prior_difficulty, standardised_difficulty
 from ..bilevel.dynamics import residuals, training_dynamics
 from ..bilevel.hypergradient import (
-    METHODS,
     functional_loss,
     head_derivatives,
     one_step_derivatives,
@@ -25,7 +23,8 @@ from ..bilevel.hypergradient import (
     residual_agreement,
 )
 from ..bilevel.meta import MetaClassifier
-from ..bilevel.theta import LOSSES, DiffusedPrediction, start_of, takes_theta, with_theta
+from ..bilevel.options import BilevelOptions
+from ..bilevel.theta import DiffusedPrediction, start_of, takes_theta, with_theta
 from ..config import TrainConfig
 from ..data import Data, SampleSet
 from ..labels import Labeller
@@ -36,31 +35,6 @@ from .base import Step, Strategy
 
 #: Share of the old value in the running mean of a sample's loss and of its weight.
 KEPT = 0.9
-
-
-@dataclass(frozen=True)
-class BilevelOptions(Params):
-    """Parameters of the strategy ``bilevel``."""
-
-    prefix: ClassVar[str] = ""
-
-    balance: bool = param(True, "weigh samples by the meta-classifier; without, all weights are 1 (B2)")
-    update_labels: bool = param(True, "learn theta and label anew; without, labels stay as they are (B3)")
-    beta: float = param(0.83, "weight of the validation loss in a step that has one, 0 for none (B4)", low=0, high=100)
-    joint: bool = param(False, "detector, meta-classifier and theta in one optimiser on both losses (B1)")
-    hypergradient: str = param("proxy", "how the weights learn from the validation loss", choices=METHODS)
-    every: int = param(4, "steps from one with a validation batch to the next", low=1)
-    weight_lr: float = param(1e-3, "learning rate of the meta-classifier's Adam", low=0, high=100)
-    theta_lr: float = param(1e-2, "learning rate of theta's Adam", low=0, high=100)
-    theta_loss: str = param(
-        "soft-iou", "loss that theta descends: soft-iou in the paper, bce in its code", choices=LOSSES
-    )
-    label_bce: float = param(
-        0.0,
-        "weight of cross-entropy to the labels beside the validation loss; 0.1 in the published code",
-        low=0,
-        high=100,
-    )
 
 
 class Bilevel(Strategy):
