@@ -19,7 +19,7 @@ from PIL import Image
 from pointlabel.cli.main import main
 from pointlabel.detectors import build
 from pointlabel.detectors.onnx_detector import OnnxDetector
-from pointlabel.detectors.published import read_checkpoint as read_published
+from pointlabel.detectors.published_file import read_published
 from pointlabel.detectors.weights import load_weights, weights_to_bytes
 from pointlabel.errors import InputError
 from pointlabel.synthetic import draw_scene

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from pointlabel.detectors import DETECTORS, build
-from pointlabel.detectors.published import import_published, our_name, read_checkpoint
+from pointlabel.detectors.published import import_published, our_name
+from pointlabel.detectors.published_file import read_published
 from pointlabel.detectors.weights import load_weights, weights_to_bytes
 from pointlabel.errors import InputError
 
@@ -279,7 +280,7 @@ def test_a_pickle_that_runs_code_is_not_opened(tmp_path, inside):
     else:
         (tmp_path / "bad.pth").write_bytes(pickle.dumps(trap, protocol=2))
     with pytest.raises(InputError, match=r"bad\.pth: not opened, since unpickling it could run code"):
-        read_checkpoint(tmp_path / "bad.pth")
+        read_published(tmp_path / "bad.pth")
     assert not (tmp_path / "trace").exists()
     with open(tmp_path / "bad.pth", "rb") as file:  # the trap itself works
         torch.load(file, weights_only=False) if inside else pickle.load(file)
@@ -290,7 +291,7 @@ def test_numbers_of_numpy_are_skipped_and_not_rebuilt(tmp_path):
     torch.save(
         {"state_dict": {"a": torch.ones(2)}, "scores": np.array([1.0]), "best": np.float32(3)}, tmp_path / "w.pth"
     )
-    assert read_checkpoint(tmp_path / "w.pth").keys() == {"a"}
+    assert read_published(tmp_path / "w.pth").keys() == {"a"}
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
@@ -300,7 +301,7 @@ def test_a_file_that_is_cut_short(tmp_path, share, modern):
     data = (tmp_path / "w.pth").read_bytes()
     (tmp_path / "w.pth").write_bytes(data[: int(share * len(data))])
     with pytest.raises(InputError, match=r"w\.pth: (no whole checkpoint of torch|not opened)"):
-        read_checkpoint(tmp_path / "w.pth")
+        read_published(tmp_path / "w.pth")
 
 
 @pytest.mark.parametrize(
@@ -314,12 +315,12 @@ def test_a_file_that_is_cut_short(tmp_path, share, modern):
 def test_files_without_usable_weights(tmp_path, held, message):
     torch.save(held, tmp_path / "w.pth")
     with pytest.raises(InputError, match=message):
-        read_checkpoint(tmp_path / "w.pth")
+        read_published(tmp_path / "w.pth")
 
 
 def test_a_missing_file_and_an_unknown_model(tmp_path):
     with pytest.raises(InputError, match=r"no\.pth: cannot be read \(No such file or directory\)"):
-        read_checkpoint(tmp_path / "no.pth")
+        read_published(tmp_path / "no.pth")
     with pytest.raises(InputError, match="unknown detector 'mshnett'; did you mean mshnet"):
         import_published(tmp_path / "no.pth", "mshnett")
 

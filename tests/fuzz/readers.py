@@ -114,9 +114,9 @@ def _read_weights(path: str) -> None:
 
 
 def _read_published(path: str) -> None:
-    from pointlabel.detectors.published import read_checkpoint
+    from pointlabel.detectors.published_file import read_published
 
-    read_checkpoint(path)
+    read_published(path)
 
 
 READERS: dict[str, Reader] = {
