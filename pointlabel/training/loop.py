@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -12,13 +12,14 @@ from typing import Any
 import torch
 
 from .._values import as_path
-from ..errors import InputError, PointLabelError, TrainingError, shown
+from ..errors import InputError, PointLabelError, shown
 from ..evaluation.environment import circumstances
 from ..io.lock import hold_folder
 from ..losses import build_loss
 from . import run as files
 from .config import TrainConfig
 from .data import read_data
+from .devices import out_of_memory_as, pick_device
 from .events import EpochDone, Note, Report, StepDone, TrainingStarted, Working
 from .labels import Labeller
 from .processes import Processes, together
@@ -27,10 +28,7 @@ from .registry import get_strategy
 from .splits import open_sources, split_hash
 from .strategies.base import Strategy, build_options
 from .tensorboard import check_curves
-from .trainer import Trainer, is_out_of_memory, pick_device
-
-#: Images in a picture of predictions.
-N_PICTURED = 4
+from .trainer import Trainer
 
 Path = str | os.PathLike[str]
 
@@ -136,7 +134,11 @@ def _train(
     # The first process starts or resumes the run; the others go on from its checkpoint, so that all are alike.
     resumed = files.open_run(folder, mode, stamp, config) if processes.is_first else True
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
-    with torch.random.fork_rng(devices), _memory_in_one_sentence(config):
+    sizes = f"batch_size {config.batch_size} and crop {config.crop}"
+    with (
+        torch.random.fork_rng(devices),
+        out_of_memory_as(f"with {sizes}; take smaller ones, what was trained stays"),
+    ):
         strategy: Strategy = entry.strategy_class(config, options)
         trainer = Trainer(config, data, strategy, labeller, folder, processes)
         record = RunRecord(processes.is_first)
@@ -192,17 +194,3 @@ def _epoch(trainer: Trainer, strategy: Strategy, say: Report) -> float:
         n_seen += len(batch)
         say(StepDone(trainer.epoch, number, float(total) / n_seen))
     return float(total) / n_seen
-
-
-@contextmanager
-def _memory_in_one_sentence(config: TrainConfig) -> Iterator[None]:
-    """Say what to change where the memory of the machine or of the GPU runs out."""
-    try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        raise TrainingError(
-            f"out of memory with batch_size {config.batch_size} and crop {config.crop}; take smaller ones, "
-            "what was trained stays"
-        ) from error

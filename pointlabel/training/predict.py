@@ -12,19 +12,19 @@ import torch
 from numpy.typing import NDArray
 
 from .._values import as_number, as_path
-from ..errors import InputError, TrainingError
+from ..errors import InputError
 from ..evaluation.components import find_components
 from ..io.decode import read_levels
 from ..io.images import ImageFile, list_images
 from ..io.lock import hold_folder
 from ..io.writers import MASKS, SOFT, WRITERS
 from .config import check_device
+from .devices import out_of_memory_as, pick_device
 from .evaluate import predict_maps
 from .events import Note, Report, Working
 from .load import load_run
 from .predicted import PredictionFolder
 from .scaling import fit_range
-from .trainer import is_out_of_memory, pick_device
 
 #: Pixels of a batch; an image that has more is a batch of its own.
 BATCH_PX = 1 << 20
@@ -109,7 +109,9 @@ def predict_images(
         folder = PredictionFolder(place, [file.id for file in found.files], kinds, overwrite)
         for group in _groups(found.files, errors):
             inputs = [loaded.scaling.apply(image) for _, image in group]
-            try:
+            shape = inputs[0].shape
+            first = f"on images of {shape[1]} x {shape[0]}, the first {group[0][0].shown}"
+            with out_of_memory_as(f"{first}; what was predicted stays"):
                 for index, probability in predict_maps(net, inputs, device=target, batch_px=BATCH_PX):
                     name = group[index][0].id
                     mask, rows[name] = _detect(name, probability, cut, min_area)
@@ -117,14 +119,6 @@ def predict_images(
                         data = WRITERS[kind].encode(inputs[index], _Prediction(mask, probability))
                         folder.write(kind, name, data)
                     say(Working("predicting", len(rows), len(found.files)))
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                shape = inputs[0].shape
-                raise TrainingError(
-                    f"out of memory on images of {shape[1]} x {shape[0]}, the first {group[0][0].shown}; "
-                    "what was predicted stays"
-                ) from error
         for sentence in errors:
             say(Note("unreadable", sentence))
         ordered = [row for file in found.files for row in rows.get(file.id, [])]

@@ -15,8 +15,9 @@ from .._values import as_number
 from ..errors import InputError, TrainingError
 from ..losses import build_loss
 from .batches import Batch, BatchStream
-from .config import TrainConfig, check_device
+from .config import TrainConfig
 from .data import Data, SampleSet
+from .devices import pick_device
 from .distributed import SharedBatch, synchronise
 from .evaluate import predict_maps
 from .initialise import build_detector, last_line, lower_start, warms_up
@@ -259,43 +260,6 @@ class Trainer:
 
     def _groups(self) -> list[dict[str, Any]]:
         return self.optimizer.param_groups
-
-
-def pick_device(name: str, processes: Processes | None = None) -> torch.device:
-    """``auto`` or the name of a device -> the device.
-
-    Parameters
-    ----------
-    name : auto, cpu, cuda or cuda:N.
-    processes : of the run; several take a GPU each.
-
-    Raises
-    ------
-    InputError
-        Where there is no such device, or not one for each process.
-    """
-    if check_device(name) == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    device = torch.device(name)
-    if device.type == "cuda" and processes is not None and processes.n > 1:
-        if device.index is not None:
-            raise InputError(f"device {name} is one GPU, and {processes.n} processes need one each; leave it out")
-        if processes.n_local > torch.cuda.device_count():
-            raise InputError(
-                f"{processes.n_local} processes need a GPU each, and torch sees {torch.cuda.device_count()}; start "
-                "fewer, or set device cpu"
-            )
-        device = torch.device("cuda", processes.local_rank)
-        torch.cuda.set_device(device)
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise InputError(f"device {name} is not there; this machine has {torch.cuda.device_count()} GPUs for torch")
-    return device
-
-
-def is_out_of_memory(error: RuntimeError | MemoryError) -> bool:
-    """Whether the memory of the machine or of a GPU ran out; torch has no exception of its own for the first."""
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text
 
 
 def _stream_seed(seed: int, stream: int) -> int:

@@ -17,11 +17,11 @@ from pointlabel import InputError
 from pointlabel.detectors import DETECTORS, build
 from pointlabel.training import load_run, loop, train
 from pointlabel.training.checkpoint import read_checkpoint
+from pointlabel.training.devices import pick_device
 from pointlabel.training.distributed import SharedBatch, WholeBatchNorm2d, synchronise
 from pointlabel.training.events import EpochDone
 from pointlabel.training.processes import Processes
 from pointlabel.training.run import read_metrics
-from pointlabel.training.trainer import pick_device
 
 pytestmark = pytest.mark.slow
 
