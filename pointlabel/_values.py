@@ -1,4 +1,4 @@
-"""Check single values: numbers, words and paths. It loads no numpy, for a quick --help."""
+"""Check single values: numbers, words, paths and names in a table. It loads no numpy, for a quick --help."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
-from .errors import InputError, shown
+from .errors import InputError, name_hint, shown
 
 
 def as_number(
@@ -63,6 +63,13 @@ def as_choice(value: Any, name: str, choices: Sequence[str | None]) -> Any:
         rule = f"None or one of {names}" if None in choices else f"one of {names}"
         raise InputError(f"{name} must be {rule}, got {shown(value)}")
     return value
+
+
+def as_entry(name: Any, noun: str, table: Mapping[str, Any]) -> Any:
+    """Return what a table has under `name`; the message about an unknown one suggests the nearest."""
+    if isinstance(name, str) and name in table:
+        return table[name]
+    raise InputError(f"unknown {noun} {shown(name)}; {name_hint(name, table)}")
 
 
 def as_like(value: Any, default: Any, name: str) -> Any:

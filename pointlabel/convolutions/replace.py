@@ -8,7 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from ..errors import InputError, name_hint
+from .._values import as_entry
+from ..errors import InputError
 from .gaussian import GaussianConv2d
 from .pinwheel import PinwheelGaussianConv2d
 
@@ -50,19 +51,18 @@ def replace_convolutions(
     InputError
         For an unknown kind, an angle without a pinwheel, another `where`, or a start out of range.
     """
-    if kind not in CLASSES:
-        raise InputError(f"unknown kind of convolution {kind!r}; {name_hint(kind, CLASSES)}")
+    chosen_class = as_entry(kind, "kind of convolution", CLASSES)
     if angle is not None and kind != "pinwheel":
         raise InputError(f"angle is for the kind pinwheel alone, got {angle!r} with {kind!r}")
     start = {"sigma": sigma} if angle is None else {"sigma": sigma, "angle": angle}
-    CLASSES[kind]._check(**start)
+    chosen_class._check(**start)
     chosen = [
         layer
         for name, layer in model.named_modules()
         if type(layer) is nn.Conv2d and "weight" in layer._parameters and _fits(where, name, layer)
     ]
     for layer in chosen:
-        CLASSES[kind].adopt(layer, **start)
+        chosen_class.adopt(layer, **start)
     return len(chosen)
 
 

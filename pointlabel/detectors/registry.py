@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ..errors import InputError, name_hint, shown
+from .._values import as_entry
 
 if TYPE_CHECKING:
     from .base import Detector
@@ -55,10 +55,7 @@ DETECTORS: dict[str, DetectorEntry] = {
 
 def get_detector(name: str) -> DetectorEntry:
     """Return the entry called `name`; raise `InputError` naming the nearest one."""
-    try:
-        return DETECTORS[name]
-    except (KeyError, TypeError):
-        raise InputError(f"unknown detector {shown(name)}; {name_hint(name, DETECTORS)}") from None
+    return as_entry(name, "detector", DETECTORS)
 
 
 def build(name: str, *, in_channels: int = 1, deep_supervision: bool | None = None) -> Detector:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, fields
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError, MissingExtraError, name_hint, shown
+from .._values import as_entry
+from ..errors import MissingExtraError
 from ..params import check_values
 
 if TYPE_CHECKING:
@@ -70,10 +71,7 @@ LOSSES: dict[str, LossEntry] = {
 
 def get_loss(name: str) -> LossEntry:
     """Return the entry called `name`; raise `InputError` naming the nearest one."""
-    try:
-        return LOSSES[name]
-    except (KeyError, TypeError):
-        raise InputError(f"unknown loss {shown(name)}; {name_hint(name, LOSSES)}") from None
+    return as_entry(name, "loss", LOSSES)
 
 
 def build_loss(name: str, **options: Any) -> Loss:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import InputError, name_hint, shown
+from .._values import as_entry
 
 #: Name -> settings of `TrainConfig`, those that differ from its defaults or that the preset is about.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -37,7 +37,5 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 def get_preset(name: str) -> dict[str, Any]:
     """Settings of the preset called `name`, a copy; raise `InputError` naming the nearest one."""
-    if not isinstance(name, str) or name not in PRESETS:
-        raise InputError(f"unknown preset {shown(name)}; {name_hint(name, PRESETS)}")
-    preset = PRESETS[name]
+    preset = as_entry(name, "preset", PRESETS)
     return {**preset, "options": dict(preset["options"])}

@@ -6,7 +6,7 @@ from dataclasses import Field, dataclass, fields
 from importlib import import_module
 from typing import Any
 
-from ..errors import InputError, name_hint, shown
+from .._values import as_entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,4 @@ STRATEGIES: dict[str, StrategyEntry] = {
 
 def get_strategy(name: str) -> StrategyEntry:
     """Return the entry called `name`; raise `InputError` naming the nearest one."""
-    try:
-        return STRATEGIES[name]
-    except (KeyError, TypeError):
-        raise InputError(f"unknown strategy {shown(name)}; {name_hint(name, STRATEGIES)}") from None
+    return as_entry(name, "strategy", STRATEGIES)
