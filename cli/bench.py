@@ -118,15 +118,16 @@ def accuracy(
         pointlabel bench accuracy data/a data/b --methods default,threshold --points coarse --limit 50
         pointlabel bench accuracy data --size-prior oracle --seeds 5
     """
-    from pointlabel.bench.compare import check_distinct, compare_methods
+    from pointlabel.bench.compare import compare_methods
     from pointlabel.io.datasets import open_data
+    from pointlabel.io.files import check_distinct
 
     from .bench_console import BenchConsole
     from .bench_tables import print_accuracy
 
     setups = _setups(methods, checkpoints, size_prior, n_seeds)
     check_outputs({"--json": json_file, "--html": html_file})
-    check_distinct(datasets)
+    check_distinct(datasets, "data set")
     points, kind = _kind_of(points)
     found = [open_data(folder, points, masks, split=split) for folder in datasets]
     with BenchConsole(progress=not no_progress) as console:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 
@@ -67,16 +66,6 @@ def plan_setups(
         )
         for name in names
     ]
-
-
-def check_distinct(folders: Sequence[str]) -> None:
-    """Raise where a data set is given twice."""
-    seen: set[str] = set()
-    for folder in folders:
-        place = os.path.realpath(folder)
-        if place in seen:
-            raise InputError(f"{folder}: this data set is given twice")
-        seen.add(place)
 
 
 def compare_methods(

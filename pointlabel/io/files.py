@@ -8,7 +8,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cache
@@ -179,6 +179,16 @@ def check_writable(path: str) -> None:
         raise OutputError(f"cannot write {path} (it is a folder)")
     make_folder(os.path.dirname(path) or ".")
     FileWrite(path, b"").discard()
+
+
+def check_distinct(paths: Sequence[str], noun: str) -> None:
+    """Raise `InputError` where two paths are one place; `noun` says what they hold."""
+    seen: set[str] = set()
+    for path in paths:
+        place = os.path.realpath(path)
+        if place in seen:
+            raise InputError(f"{path}: this {noun} is given twice")
+        seen.add(place)
 
 
 def _temporary_name(folder: str) -> str:

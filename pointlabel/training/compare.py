@@ -16,6 +16,7 @@ from ..errors import InputError, shown
 from ..evaluation.bootstrap import Interval, paired_bootstrap
 from ..evaluation.metrics import Totals, score_image
 from ..io.datasets import open_dataset, with_masks
+from ..io.files import check_distinct
 from ..io.samples import Entry, read_sample
 from . import run as files
 from .evaluate import bring, bring_mask, predict_maps
@@ -148,11 +149,7 @@ def compare_runs(
     places = [as_path(folder, "folders") for folder in folders]
     if not places:
         raise InputError("folders must name at least one run, got none")
-    known: dict[str, str] = {}
-    for place in places:
-        if os.path.realpath(place) in known:
-            raise InputError(f"{place}: this run is given twice")
-        known[os.path.realpath(place)] = place
+    check_distinct(places, "run")
     stamps = [read_stamp(place) for place in places]
     protocols = {stamp.config.protocol for stamp in stamps}
     if len(protocols) > 1:

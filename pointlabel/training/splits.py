@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from .._values import as_number, as_path
 from ..errors import InputError
 from ..io.datasets import POINT_FOLDERS, SPLIT_FOLDER, Dataset, open_dataset, open_images, read_split, with_masks
-from ..io.files import write_whole
+from ..io.files import check_distinct, write_whole
 from ..io.images import list_images, normal_id
 from ..io.points.checks import check_points, told_or_refused
 from ..io.points.look import look_at_some
@@ -164,10 +164,7 @@ def open_sources(folders: Sequence[str], config: TrainConfig, *, train_masks: bo
     InputError
         Where a data set is given twice, a file is missing, or a part is empty.
     """
-    places = [os.path.realpath(folder) for folder in folders]
-    for k, place in enumerate(places):
-        if place in places[:k]:
-            raise InputError(f"{folders[k]}: this data set is given twice")
+    check_distinct(folders, "data set")
     names = [normal_id(os.path.basename(os.path.abspath(folder))) for folder in folders]
     if len(set(names)) < len(names):
         names = [f"{name}-{k}" for k, name in enumerate(names, start=1)]
