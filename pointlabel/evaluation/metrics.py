@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,15 @@ class ImageScore:
     def false_pixels(self, profile: str) -> int:
         """False pixels under one of `PROFILES`."""
         return self.false_px_legacy if check_profile(profile) == "legacy" else self.false_px
+
+
+_COUNTS = tuple(item.name for item in fields(ImageScore) if item.name != "targets")
+
+
+def count_overlap(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> tuple[int, int]:
+    """Pixels in both of two masks (H, W), and in either."""
+    inter = int(np.count_nonzero(one & other))
+    return inter, int(np.count_nonzero(one)) + int(np.count_nonzero(other)) - inter
 
 
 def check_profile(profile: str) -> str:
@@ -175,7 +184,7 @@ class Totals:
         if score.n_targets:
             self.n_with_targets += 1
             self.iou_sum_with_targets += score.iou
-        for name in _SUMMED:
+        for name in _COUNTS:
             setattr(self, name, getattr(self, name) + getattr(score, name))
         for target in score.targets:
             self._by_size[size_class(target.area)].add(target)
@@ -216,17 +225,3 @@ class Totals:
             if any(group.n for group in self._by_scr.values())
             else None,
         }
-
-
-_SUMMED = (
-    "n_pixels",
-    "inter",
-    "union",
-    "predicted_px",
-    "true_px",
-    "n_targets",
-    "n_found",
-    "n_predicted",
-    "false_px",
-    "false_px_legacy",
-)

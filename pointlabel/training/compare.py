@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 from .._values import as_path
 from ..errors import InputError, shown
 from ..evaluation.bootstrap import Interval, paired_bootstrap
-from ..evaluation.metrics import Totals, score_image
+from ..evaluation.metrics import Totals
 from ..io.datasets import open_dataset, with_masks
 from ..io.files import check_distinct
 from ..io.samples import Entry, read_sample
 from . import run as files
-from .evaluate import bring, bring_mask, predict_maps
-from .load import load_run
+from .devices import pick_device
+from .evaluate import bring, bring_mask, predict_maps, score_at_size
+from .load import LoadedRun, load_run
 from .scaling import fit_range
 from .stamp import RunStamp, read_stamp
-from .trainer import pick_device
 
 #: Metrics of the table, in the order of its columns.
 METRICS = ("iou", "niou", "pd", "fa")
@@ -50,7 +50,6 @@ class ComparedRun:
     folder : where it lies.
     config : as in ``run.json``.
     best_epoch, epochs : the epoch that is compared, and those that were trained.
-    protocol : the rule by which it was trained and scored, one out of `config.PROTOCOLS`.
     curve : the lines of ``metrics.jsonl``.
     predictions : a mask for each image, (H, W) bool.
     counts : (N, 2) int64, intersection and union of each image.
@@ -63,12 +62,16 @@ class ComparedRun:
     config: dict[str, Any]
     best_epoch: int
     epochs: int
-    protocol: str
     curve: list[dict[str, Any]]
     predictions: list[NDArray[np.bool_]]
     counts: NDArray[np.int64]
     scores: dict[str, Any]
     differences: dict[str, Interval] | None
+
+    @property
+    def protocol(self) -> str:
+        """The rule by which it was trained and scored, one out of `config.PROTOCOLS`."""
+        return self.config["protocol"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,27 +94,19 @@ class RunComparison:
 
     def as_dict(self) -> dict[str, Any]:
         """The comparison without pictures, ready for JSON."""
-        rows = []
-        for run in self.runs:
-            differences = None
-            if run.differences is not None:
-                differences = {name: asdict(each) for name, each in run.differences.items()}
-            rows.append(
-                {
-                    "name": run.name,
-                    "folder": run.folder,
-                    "strategy": run.config["strategy"],
-                    "model": run.config["model"],
-                    "loss": run.config["loss"],
-                    "seed": run.config["seed"],
-                    "protocol": run.protocol,
-                    "best_epoch": run.best_epoch,
-                    "epochs": run.epochs,
-                    "scores": run.scores,
-                    "against_first": differences,
-                    "curve": run.curve,
-                }
-            )
+        rows = [
+            {
+                "name": run.name,
+                "folder": run.folder,
+                **{name: run.config[name] for name in ("strategy", "model", "loss", "seed", "protocol")},
+                "best_epoch": run.best_epoch,
+                "epochs": run.epochs,
+                "scores": run.scores,
+                "against_first": run.differences and {name: asdict(each) for name, each in run.differences.items()},
+                "curve": run.curve,
+            }
+            for run in self.runs
+        ]
         return {
             "images": len(self.images),
             "left_out": self.n_left_out,
@@ -154,7 +149,7 @@ def compare_runs(
     protocols = {stamp.config.protocol for stamp in stamps}
     if len(protocols) > 1:
         raise InputError("runs of the protocols ours and paper cannot be compared; name runs of one protocol")
-    protocol = protocols.pop()
+    is_paper = protocols == {"paper"}
     thresholds = sorted({stamp.config.mask_threshold for stamp in stamps})
     if len(thresholds) > 1:
         both = " and ".join(f"{value:g}" for value in thresholds)
@@ -171,65 +166,57 @@ def compare_runs(
         sample = read_sample(tests[0][name], mask_threshold=thresholds[0])
         assert sample.mask is not None
         images.append(ComparedImage(name, fit_range(sample.image, sample.full), sample.mask))
+    masks = [bring_mask(each.mask) if is_paper else each.mask for each in images]
     runs: list[ComparedRun] = []
-    for place, name, stamp in zip(places, _short_names(places), stamps, strict=True):
-        first = runs[0] if runs else None
-        runs.append(_run_on(place, name, stamp, images, protocol, device, first, n_resamples, seed, on_image))
-    if protocol == "paper":
-        images = [_squared(image) for image in images]
+    for place, name in zip(places, _short_names(places), strict=True):
+        loaded = load_run(place, "best")
+        inputs = [loaded.scaling.apply(each.image) for each in images]
+        if is_paper:
+            inputs = [bring(each) for each in inputs]
+        predictions = _predict(name, loaded, inputs, device, on_image)
+        scored = zip(predictions, masks, images, strict=True)
+        scores = [score_at_size(predicted, mask, each.image) for predicted, mask, each in scored]
+        totals = Totals()
+        for score in scores:
+            totals.add(score)
+        counts = np.array([(score.inter, score.union) for score in scores], np.int64)
+        differences = None
+        if runs:
+            has_target = [score.n_targets > 0 for score in scores]
+            differences = paired_bootstrap(counts, runs[0].counts, has_target, n_resamples=n_resamples, rng=seed)
+        curve = files.read_metrics(place)
+        runs.append(
+            ComparedRun(
+                name=name,
+                folder=place,
+                config=loaded.config.as_dict(),
+                best_epoch=int(loaded.about["epoch"]),
+                epochs=max((line["epoch"] for line in curve), default=0),
+                curve=curve,
+                predictions=predictions,
+                counts=counts,
+                scores=totals.summary(),
+                differences=differences,
+            )
+        )
+    if is_paper:
+        images = [replace(each, image=bring(each.image), mask=bring_mask(each.mask)) for each in images]
     return RunComparison(images, runs, n_left_out, seed, n_resamples)
 
 
-def _run_on(
-    place: str,
-    name: str,
-    stamp: RunStamp,
-    images: list[ComparedImage],
-    protocol: str,
-    device: str,
-    first: ComparedRun | None,
-    n_resamples: int,
-    seed: int,
-    on_image: OnImage | None,
-) -> ComparedRun:
-    """Predict and score the images by the best checkpoint of a run."""
-    loaded = load_run(place, "best")
+def _predict(
+    name: str, loaded: LoadedRun, inputs: list[NDArray[np.float32]], device: str, on_image: OnImage | None
+) -> list[NDArray[np.bool_]]:
+    """Masks of the inputs, in their order."""
     target = pick_device(device)
     net = loaded.net.to(target).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    inputs = [loaded.scaling.apply(each.image) for each in images]
-    masks = [each.mask for each in images]
-    if protocol == "paper":
-        inputs = [bring(each) for each in inputs]
-        masks = [bring_mask(each) for each in masks]
-    predictions: dict[int, NDArray[np.bool_]] = {}
     batch_px = loaded.config.batch_size * loaded.config.crop**2
+    found: dict[int, NDArray[np.bool_]] = {}
     for index, probability in predict_maps(net, inputs, device=target, batch_px=batch_px):
-        predictions[index] = probability > loaded.config.threshold
+        found[index] = probability > loaded.config.threshold
         if on_image is not None:
-            on_image(name, len(predictions), len(images))
-    totals, counts, with_target = Totals(), np.zeros((len(images), 2), np.int64), np.zeros(len(images), bool)
-    for index, (each, mask) in enumerate(zip(images, masks, strict=True)):
-        score = score_image(predictions[index], mask, each.image if each.image.shape == mask.shape else None)
-        totals.add(score)
-        counts[index] = score.inter, score.union
-        with_target[index] = score.n_targets > 0
-    differences = None
-    if first is not None:
-        differences = paired_bootstrap(counts, first.counts, with_target, n_resamples=n_resamples, rng=seed)
-    curve = files.read_metrics(place)
-    return ComparedRun(
-        name,
-        place,
-        stamp.config.as_dict(),
-        int(loaded.about["epoch"]),
-        max((line["epoch"] for line in curve), default=0),
-        protocol,
-        curve,
-        [predictions[index] for index in range(len(images))],
-        counts,
-        totals.summary(),
-        differences,
-    )
+            on_image(name, len(found), len(inputs))
+    return [found[index] for index in range(len(inputs))]
 
 
 def _test_entries(place: str, stamp: RunStamp) -> dict[str, Entry]:
@@ -258,8 +245,3 @@ def _short_names(places: Sequence[str]) -> list[str]:
         if len(set(names)) == len(names):
             break
     return names
-
-
-def _squared(image: ComparedImage) -> ComparedImage:
-    """An image as the protocol "paper" scores it."""
-    return ComparedImage(image.id, bring(image.image), bring_mask(image.mask))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from ..evaluation.metrics import Totals, score_image
+from ..evaluation.metrics import ImageScore, Totals, count_overlap, score_image
 from .config import PAPER_SIZE_PX
 from .data import Data, SampleSet
 
@@ -55,9 +56,8 @@ def score_labels(maps: Iterator[tuple[int, NDArray]], samples: SampleSet, thresh
     losses = {}
     for index, probability in maps:
         label = samples.labels[index].astype(np.float32)
-        predicted, true = probability > threshold, label > 0.5
-        inter += int(np.count_nonzero(predicted & true))
-        union += int(np.count_nonzero(predicted | true))
+        counts = count_overlap(probability > threshold, label > 0.5)
+        inter, union = inter + counts[0], union + counts[1]
         both = float((probability * label).sum(dtype=np.float64))
         either = float(probability.sum(dtype=np.float64)) + float(label.sum(dtype=np.float64)) - both
         losses[index] = 1 - (both + 1) / (either + 1)
@@ -74,8 +74,7 @@ def score_masks(
     whole, parts = Totals(), [Totals() for _ in names]
     assert samples.masks is not None
     for index, probability in maps:
-        image, mask = samples.images[index], samples.masks[index]
-        score = score_image(probability > threshold, mask, image if image.shape == mask.shape else None)
+        score = score_at_size(probability > threshold, samples.masks[index], samples.images[index])
         whole.add(score)
         parts[samples.parts[index]].add(score)
     return {
@@ -84,36 +83,39 @@ def score_masks(
     }
 
 
-def bring(levels: NDArray, size: int = PAPER_SIZE_PX) -> NDArray[np.float32]:
-    """Grey levels (H, W) at `size` x `size`, bilinearly."""
-    return _interpolated(levels, size, "bilinear")
+def score_at_size(predicted: NDArray[np.bool_], true: NDArray[np.bool_], image: NDArray) -> ImageScore:
+    """Score a mask; the local SCR of targets is measured only where the image has the size of the masks.
 
-
-def bring_mask(mask: NDArray[np.bool_], size: int = PAPER_SIZE_PX) -> NDArray[np.bool_]:
-    """A mask (H, W) at `size` x `size`, by the nearest pixel."""
-    return _interpolated(mask, size, "nearest-exact") > 0.5
-
-
-def _interpolated(pixels: NDArray, size: int, mode: str) -> NDArray[np.float32]:
-    tensor = torch.from_numpy(np.ascontiguousarray(pixels, dtype=np.float32))[None, None]
-    return F.interpolate(tensor, size=(size, size), mode=mode)[0, 0].numpy()
-
-
-def resized(samples: SampleSet, size: int = PAPER_SIZE_PX) -> SampleSet:
-    """The set with inputs and true masks brought to `size` x `size`, as the protocol "paper" scores.
-
-    Inputs are resampled bilinearly, masks by the nearest pixel.
+    The protocol "paper" brings masks to another size than the images'.
     """
-    assert samples.masks is not None
-    inputs = [bring(image, size) for image in samples.inputs]
-    masks = [bring_mask(mask, size) for mask in samples.masks]
-    # The images stay as they are: their size tells `score_masks` to leave the local contrast out.
-    return SampleSet(samples.ids, samples.parts, samples.images, inputs, samples.points, masks, samples.labels)
+    return score_image(predicted, true, image if image.shape == true.shape else None)
+
+
+def bring(levels: NDArray) -> NDArray[np.float32]:
+    """Grey levels (H, W) at the size of the protocol "paper", bilinearly."""
+    return _interpolated(levels, "bilinear")
+
+
+def bring_mask(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """A mask (H, W) at the size of the protocol "paper", by the nearest pixel."""
+    return _interpolated(mask, "nearest-exact") > 0.5
+
+
+def _interpolated(pixels: NDArray, mode: str) -> NDArray[np.float32]:
+    tensor = torch.from_numpy(np.ascontiguousarray(pixels, dtype=np.float32))[None, None]
+    return F.interpolate(tensor, size=(PAPER_SIZE_PX, PAPER_SIZE_PX), mode=mode)[0, 0].numpy()
 
 
 def scored_test_set(data: Data, protocol: str) -> SampleSet | None:
     """The test part as a protocol scores it."""
-    return resized(data.test) if data.test is not None and protocol == "paper" else data.test
+    test = data.test
+    if test is None or protocol != "paper":
+        return test
+    assert test.masks is not None
+    # The images keep their size, see `score_at_size`.
+    return replace(
+        test, inputs=[bring(image) for image in test.inputs], masks=[bring_mask(mask) for mask in test.masks]
+    )
 
 
 def draw_picture(samples: SampleSet, maps: dict[int, NDArray[np.float32]]) -> NDArray[np.uint8]:
