@@ -17,7 +17,7 @@ from ..evaluation.targets import true_targets
 from ..io.samples import read_sample
 from .charts import Axis, density, histogram, log_axis
 from .page import cell, grid, page, section, table
-from .windows import cut, outline, picture, surface, surface_style, tile, window_around
+from .windows import card, cut, outline, surface, surface_style, tile, window_around
 
 if TYPE_CHECKING:
     from ..bench.comparison import Comparison
@@ -245,10 +245,7 @@ def _window(comparison: Comparison, methods: list[str], place: int, index: int) 
     row, column = sample.points[index - first].tolist()
     title = f"{comparison.names[place]} / {sample.id}"
     about = f"point (x, y) = ({column:g}, {row:g}), SCR {scr:.1f}, elongation {elongation:.1f}"
-    return (
-        f'<div class="window" style="--picture:{picture(window)}"><header><b>{escape(title)}</b>'
-        f'<span class="faint">{about}</span></header><div class="tiles">{"".join(tiles)}</div></div>'
-    )
+    return card(window, title, about, tiles)
 
 
 def _circumstances(comparison: Comparison) -> str:

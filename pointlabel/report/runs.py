@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..evaluation.components import find_components
+from ..evaluation.metrics import count_overlap
 from .charts import Axis, curve
 from .page import cell, grid, page, section, table
-from .windows import cut, outline, picture, tile, window_around
+from .windows import card, cut, outline, tile, window_around
 
 if TYPE_CHECKING:
     from ..training.compare import ComparedRun, RunComparison
@@ -132,13 +132,10 @@ def _window(comparison: RunComparison, index: int, group: int) -> str:
     tiles = [tile("image", f"{side} x {side} px", side), tile("truth", f"{int(truth.sum())} px", side, true_line)]
     for run, mask in zip(comparison.runs, masks, strict=True):
         shown = part(mask)
-        union = int((shown | truth).sum())
-        iou = int((shown & truth).sum()) / union if union else 1.0
+        inter, union = count_overlap(shown, truth)
+        iou = inter / union if union else 1.0
         note = f"IoU {iou:.2f}, {int(shown.sum())} px"
         tiles.append(tile(run.name, note, side, true_line, outline(shown, "mask"), bad=iou < 0.5))
     height, width = image.image.shape
     about = f"{width} x {height} px, window at (x, y) = ({left}, {top})"
-    return (
-        f'<div class="window" style="--picture:{picture(window)}"><header><b>{escape(image.id)}</b>'
-        f'<span class="faint">{about}</span></header><div class="tiles">{"".join(tiles)}</div></div>'
-    )
+    return card(window, image.id, about, tiles)

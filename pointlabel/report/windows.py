@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
@@ -60,6 +61,14 @@ def tile(title: str, note: str, side: int, *drawn: str, bad: bool = False) -> st
     return (
         f'<div class="tile"><div class="view"><svg viewBox="0 0 {side} {side}">{"".join(drawn)}</svg></div>'
         f'<b title="{escape(title)}">{escape(title)}</b><span{about}>{escape(note)}</span></div>'
+    )
+
+
+def card(window: NDArray[np.float64], title: str, about: str, tiles: Sequence[str]) -> str:
+    """Tiles of one window with a line of text above; `about` may hold HTML."""
+    return (
+        f'<div class="window" style="--picture:{picture(window)}"><header><b>{escape(title)}</b>'
+        f'<span class="faint">{about}</span></header><div class="tiles">{"".join(tiles)}</div></div>'
     )
 
 
