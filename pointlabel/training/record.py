@@ -21,7 +21,7 @@ from .evaluate import draw_picture, score_labels, score_masks, scored_test_set
 from .initialise import last_line
 from .load import load_run
 from .registry import get_strategy
-from .tensorboard import Curves, open_curves
+from .tensorboard import Curves
 from .trainer import Trainer
 
 #: Images in a picture of predictions.
@@ -52,7 +52,7 @@ class RunRecord:
     def curves(self, trainer: Trainer) -> Iterator[None]:
         """Keep the curves for TensorBoard open, where the config asks for them."""
         if self.is_first and trainer.config.tensorboard:
-            self._curves = open_curves(os.path.join(trainer.folder, files.CURVES), trainer.epoch)
+            self._curves = Curves(os.path.join(trainer.folder, files.CURVES), trainer.epoch)
         yield
         if self._curves is not None:
             self._curves.close()

@@ -9,11 +9,25 @@ from typing import Any
 from ..errors import MissingExtraError
 
 
-class Curves:
-    """Writes the numbers of each epoch as TensorBoard reads them."""
+def check_curves() -> None:
+    """Raise `MissingExtraError` where tensorboard is not installed."""
+    if find_spec("tensorboard") is None:
+        raise MissingExtraError("`tensorboard` needs tensorboard: pip install 'pointlabel[tensorboard]'")
 
-    def __init__(self, writer: Any) -> None:
-        self._writer = writer
+
+class Curves:
+    """Writes the numbers of each epoch as TensorBoard reads them.
+
+    Parameters
+    ----------
+    folder : to write to.
+    epoch : what an earlier, killed run wrote after it is left out.
+    """
+
+    def __init__(self, folder: str, epoch: int) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer = SummaryWriter(folder, purge_step=epoch + 1)
 
     def add(self, metrics: Mapping[str, Any]) -> None:
         """Add the line of an epoch."""
@@ -25,16 +39,3 @@ class Curves:
     def close(self) -> None:
         """Close the file."""
         self._writer.close()
-
-
-def check_curves() -> None:
-    """Raise `MissingExtraError` where tensorboard is not installed."""
-    if find_spec("tensorboard") is None:
-        raise MissingExtraError("`tensorboard` needs tensorboard: pip install 'pointlabel[tensorboard]'")
-
-
-def open_curves(folder: str, epoch: int) -> Curves:
-    """Open curves in `folder`; what an earlier, killed run wrote after `epoch` is left out."""
-    from torch.utils.tensorboard import SummaryWriter
-
-    return Curves(SummaryWriter(folder, purge_step=epoch + 1))
