@@ -56,7 +56,6 @@ class Labeller:
         samples: SampleSet,
         index: int,
         *,
-        image: NDArray | None = None,
         method: str | None = None,
         params: Any = None,
     ) -> ImageLabels:
@@ -65,18 +64,17 @@ class Labeller:
         Parameters
         ----------
         samples, index : which one.
-        image : (H, W) to label in place of the sample's own, such as a detector's prediction: bright where targets are.
         method : in place of the config's, with its default parameters.
         params : of the method, in place of the config's or the defaults.
         """
         name = method or self.config.label_method
         chosen = get_method(name)
         return annotate(
-            samples.images[index] if image is None else image,
+            samples.images[index],
             samples.points[index],
             method=name,
             params=self.params(name) if params is None else params,
-            polarity=self.config.polarity if image is None else "bright",
+            polarity=self.config.polarity,
             tightness=self.config.tightness if chosen.has_tightness else 0.5,
             rng=image_generator(self.config.seed, samples.ids[index].partition("/")[2]),
         )
