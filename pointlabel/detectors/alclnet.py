@@ -9,7 +9,7 @@ from torch import nn
 
 from .base import Detector
 from .blocks import conv, conv_bn, conv_bn_relu, init_kaiming, upsample
-from .mlclnet import PUBLISHED_ENCODER, ContrastEncoder, contrast_branch
+from .mlclnet import PUBLISHED_ENCODER, ContrastEncoder, contrast_branch, join_top_down
 
 CHANNELS = (16, 32, 64, 128, 256)
 
@@ -55,9 +55,4 @@ class ALCLNet(Detector):
 
     def maps(self, image: torch.Tensor) -> list[torch.Tensor]:
         """Logits at the size of `image`."""
-        levels = zip(self.encoder(image), self.contrasts, strict=True)
-        details = [contrast(x) for x, contrast in levels]
-        out = details.pop()
-        for gate in reversed(self.gates):
-            out = gate(out, details.pop())
-        return [self.head(out)]
+        return [self.head(join_top_down(self.encoder(image), self.contrasts, self.gates))]

@@ -21,7 +21,7 @@ from .blocks import (
     init_kaiming,
     upsample,
 )
-from .mlclnet import PUBLISHED_ENCODER, contrast_branch
+from .mlclnet import PUBLISHED_ENCODER, contrast_branch, join_top_down
 
 CHANNELS = (16, 32, 64, 128, 256)
 REDUCTION = 4  # of squeeze and excitation
@@ -157,8 +157,4 @@ class GGLNet(Detector):
 
     def maps(self, image: torch.Tensor) -> list[torch.Tensor]:
         """Logits at the size of `image`."""
-        details = [contrast(x) for x, contrast in zip(self.encoder(image), self.contrasts, strict=True)]
-        out = details.pop()
-        for guide in reversed(self.guides):
-            out = guide(out, details.pop())
-        return [self.head(out)]
+        return [self.head(join_top_down(self.encoder(image), self.contrasts, self.guides))]

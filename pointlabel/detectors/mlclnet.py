@@ -71,6 +71,22 @@ def contrast_branch(channels: int, size: int, dilation: int) -> nn.Sequential:
     )
 
 
+def join_top_down(levels: list[torch.Tensor], contrasts: nn.ModuleList, joins: nn.ModuleList) -> torch.Tensor:
+    """Local contrast of each level, joined from the coarsest to the finest.
+
+    Parameters
+    ----------
+    levels : the map of each level, the largest first.
+    contrasts : a layer per level.
+    joins : a layer per pair of neighbours, the finest first, called with the coarse and the fine map.
+    """
+    details = [contrast(x) for x, contrast in zip(levels, contrasts, strict=True)]
+    out = details.pop()
+    for join in reversed(joins):
+        out = join(out, details.pop())
+    return out
+
+
 class MultiscaleContrast(nn.Module):
     """Local contrast at dilations 1, 3 and 5, merged by a convolution of 1 x 1."""
 

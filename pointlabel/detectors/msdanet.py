@@ -20,7 +20,7 @@ from .blocks import (
     init_kaiming,
     upsample,
 )
-from .mlclnet import PUBLISHED_ENCODER
+from .mlclnet import PUBLISHED_ENCODER, join_top_down
 
 CHANNELS = (16, 32, 64, 64, 64)
 SIDE_CHANNELS = 16  # of each finer level where it joins the coarsest one
@@ -221,8 +221,4 @@ class MSDANet(Detector):
 
     def maps(self, image: torch.Tensor) -> list[torch.Tensor]:
         """Logits at the size of `image`."""
-        details = [contrast(x) for x, contrast in zip(self.encoder(image), self.contrasts, strict=True)]
-        out = details.pop()
-        for join in reversed(self.joins):
-            out = join(out, details.pop())
-        return [self.head(out)]
+        return [self.head(join_top_down(self.encoder(image), self.contrasts, self.joins))]
