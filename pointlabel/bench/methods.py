@@ -26,7 +26,7 @@ from ..io.masks.read import MASK_THRESHOLD
 from ..io.masks.survey import survey_masks
 from ..io.messages import Note
 from ..io.samples import Entry, read_sample
-from .runner import Case, MethodRun, Setup, run_method
+from .runner import BenchImage, MethodRun, Setup, run_method
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +203,7 @@ def _work(sender: Connection, survey: Survey, setup: Setup, repeat: int, keep_cr
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent decides
     try:
         run = run_method(
-            _cases(survey),
+            _images(survey),
             setup,
             image_generator,
             repeat=repeat,
@@ -220,7 +220,7 @@ def _work(sender: Connection, survey: Survey, setup: Setup, repeat: int, keep_cr
         sender.send(("failed", f"{type(error).__name__}: {error}"))
 
 
-def _cases(survey: Survey) -> Iterator[Case]:
+def _images(survey: Survey) -> Iterator[BenchImage]:
     for entry in survey.dataset.entries:
         sample = read_sample(entry, mask_threshold=survey.mask_threshold)
-        yield Case(sample.id, sample.image, sample.points, sample.mask)
+        yield BenchImage(sample.id, sample.image, sample.points, sample.mask)

@@ -14,6 +14,7 @@ from .._values import as_choice, as_number
 from ..baselines.d2d.params import SIZE_PRIORS
 from ..errors import InputError
 from ..evaluation.environment import peak_memory_mb
+from ..evaluation.metrics import count_overlap
 from ..evaluation.targets import owned_ious, target_areas, true_targets
 from ..labeling import annotate
 from ..methods.table import get_method
@@ -23,7 +24,7 @@ from ..types import ImageLabels
 GeneratorOf = Callable[[int, str], np.random.Generator]
 
 
-class Case(NamedTuple):
+class BenchImage(NamedTuple):
     """One image to run on: id, (H, W) image, (N, 2) points as (row, column), (H, W) bool mask or None."""
 
     id: str
@@ -117,7 +118,7 @@ class MethodRun:
 
 
 def run_method(
-    cases: Iterable[Case],
+    images: Iterable[BenchImage],
     setup: Setup,
     generator: GeneratorOf,
     *,
@@ -129,7 +130,7 @@ def run_method(
 
     Parameters
     ----------
-    cases : the images, all with a mask or all without; read one at a time.
+    images : the images, all with a mask or all without; read one at a time.
     setup : the method and its parameters.
     generator : random numbers of each image.
     repeat : calls that are timed for each image, at least 1; the fastest counts.
@@ -149,18 +150,18 @@ def run_method(
     crops: list[tuple[int, int, NDArray[np.bool_]]] = []
     first_ms, start_mb, n_images = None, None, 0
     get_method(setup.method).check(setup.params)
-    for case in cases:
-        call = _Call(case, setup, generator)
-        if first_ms is None and len(case.points):
+    for image in images:
+        call = _Call(image, setup, generator)
+        if first_ms is None and len(image.points):
             start_mb = peak_memory_mb()
             first_ms = call.timed()[1]
         done = [call.timed(seed) for seed in setup.seeds]
         spent = min([done[0][1], *(call.timed()[1] for _ in range(repeat - 1))])
-        if case.mask is not None:
-            truth = true_targets(case.mask, case.points)
-            counts.append(np.array([_overlap(labels.mask(), case.mask) for labels, _ in done]))
+        if image.mask is not None:
+            truth = true_targets(image.mask, image.points)
+            counts.append(np.array([count_overlap(labels.mask(), image.mask) for labels, _ in done]))
             ious.append(np.stack([owned_ious(labels, *truth) for labels, _ in done]))
-        n = len(case.points)
+        n = len(image.points)
         areas.append(np.array([[t.area for t in labels.targets] for labels, _ in done], np.int64).reshape(len(done), n))
         times += [spent / max(n, 1)] * n
         owners += [n_images] * n
@@ -194,28 +195,23 @@ def run_method(
 class _Call:
     """One image with one method, ready to be called with any seed."""
 
-    def __init__(self, case: Case, setup: Setup, generator: GeneratorOf) -> None:
-        self._case, self._setup, self._generator = case, setup, generator
+    def __init__(self, image: BenchImage, setup: Setup, generator: GeneratorOf) -> None:
+        self._image, self._setup, self._generator = image, setup, generator
         self._areas = None
         if setup.size_prior == "oracle":
-            if case.mask is None:
-                raise InputError(f"{case.id}: size_prior oracle needs a true mask")
-            self._areas, _ = target_areas(case.mask, case.points)
+            if image.mask is None:
+                raise InputError(f"{image.id}: size_prior oracle needs a true mask")
+            self._areas, _ = target_areas(image.mask, image.points)
 
     def timed(self, seed: int = 0) -> tuple[ImageLabels, float]:
         """Labels of the image, and the milliseconds that they took."""
-        case, setup = self._case, self._setup
-        rng = self._generator(seed, case.id)
+        image, setup = self._image, self._setup
+        rng = self._generator(seed, image.id)
         start = perf_counter()
         labels = annotate(
-            case.image, case.points, method=setup.method, params=setup.params, true_area=self._areas, rng=rng
+            image.image, image.points, method=setup.method, params=setup.params, true_area=self._areas, rng=rng
         )
         return labels, (perf_counter() - start) * 1000
-
-
-def _overlap(mask: NDArray[np.bool_], true: NDArray[np.bool_]) -> tuple[int, int]:
-    inter = int(np.count_nonzero(mask & true))
-    return inter, int(np.count_nonzero(mask)) + int(np.count_nonzero(true)) - inter
 
 
 def _crop(mask: NDArray[np.bool_], origin: tuple[int, int]) -> tuple[int, int, NDArray[np.bool_]]:

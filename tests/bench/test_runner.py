@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pointlabel import InputError, annotate
-from pointlabel.bench.runner import Case, join_runs, plan_setup, run_method
+from pointlabel.bench.runner import BenchImage, join_runs, plan_setup, run_method
 from pointlabel.bench.summaries import sort_rows, summarise
 from pointlabel.errors import UnknownMethodError
 from pointlabel.evaluation.components import find_components
@@ -24,7 +24,7 @@ def generator(seed, image_id):
 
 def drawn_cases(n=4, first=0):
     scenes = [draw_scene(seed=k, shape=(64, 80), n_targets=2) for k in range(first, first + n)]
-    return [Case(f"{k}", scene.image, scene.points, scene.mask) for k, scene in enumerate(scenes)]
+    return [BenchImage(f"{k}", scene.image, scene.points, scene.mask) for k, scene in enumerate(scenes)]
 
 
 def features_of(cases):
@@ -113,7 +113,10 @@ def test_points_off_target_and_images_without_points():
     image, mask = np.zeros((30, 30), np.uint8), np.zeros((30, 30), bool)
     mask[5:8, 5:8] = True
     image[mask] = 200
-    cases = [Case("0", image, np.zeros((0, 2)), mask), Case("1", image, np.array([[6.0, 6], [25, 25]]), mask)]
+    cases = [
+        BenchImage("0", image, np.zeros((0, 2)), mask),
+        BenchImage("1", image, np.array([[6.0, 6], [25, 25]]), mask),
+    ]
     run = run_method(cases, plan_setup("point"), generator)
     row = summarise(run, features_of(cases))
     assert (row["targets"], row["points_off"], row["images"]) == (2, 1, 2)

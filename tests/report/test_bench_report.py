@@ -9,7 +9,7 @@ import pytest
 
 from pointlabel.bench.comparison import Comparison
 from pointlabel.bench.methods import BenchJob, JobDone, survey_dataset
-from pointlabel.bench.runner import Case, plan_setup, run_method
+from pointlabel.bench.runner import BenchImage, plan_setup, run_method
 from pointlabel.folder.job import image_generator
 from pointlabel.io.datasets import open_dataset
 from pointlabel.io.samples import read_sample
@@ -27,7 +27,7 @@ def compare(draw_dataset):
         comparison = Comparison(surveys, points="centroid")
         for place, methods in enumerate(plan.values()):
             samples = [read_sample(entry) for entry in surveys[place].dataset.entries]
-            cases = [Case(sample.id, sample.image, sample.points, sample.mask) for sample in samples]
+            cases = [BenchImage(sample.id, sample.image, sample.points, sample.mask) for sample in samples]
             for method in methods:
                 setup = plan_setup(method)
                 result = run_method(cases, setup, image_generator, keep_crops=True)
