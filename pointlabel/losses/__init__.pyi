@@ -15,9 +15,7 @@ from .reem import reem_loss as reem_loss
 from .registry import LOSSES as LOSSES
 from .registry import build_loss as build_loss
 from .scale import ScaleLoss as ScaleLoss
-from .scale import SLSLoss as SLSLoss
 from .scale import scale_loss as scale_loss
 from .scale import scale_weight as scale_weight
-from .scale import sls_loss as sls_loss
 from .scr import local_scr as local_scr
 from .scr import scr_weight as scr_weight

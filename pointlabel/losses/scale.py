@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import torch
 
@@ -92,7 +92,7 @@ def scale_loss(
     warm_up_epochs: int = WARM_UP_EPOCHS,
     reduction: Reduction = "mean",
 ) -> torch.Tensor:
-    """Measure a loss that is sensitive to scale and location.
+    """Measure a loss that is sensitive to scale and location; with its defaults the SLS loss of MSHNet.
 
         L = 1 - w(A_p, A_t) IoU + L_location
 
@@ -136,29 +136,6 @@ def scale_loss(
     return reduce_samples(loss, reduction)
 
 
-def sls_loss(
-    logits: torch.Tensor,
-    target: torch.Tensor,
-    *,
-    location: bool = True,
-    smooth: float = 1e-6,
-    epoch: int | None = None,
-    warm_up_epochs: int = WARM_UP_EPOCHS,
-    reduction: Reduction = "mean",
-) -> torch.Tensor:
-    """Measure MSHNet's scale and location sensitive loss: `scale_loss` with ``kind="variance"``."""
-    return scale_loss(
-        logits,
-        target,
-        kind="variance",
-        location=location,
-        smooth=smooth,
-        epoch=epoch,
-        warm_up_epochs=warm_up_epochs,
-        reduction=reduction,
-    )
-
-
 class ScaleLoss(Loss):
     """Module of `scale_loss`."""
 
@@ -170,10 +147,3 @@ class ScaleLoss(Loss):
     ) -> torch.Tensor:
         """Loss of each sample, (B,)."""
         return self.measure(logits, target, epoch=epoch)
-
-
-class SLSLoss(ScaleLoss):
-    """Module of `sls_loss`: a `ScaleLoss` of the kind variance."""
-
-    def __init__(self, *, reduction: Reduction = "mean", **options: Any) -> None:
-        super().__init__(reduction=reduction, kind="variance", **options)

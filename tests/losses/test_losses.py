@@ -25,7 +25,6 @@ from pointlabel.losses import (
     reem_loss,
     scale_loss,
     scr_weight,
-    sls_loss,
     soft_iou,
     soft_iou_loss,
 )
@@ -62,9 +61,9 @@ def batch(rng: np.random.Generator) -> Batch:
 def test_published_values(published):
     logits, target, image = published["logits"], published["target"], published["image"]
     pairs = {
-        "sls_warm": sls_loss(logits, target, epoch=5, warm_up_epochs=5),
-        "sls_after": sls_loss(logits, target, epoch=6, warm_up_epochs=5),
-        "sls_noloc": sls_loss(logits, target, location=False),
+        "sls_warm": scale_loss(logits, target, epoch=5, warm_up_epochs=5),
+        "sls_after": scale_loss(logits, target, epoch=6, warm_up_epochs=5),
+        "sls_noloc": scale_loss(logits, target, location=False),
         "location_loss": location_loss(logits, target),
         "soft_iou": soft_iou(logits, target),
         "scr": local_scr(image, target),
@@ -107,7 +106,7 @@ def test_each_sample_equals_the_slow_twin(name, batch):
         ("dice", {"smooth": 0.5}, dice_loss),
         ("focal", {"alpha": 0.7, "gamma": 0.5}, focal_loss),
         ("heatmap-focal", {"gamma": 1.0, "leniency": 2.0}, heatmap_focal_loss),
-        ("sls", {"location": False, "smooth": 0.1}, sls_loss),
+        ("sls", {"location": False, "smooth": 0.1}, scale_loss),
         ("ratio", {"warm_up_epochs": 90}, lambda *args, **options: scale_loss(*args, kind="ratio", **options)),
         ("diff", {"smooth": 3.0}, lambda *args, **options: scale_loss(*args, kind="absolute", **options)),
         ("signed", {"location": False}, lambda *args, **options: scale_loss(*args, kind="signed", **options)),

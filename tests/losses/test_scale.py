@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pointlabel import InputError
-from pointlabel.losses import ScaleLoss, SLSLoss, scale_loss, scale_weight, sls_loss, soft_iou, soft_iou_loss
+from pointlabel.losses import ScaleLoss, scale_loss, scale_weight, soft_iou, soft_iou_loss
 from tests.twins import losses as twin
 
 N_PIXELS = 256 * 256
@@ -139,8 +139,7 @@ def test_warm_up_is_soft_iou(kind, rng):
     after = loss(logits, target, epoch=8)
     assert (after > plain).all()
     assert torch.equal(after, loss(logits, target))
-    assert torch.equal(SLSLoss()(logits, target), sls_loss(logits, target))
-    assert torch.equal(ScaleLoss()(logits, target), sls_loss(logits, target))
+    assert torch.equal(ScaleLoss()(logits, target), scale_loss(logits, target))
 
 
 def test_an_unknown_kind_is_named():

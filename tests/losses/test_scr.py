@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pointlabel import InputError
 from pointlabel.evaluation.scr import local_scr as evaluation_scr
-from pointlabel.losses import REEMLoss, local_scr, reem_loss, scr_weight, sls_loss, soft_iou
+from pointlabel.losses import REEMLoss, local_scr, reem_loss, scale_loss, scr_weight, soft_iou
 from tests.twins import losses as twin
 
 
@@ -119,11 +119,11 @@ def test_the_reward_starts_late_and_dim_targets_earn_more(rng):
     logits = torch.from_numpy(rng.normal(-2, 1, (1, 1, 40, 40))).repeat(2, 1, 1, 1) + 4 * target
     loss = REEMLoss(reward_weight=0.5, warm_up_epochs=3, reward_delay_epochs=4, reduction="none")
     for epoch in (0, 3, 4, 7):
-        plain = sls_loss(logits, target, epoch=epoch, warm_up_epochs=3, reduction="none")
+        plain = scale_loss(logits, target, epoch=epoch, warm_up_epochs=3, reduction="none")
         assert torch.equal(loss(logits, target, image=image, epoch=epoch), plain)
     rewarded = loss(logits, target, image=image, epoch=8)
     assert torch.equal(rewarded, loss(logits, target, image=image))
-    reward = sls_loss(logits, target, reduction="none") - rewarded
+    reward = scale_loss(logits, target, reduction="none") - rewarded
     expected = 0.5 * scr_weight(local_scr(image, target)) * soft_iou(logits, target)
     torch.testing.assert_close(reward, expected)
     assert reward[0] > 1.2 * reward[1]
