@@ -12,7 +12,7 @@ import click
 
 from pointlabel.training.config import TrainConfig
 from pointlabel.training.presets import PRESETS, get_preset
-from pointlabel.training.processes import Processes, ReportedByOtherRank, together
+from pointlabel.training.processes import Processes, ReportedByOtherRank, join_processes
 from pointlabel.training.registry import STRATEGIES
 
 from .console import needs_extra
@@ -90,7 +90,7 @@ def _as_one(callback: Callable[..., None]) -> Callable[..., None]:
     @wraps(callback)
     def run(*args: Any, **values: Any) -> None:
         try:
-            with together() as processes:
+            with join_processes() as processes:
                 callback(*args, processes=processes, **values)
         except ReportedByOtherRank:
             click.get_current_context().exit(1)

@@ -56,7 +56,7 @@ def paired_bootstrap(
     counts = [as_floats(values, name) for values, name in ((a, "a"), (b, "b"))]
     with_target = as_floats(has_target, "has_target").astype(bool)
     if with_target.ndim != 1:
-        raise InputError(f"has_target must hold one entry an image, got shape {with_target.shape}")
+        raise InputError(f"has_target must hold one entry per image, got shape {with_target.shape}")
     n = len(with_target)
     if n == 0 or any(values.shape != (n, 2) for values in counts):
         shapes = " and ".join(str(values.shape) for values in counts)

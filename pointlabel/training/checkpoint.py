@@ -58,7 +58,7 @@ def decode_state(data: bytes, name: str) -> dict[str, Any]:
 
 
 def write_checkpoint(path: str, state: dict[str, Any]) -> None:
-    """Write a state; whoever is killed meanwhile leaves the old file, and what is written survives a loss of power."""
+    """Write a state; a process that is killed meanwhile leaves the old file, and a loss of power keeps the new one."""
     write_whole(path, encode_state(state), durable=True)
 
 

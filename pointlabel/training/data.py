@@ -68,7 +68,7 @@ class SampleSet:
             )
         label = label.astype(np.float16)
         image = self.images[index]
-        if image.dtype.kind == "f":  # pixels that hold no level teach nothing, whatever a mask says of them
+        if image.dtype.kind == "f":  # pixels without a level are background, whatever a mask says
             label[~np.isfinite(image)] = 0
         self.labels[index] = label
 

@@ -44,7 +44,7 @@ def all_sum(values: Tensor) -> Tensor:
 
 
 class SharedBatch:
-    """Runs a detector on this process's share of each batch. With one process it stands aside.
+    """Runs a detector on this process's share of each batch. With one process it changes nothing.
 
     Attributes
     ----------
@@ -115,7 +115,7 @@ class WholeBatchNorm2d(nn.BatchNorm2d):
 
         m = sum_r n_r m_r / n,    v = sum_r n_r (v_r + (m_r - m)^2) / n
 
-    A batch with one number a channel has no spread and is normalised by the running statistics.
+    A batch with one number per channel has no spread and is normalised by the running statistics.
     (`torch.nn.SyncBatchNorm` runs on GPUs only and has no second derivative.)
     """
 

@@ -87,7 +87,7 @@ class Labeller:
     def label_all(self, data: Data, *, method: str | None = None) -> None:
         """Label the training and validation images by a method, or from the config's folder of masks.
 
-        The folder goes first unless a `method` is named. The labels are written to ``labels/`` of the run.
+        The folder is used unless a `method` is named. The labels are written to ``labels/`` of the run.
         """
         stored = self._stored_masks(data.train.ids + data.valid.ids) if self.config.labels and method is None else None
         total = len(data.train) + len(data.valid)

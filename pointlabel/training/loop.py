@@ -22,7 +22,7 @@ from .data import read_data
 from .devices import out_of_memory_as, pick_device
 from .events import EpochDone, Note, Report, StepDone, TrainingStarted, Working
 from .labels import Labeller
-from .processes import Processes, together
+from .processes import Processes, join_processes
 from .record import RunRecord
 from .registry import get_strategy
 from .splits import open_sources, split_hash
@@ -64,7 +64,7 @@ def train(
     ----------
     config : every number of the run.
     datasets : folders; several are joined.
-    out : folder of the run. It gets ``run.json`` (config, versions, split), ``metrics.jsonl`` (a line an epoch), the
+    out : folder of the run. It gets ``run.json`` (config, versions, split), ``metrics.jsonl`` (a line per epoch), the
         checkpoints ``best`` and ``last`` (safetensors and JSON), ``labels/``, and at the end ``results.json``.
     mode : "new", "resume" or "overwrite", for a folder that holds a run. A run that is resumed ends with the same
         numbers as one that was never stopped, bit for bit on the CPU with the same number of threads.
@@ -79,7 +79,7 @@ def train(
     Raises
     ------
     InputError
-        Where a setting or a file breaks a rule.
+        Where a setting is out of range, or a file is missing, damaged or another than expected.
     TrainingError
         Where the loss is not finite or memory runs out; the checkpoints stay. With several processes one raises what
         went wrong, and the others `ReportedByOtherRank`.
@@ -90,7 +90,7 @@ def train(
         raise InputError(f"datasets must be a list of folders, got {shown(datasets)}")
     folders = [as_path(each, "datasets") for each in datasets]
     place = as_path(out, "out")
-    with together() as processes:
+    with join_processes() as processes:
         say = report if report is not None and processes.is_first else lambda event: None
         with hold_folder(place, "train", f"by {config.strategy}") if processes.is_first else nullcontext():
             return _train(config, folders, place, mode, say, processes)

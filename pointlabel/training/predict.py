@@ -127,7 +127,7 @@ def predict_images(
 
 
 def _groups(files: tuple[ImageFile, ...], errors: list[str]) -> Iterator[list[tuple[ImageFile, NDArray]]]:
-    """Read images some ahead, so that those of one size meet; what cannot be read is told and left out."""
+    """Read images some ahead, so that those of one size share batches; what cannot be read is named in `errors`."""
     waiting: list[tuple[ImageFile, NDArray]] = []
     n_px = 0
     for file in files:

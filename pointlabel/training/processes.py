@@ -1,4 +1,4 @@
-"""The processes of one run, as torchrun starts them: who is first, who takes which samples, who tells of an error.
+"""The processes of one run, as torchrun starts them: who is first, who takes which samples, who reports an error.
 
 Importing this loads no torch; it is needed where there are several processes only.
 """
@@ -19,13 +19,13 @@ from ..errors import InputError, PointLabelError, TrainingError
 #: One process waits this long for another: making labels is left to the first one and may take hours. A process that
 #: dies is noticed at once, whatever this is.
 TIMEOUT = timedelta(days=2)
-#: A process that has nothing to say about an error ends so much later, so that torchrun, which stops all processes when
-#: one has failed, does not cut off the one that speaks.
+#: A process that reports no error ends so much later: torchrun stops all processes when one has failed, and must not
+#: cut off the one that reports.
 GRACE_S = 5.0
 
 
 class ReportedByOtherRank(TrainingError):
-    """The run failed, and another process tells why."""
+    """The run failed, and another process reports why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +62,18 @@ class Processes:
 
 
 @contextmanager
-def together() -> Iterator[Processes]:
+def join_processes() -> Iterator[Processes]:
     """Join the processes that torchrun has started; alone without it.
 
-    Inside another `together`, or where a script has made torch's process group itself, that group is used. Where this
-    one makes it, an error is told by one process: it leaves as it is there, and as `ReportedByOtherRank` in the others.
+    Inside another `join_processes`, or where a script has made torch's process group itself, that group is used. Where
+    this one makes it, one process reports an error, as it is; the others raise `ReportedByOtherRank`.
 
     Raises
     ------
     InputError
         Where the processes cannot be joined.
     TrainingError
-        Where another process ended without a word.
+        Where another process ended without a report.
     """
     started = int(os.environ.get("WORLD_SIZE", "1")) if "MASTER_ADDR" in os.environ else 1
     if started == 1 and "torch.distributed" not in sys.modules:
@@ -94,7 +94,7 @@ def together() -> Iterator[Processes]:
         try:
             yield _place(dist)
         except BaseException as error:
-            _tell_once(error, store)
+            _report_once(error, store)
             raise
         dist.destroy_process_group()
 
@@ -106,7 +106,7 @@ def _place(dist: Any) -> Processes:
 
 
 def _join(dist: Any) -> Any:
-    """Make the process group; the store that the processes leave each other words in."""
+    """Make the process group; the store that they share."""
     import torch
 
     # Tensors on the CPU meet through gloo in any case, such as that of `Processes.wait`.
@@ -119,16 +119,16 @@ def _join(dist: Any) -> Any:
     return store
 
 
-def _tell_once(error: BaseException, store: Any) -> None:
+def _report_once(error: BaseException, store: Any) -> None:
     """Return in the first process that comes here, to raise the error; raise another in those after it."""
     lost = isinstance(error, RuntimeError) and _is_of_a_lost_process(error)
     try:
         is_first = store.add("error", 1) == 1
     except RuntimeError:
-        is_first = False  # the process that kept the store is gone, and has told
+        is_first = False  # the process that kept the store is gone, and has reported
     if not is_first and (lost or isinstance(error, PointLabelError)):
         time.sleep(GRACE_S)
-        raise ReportedByOtherRank(f"another process tells: {error}") from error
+        raise ReportedByOtherRank(f"another process reports: {error}") from error
     if lost:
         raise TrainingError(
             "another process of the run has ended; what was trained stays, and `mode=resume` goes on"

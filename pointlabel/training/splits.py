@@ -78,7 +78,7 @@ def make_split(
     found = [file.id for file in list_images(images).files]
     odd = next((each for each in found if each.strip().splitlines() != [each]), None)
     if odd is not None:
-        raise InputError(f"{images}: a list holds one id a line, and {odd!r} breaks lines; rename it")
+        raise InputError(f"{images}: a list holds one id per line, and {odd!r} breaks lines; rename it")
     parts = draw_split(found, shares, seed, group)
     if list_names(root) and not overwrite:
         raise InputError(
@@ -131,7 +131,7 @@ def plan_split(folder: str, ids: Sequence[str], config: TrainConfig) -> Split:
             f"{folder}: no lists in {SPLIT_FOLDER}/, so that all images train and none test; "
             "pointlabel split draws lists"
         )
-    notes += _meetings(folder, train, val or (), test or ())
+    notes += _shared_ids(folder, train, val or (), test or ())
     if val is None:
         if len(train) < 2:
             raise InputError(f"{folder}: the training part must hold at least two images, got {len(train)}")
@@ -148,7 +148,7 @@ def plan_split(folder: str, ids: Sequence[str], config: TrainConfig) -> Split:
 
 
 def open_sources(folders: Sequence[str], config: TrainConfig, *, train_masks: bool) -> list[Source]:
-    """Open data sets with their parts; several are told apart by the names of their folders.
+    """Open data sets with their parts; the names of their folders distinguish several.
 
     Points that are neither "centroid" nor "coarse" name a folder or a table, and the data set may then be any folder of
     images; true masks need ``images/`` and ``masks/`` in it all the same.
@@ -232,7 +232,7 @@ def _open_source(folder: str, name: str, config: TrainConfig, train_masks: bool)
         if bare:
             what = "training" if part is train else "validation"
             notes.append(f"{folder}: {len(bare)} {what} images without points count as empty; the first: {bare[0]}")
-    notes += _look(train, folder, config)
+    notes += _check_points(train, folder, config)
     if train_masks:
         train, val = (with_masks(part, what="training on true masks") for part in (train, val))
     test = None
@@ -242,7 +242,7 @@ def _open_source(folder: str, name: str, config: TrainConfig, train_masks: bool)
     return Source(name, train, val, test, replace(split, notes=tuple(notes)))
 
 
-def _look(train: Dataset, folder: str, config: TrainConfig) -> list[str]:
+def _check_points(train: Dataset, folder: str, config: TrainConfig) -> list[str]:
     """What looks wrong with the points of the training images as a whole; where it is sure, it is refused."""
     name = os.path.join(folder, POINT_FOLDERS[config.points]) if config.points in POINT_FOLDERS else config.points
     looked = look_at_some([(entry.image, entry.points) for entry in train.entries if entry.points is not None])
@@ -278,7 +278,7 @@ def _read(folder: str, part: str, names: list[str]) -> tuple[str, ...] | None:
     return tuple(read_split(folder, part))
 
 
-def _meetings(folder: str, train: Sequence[str], val: Sequence[str], test: Sequence[str]) -> list[str]:
+def _shared_ids(folder: str, train: Sequence[str], val: Sequence[str], test: Sequence[str]) -> list[str]:
     """A sentence for each two lists that share ids."""
     out = []
     lists = (("train", train), ("val", val), ("test", test))

@@ -139,8 +139,8 @@ class Trainer:
     ) -> list[torch.Tensor | None]:
         """Gradient of `objective` with respect to each parameter, None where it does not depend on it.
 
-        The one place where gradients come from, for the detector and for what strategies learn: several processes meet
-        here.
+        The one place where gradients come from, for the detector and for what strategies learn: they are summed
+        over the processes.
         """
         return self.shared.gradients(objective, parameters, create_graph=create_graph, retain_graph=retain_graph)
 

@@ -178,7 +178,7 @@ def test_each_process_takes_a_gpu_of_its_own(monkeypatch):
 
 
 def test_compile_needs_one_process(split_dataset, small_config, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "together", lambda: nullcontext(Processes(0, 2)))
+    monkeypatch.setattr(loop, "join_processes", lambda: nullcontext(Processes(0, 2)))
     with pytest.raises(InputError, match="compile works in one process, and there are 2; drop it"):
         train(small_config(compile=True), [split_dataset()], tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -15,7 +15,7 @@ from pointlabel.detectors.uiunet import BatchNormOfMeans
 from pointlabel.training import TrainConfig, train
 from pointlabel.training.bilevel.hypergradient import functional_loss, head_derivatives, one_step_derivatives
 from pointlabel.training.distributed import SharedBatch, synchronise
-from pointlabel.training.processes import Processes, together
+from pointlabel.training.processes import Processes, join_processes
 from pointlabel.training.trainer import Trainer
 
 
@@ -103,6 +103,6 @@ def train_all(file: Path) -> None:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     out = Path(sys.argv[1])
-    with together() as both:
+    with join_processes() as both:
         (out / f"rank{both.rank}.json").write_text(json.dumps(measure_sums(both)))
         train_all(out / "runs.json")

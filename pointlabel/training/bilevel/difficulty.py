@@ -1,4 +1,4 @@
-"""Prior difficulty: how little a target stands out, known before training."""
+"""Prior difficulty: how little a target differs from its surroundings, known before training."""
 
 from __future__ import annotations
 

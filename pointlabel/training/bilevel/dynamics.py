@@ -1,4 +1,7 @@
-"""What the meta-classifier reads of a sample: sixteen numbers of how the detector stands to its label."""
+"""What the meta-classifier reads of a sample, z_i: sixteen numbers on how the detector and its label differ.
+
+The z of "Diffuse to Detect" (arXiv 2605.20766), with docs/methods/bilevel.md on each feature.
+"""
 
 from __future__ import annotations
 
@@ -99,7 +102,7 @@ def standardise(values: Tensor) -> Tensor:
     """Values (B, ...) less their mean over the batch, over their deviation; 0 where they do not differ."""
     centred = values - values.mean(0, keepdim=True)
     deviation = centred.square().mean(0, keepdim=True).sqrt()
-    # Equal numbers leave a deviation of rounding errors, which must not be blown up to 1.
+    # Equal numbers leave a deviation of rounding errors, which must not be scaled up to 1.
     least = 1e-5 * values.abs().mean(0, keepdim=True) + 1e-12
     return torch.where(deviation > least, centred / deviation.clamp(min=1e-12), 0.0)
 

@@ -1,4 +1,8 @@
-"""How the validation loss depends on the samples' weights: a published proxy, and one inner step differentiated."""
+"""How the validation loss depends on the samples' weights: a published proxy, and one inner step differentiated.
+
+The proxy is that of the published code of "Diffuse to Detect" (arXiv 2605.20766); docs/methods/bilevel.md derives the
+others.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,7 @@ def residual_agreement(residual: Tensor, reference: Tensor) -> Tensor:
     """Agreement of each sample's residual with the mean residual of the validation batch, (B,).
 
     s_i = mean over the pixels of R_i mean_j(R_j). A positive s_i says that a step on sample i lowers the validation
-    loss: for a detector whose parameters are one bias a pixel, s_i is the product of both gradients.
+    loss: for a detector whose parameters are one bias per pixel, s_i is the product of both gradients.
 
     Parameters
     ----------
@@ -59,7 +63,7 @@ def one_step_derivatives(
     parameters : of the detector by name, the leaves of that graph.
     validation_loss : from parameters by name to the validation loss, (), such as `functional_loss` makes.
     lr : length of the inner step.
-    shared : gives the gradients, of the inner step, at w' and through the product; several processes meet there.
+    shared : gives the gradients, of the inner step, at w' and through the product, over all processes.
 
     Returns
     -------
@@ -93,7 +97,7 @@ def head_derivatives(
 
         d L_val / d w_s,i ~ -lr <d G / d w_s,i, grad L_val(w)>, both with respect to the head
 
-    Exact up to the second order in `lr` where the rest of the detector stands still. No reverse pass goes deeper than
+    Exact up to the second order in `lr` where the rest of the detector does not move. No reverse pass goes deeper than
     the head, so it costs next to nothing; and unlike agreement pixel by pixel it does not ask that targets lie at the
     same place of their crops.
 

@@ -1,4 +1,4 @@
-"""The meta-classifier: from a sample's training dynamics to its weight."""
+"""The meta-classifier of "Diffuse to Detect" (arXiv 2605.20766): from a sample's training dynamics to its weight."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The diffusion's theta: learned from the detector's predictions, handed to the method that makes the labels."""
+"""The theta of "Diffuse to Detect" (arXiv 2605.20766), eq. (2): learned from predictions, used to make labels."""
 
 from __future__ import annotations
 

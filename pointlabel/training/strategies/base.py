@@ -22,7 +22,7 @@ class NoOptions(Params):
 
 
 class Strategy:
-    """Base of the strategies; as it stands it trains on labels that never change, all samples alike.
+    """Base of the strategies; without changes it trains on labels that never change, all samples alike.
 
     A run calls, in this order: `prepare` (not when it is resumed, the checkpoint holds the labels), `start`,
     `load_state_dict` when resumed, then in each epoch `on_epoch_start`, for each batch `objective` and after the

@@ -1,4 +1,4 @@
-"""The bi-level method: learned sample weights, a validation batch in the descent, labels that follow theta."""
+"""The bi-level method of "Diffuse to Detect" (arXiv 2605.20766): learned sample weights, labels that follow theta."""
 
 from __future__ import annotations
 

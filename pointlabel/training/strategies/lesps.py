@@ -35,7 +35,7 @@ class LespsOptions(Growth):
 
 
 class Lesps(Strategy):
-    """Start from one pixel a target; after each outer update's epoch move the labels towards the predictions.
+    """Start from one pixel per target; after each outer update's epoch move the labels towards the predictions.
 
     The labels of the held-out images are those of the config's label method and never change, so that the scores of
     different epochs can be compared.
@@ -60,7 +60,7 @@ class Lesps(Strategy):
 
 
 def label_size(samples: SampleSet) -> float:
-    """Mean number of pixels above one half in the labels, a point."""
+    """Mean number of pixels above one half in the labels, per point."""
     return sum(int(np.count_nonzero(label > 0.5)) for label in samples.labels) / max(samples.n_points, 1)
 
 
