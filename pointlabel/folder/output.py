@@ -134,9 +134,11 @@ def open_output(path: str, mode: str, stamp: dict[str, Any], ids: Collection[str
         folder._removes = holds_run
     folder.gate.refuse_foreign(dict.fromkeys(places))
     for file in RUN_FILES.values():
-        place = folder.gate.file(file.path)
-        if file.name in stamp["outputs"] and not holds_run and os.path.exists(place):
-            raise InputError(f"{place}: not written by this run, and would be replaced; move it away")
+        is_ours = any(file.name in record.get("outputs", ()) for record in records)
+        if is_ours or file.name in stamp["outputs"]:
+            place = folder.gate.file(file.path)
+            if not is_ours and os.path.exists(place):
+                raise InputError(f"{place}: not written by this run, and would be replaced; move it away")
     return folder
 
 
