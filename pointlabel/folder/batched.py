@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from functools import partial
 from itertools import islice
 from time import perf_counter
 from typing import TypeVar
 
-from .close import FinishQueue, write_job
+from .close import Written, finish_in_order, write_job
 from .events import ImageDone
 from .job import Ended, Job, Labelled, Opened, RunContext, label_job, open_job
 
@@ -33,30 +35,36 @@ def run_together(jobs: Sequence[Job], context: RunContext, n_threads: int) -> Ge
     OutputError
         Where an output file could not be written.
     """
-    queue = FinishQueue()
-    with ThreadPoolExecutor(n_threads) as threads:
-        ahead = _READ_AHEAD * n_threads if n_threads > 1 else 1
-        opened = _ahead(threads, partial(open_job, context=context), jobs, ahead)
-        try:
-            for batch in _batches(opened, context):
-                labelled = label_together(batch, context)
-                for written in _ahead(threads, partial(write_job, context=context), labelled, ahead):
-                    yield from queue.add(written)
-                yield from queue.finish()
-        except KeyboardInterrupt:
-            yield from queue.finish()
-            raise
-        finally:
-            queue.discard()
+    ahead = _READ_AHEAD * n_threads if n_threads > 1 else 1
+    write = partial(write_job, context=context)
+    with ThreadPoolExecutor(n_threads) as threads, ExitStack() as stack:
+        opened = stack.enter_context(closing(_ahead(threads, partial(open_job, context=context), jobs, ahead)))
+        labelled = (label_together(batch, context) for batch in _batches(opened, context))
+        yield from finish_in_order(
+            stack.enter_context(closing(_ahead(threads, write, batch, ahead, Written.discard))) for batch in labelled
+        )
 
 
-def _ahead(threads: ThreadPoolExecutor, do: Callable[[A], B], items: Iterable[A], n: int) -> Iterator[B]:
-    """`map` by threads, at most `n` ahead of what was yielded."""
+def _ahead(
+    threads: ThreadPoolExecutor,
+    do: Callable[[A], B],
+    items: Iterable[A],
+    n: int,
+    undo: Callable[[B], None] = lambda done: None,
+) -> Generator[B]:
+    """`map` by threads, at most `n` ahead of what was yielded; what was not yielded in the end is undone."""
     left = iter(items)
-    waiting = [threads.submit(do, item) for item in islice(left, n)]
-    while waiting:
-        yield waiting.pop(0).result()
-        waiting += [threads.submit(do, item) for item in islice(left, 1)]
+    waiting = deque(threads.submit(do, item) for item in islice(left, n))
+    try:
+        while waiting:
+            done = waiting[0].result()  # left in the queue until it is here, so that Ctrl-C loses nothing
+            waiting.popleft()
+            yield done
+            waiting += [threads.submit(do, item) for item in islice(left, 1)]
+    finally:
+        for future in waiting:
+            if not future.cancel() and future.exception() is None:
+                undo(future.result())
 
 
 def _batches(opened: Iterable[Opened | Ended], context: RunContext) -> Iterator[list[Opened | Ended]]:

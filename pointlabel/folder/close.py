@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
@@ -155,3 +155,21 @@ class FinishQueue:
             for file in written.files:
                 file.start_sync()
         self._n_syncing = len(self._waiting)
+
+
+def finish_in_order(groups: Iterable[Iterable[Written]]) -> Generator[ImageDone]:
+    """Finish images as they come, and all that wait after each group.
+
+    Where Ctrl-C is pressed, those that came are finished first.
+    """
+    queue = FinishQueue()
+    try:
+        for group in groups:
+            for written in group:
+                yield from queue.add(written)
+            yield from queue.finish()
+    except KeyboardInterrupt:
+        yield from queue.finish()
+        raise
+    finally:
+        queue.discard()

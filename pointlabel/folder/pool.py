@@ -8,14 +8,15 @@ from collections import deque
 from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from itertools import islice
+from functools import partial
+from itertools import islice, takewhile
 from multiprocessing.synchronize import Event
 
 from ..errors import PointLabelError
 from ..io.lock import share_folder
 from ..parent import end_with_parent
 from .batched import run_together
-from .close import FinishQueue, write_job
+from .close import finish_in_order, write_job
 from .events import ImageDone
 from .job import Job, RunContext, label_job, open_job
 
@@ -50,24 +51,11 @@ def run_jobs(jobs: Sequence[Job], context: RunContext, n_workers: int) -> Genera
 
 
 def do_in_order(jobs: Iterable[Job], context: RunContext, stop: Event | None = None) -> Generator[ImageDone]:
-    """Do one image after the other in this process, until `stop` is set.
-
-    Where Ctrl-C is pressed, those that were written are finished first.
-    """
-    queue = FinishQueue()
-    try:
-        for job in jobs:
-            if stop is not None and stop.is_set():
-                break
-            opened = open_job(job, context)
-            made = label_job(opened, context)
-            yield from queue.add(write_job(made, context))
-        yield from queue.finish()
-    except KeyboardInterrupt:
-        yield from queue.finish()
-        raise
-    finally:
-        queue.discard()
+    """Do one image after the other in this process, until `stop` is set."""
+    going = jobs if stop is None else takewhile(lambda _: not stop.is_set(), jobs)
+    opened = map(partial(open_job, context=context), going)
+    labelled = map(partial(label_job, context=context), opened)
+    return finish_in_order([map(partial(write_job, context=context), labelled)])
 
 
 def _run_workers(jobs: Sequence[Job], context: RunContext, n_workers: int) -> Generator[ImageDone]:

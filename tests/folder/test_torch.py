@@ -15,7 +15,8 @@ from PIL import Image
 
 from pointlabel.cli.main import main
 from pointlabel.engine.torch import devices
-from pointlabel.folder import RunSettings, RunSummary, annotate_folder, batched
+from pointlabel.folder import RunSettings, RunSummary, annotate_folder, batched, close
+from pointlabel.folder.job import Ended
 from pointlabel.io.points.images import point_image
 from pointlabel.labeling import Labeller
 from pointlabel.synthetic import draw_scene
@@ -126,6 +127,25 @@ def test_one_image_that_fails_leaves_the_others_alone(folder, monkeypatch):
     run("again")
     assert pictures("out", "masks") == pictures("again", "masks")
     assert "b.png" in lines_of("out")["b"]["error"]
+
+
+def test_no_file_is_left_of_images_that_were_ahead(folder, monkeypatch):
+    Path("images/b.png").write_bytes(b"no picture")
+    monkeypatch.setattr(close, "SYNC_IMAGES", 1)
+    assert run("stopped", jobs=3, on_error="stop").stopped
+    assert sorted(pictures("stopped", "masks")) == ["a.png"]
+
+    def write(made: Any, context: Any) -> Any:
+        if isinstance(made, Ended):
+            raise KeyboardInterrupt
+        return close.write_job(made, context)
+
+    monkeypatch.setattr(batched, "write_job", write)
+    with pytest.raises(KeyboardInterrupt):
+        run("interrupted", jobs=3)
+    for out in ("stopped", "interrupted"):
+        assert list(lines_of(out)) == (["a", "b"] if out == "stopped" else ["a"])
+        assert not [path for path in Path(out).rglob(".pointlabel-*") if path.suffix == ".tmp"]
 
 
 def test_a_table_may_give_each_point_a_tightness(folder):
