@@ -84,20 +84,24 @@ class SharedBatch:
         Parameters
         ----------
         objective : ().
-        parameters : those that it does not depend on get None.
+        parameters : those that it does not depend on, and those that are frozen, get None.
         create_graph, retain_graph : as in `torch.autograd.grad`.
         """
         n = self.processes.n
-        found = torch.autograd.grad(
-            objective / n if n > 1 else objective,
-            list(parameters),
-            create_graph=create_graph,
-            retain_graph=create_graph if retain_graph is None else retain_graph,
-            allow_unused=True,
+        free = [each for each in parameters if each.requires_grad]
+        of_free = iter(
+            torch.autograd.grad(
+                objective / n if n > 1 else objective,
+                free,
+                create_graph=create_graph,
+                retain_graph=create_graph if retain_graph is None else retain_graph,
+                allow_unused=True,
+            )
         )
+        found = [next(of_free) if each.requires_grad else None for each in parameters]
         present = [each for each in found if each is not None]
         if n == 1 or not present:
-            return list(found)
+            return found
         total = all_sum(torch.cat([each.reshape(-1) for each in present]))
         pieces = iter(total.split([each.numel() for each in present]))
         return [None if each is None else next(pieces).view(each.shape) for each in found]

@@ -308,6 +308,21 @@ def test_a_detector_with_side_outputs_trains(split_dataset, small_config, tmp_pa
     assert scores(result)["whole"]["images"] == 2
 
 
+@pytest.mark.parametrize("name", ["isnet", "msdanet"])
+def test_a_detector_with_frozen_layers_trains(name, split_dataset, small_config, tmp_path):
+    folder = split_dataset()
+    for options in ({}, {"strategy": "bilevel", "options": {"hypergradient": "one-step", "every": 1}}):
+        config = small_config(model=name, epochs=1, outer_start=0, label_method="diffusion", **options)
+        train(config, [folder], tmp_path / "run", mode="overwrite")
+        torch.manual_seed(config.seed)
+        fresh = dict(build_detector(config).named_parameters())
+        net = load_run(tmp_path / "run").net
+        as_drawn = {key for key, value in net.named_parameters() if torch.equal(value, fresh[key])}
+        frozen = {key for key, value in net.named_parameters() if not value.requires_grad}
+        assert 0 < len(frozen) < len(fresh)
+        assert frozen <= as_drawn != set(fresh)
+
+
 @pytest.mark.parametrize("kind", ["gaussian", "pinwheel"])
 def test_shaped_convolutions_train_resume_and_are_read_back(kind, split_dataset, small_config, tmp_path):
     folder, config = split_dataset(), small_config(conv=kind)
