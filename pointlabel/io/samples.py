@@ -41,10 +41,11 @@ class Entry:
 
 
 class Inputs(NamedTuple):
-    """The image's file and the points of an entry, read but not decoded."""
+    """The image's file, the points and the true mask's file of an entry, read but not decoded."""
 
     data: bytes
     given: PointSet | None
+    mask: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Sample:
 
 
 def read_inputs(entry: Entry, hashes: Hashes) -> Inputs:
-    """Read the image's bytes and its points; `hashes` gets their hashes, and the mask's, as they are known.
+    """Read the bytes of image and true mask, and the points; `hashes` gets their hashes as they are known.
 
     Raises
     ------
@@ -86,13 +87,15 @@ def read_inputs(entry: Entry, hashes: Hashes) -> Inputs:
     hashes["image_sha256"] = hashlib.sha256(data).hexdigest()
     given = None if entry.points is None else entry.points.load()
     hashes["points_sha256"] = None if given is None else given.sha256
+    mask = None
     if entry.mask is not None:
-        hashes["true_mask_sha256"] = hashlib.sha256(read_bytes(entry.mask)).hexdigest()
-    return Inputs(data, given)
+        mask = read_bytes(entry.mask)
+        hashes["true_mask_sha256"] = hashlib.sha256(mask).hexdigest()
+    return Inputs(data, given, mask)
 
 
 def decode_sample(entry: Entry, inputs: Inputs, hashes: Hashes, mask_threshold: float = MASK_THRESHOLD) -> Sample:
-    """Decode what `read_inputs` read, fit the points to the image, and read the true mask.
+    """Decode what `read_inputs` read, and fit the points to the image.
 
     Raises
     ------
@@ -104,7 +107,7 @@ def decode_sample(entry: Entry, inputs: Inputs, hashes: Hashes, mask_threshold: 
     fitted = NO_POINTS if inputs.given is None else fit_points(inputs.given, shape)
     mask, notes = None, notes + fitted.notes
     if entry.mask is not None:
-        mask, more = read_true_mask(entry.mask, mask_threshold, shape)
+        mask, more = read_true_mask(entry.mask, mask_threshold, shape, inputs.mask)
         notes += more
     return Sample(entry.id, image, fitted.points, fitted.rows, mask, notes, _digest(hashes), full)
 

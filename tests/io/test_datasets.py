@@ -11,7 +11,7 @@ from PIL import Image
 
 from pointlabel.errors import InputError
 from pointlabel.io.datasets import open_dataset, open_images, read_split
-from pointlabel.io.samples import read_sample
+from pointlabel.io.samples import Hashes, decode_sample, read_inputs, read_sample
 from pointlabel.synthetic import draw_scene
 
 
@@ -67,6 +67,16 @@ def test_the_hash_follows_image_mask_and_points(folder):
         Image.fromarray(pixels).save(path)
         seen.add(digest())
     assert len(seen) == 4
+
+
+def test_what_is_hashed_is_what_is_decoded(folder):
+    entry = open_dataset(folder).entries[0]
+    hashes: Hashes = {}
+    inputs, whole = read_inputs(entry, hashes), read_sample(entry)
+    shutil.rmtree(folder)
+    sample = decode_sample(entry, inputs, hashes)
+    np.testing.assert_array_equal(sample.mask, whole.mask)
+    assert sample.sha256 == whole.sha256
 
 
 @pytest.mark.parametrize("name", ["train.txt", "train_set.txt"])

@@ -147,8 +147,8 @@ class GreyMask:
         return Note("mask_alpha", f"{self.name}: its alpha channel shows another mask than its colours and is left out")
 
 
-def read_grey_mask(path: str | os.PathLike[str]) -> GreyMask:
-    """Read the values of a mask file without loss of depth.
+def read_grey_mask(path: str | os.PathLike[str], data: bytes | None = None) -> GreyMask:
+    """Read the values of a mask file without loss of depth; `data` is what it holds, where it was read already.
 
     Of a colour or palette file the largest of red, green and blue counts, so that a red mask on black is read as
     well as a white one. The alpha channel is left out, unless the colours are the same everywhere or those of an
@@ -160,7 +160,8 @@ def read_grey_mask(path: str | os.PathLike[str]) -> GreyMask:
         Where the file is missing, is no whole image, or holds floating-point values outside [0, 1].
     """
     name = os.fspath(path)
-    data = read_bytes(name)
+    if data is None:
+        data = read_bytes(name)
     levels, _ = decode_channels(data, name)
     alpha = decode_alpha(data, name)
     is_flat = alpha is not None and bool((levels == levels[:1, :1]).all())
@@ -192,7 +193,10 @@ def _full(levels: NDArray) -> float:
 
 
 def read_true_mask(
-    path: str | os.PathLike[str], threshold: float = MASK_THRESHOLD, shape: tuple[int, int] | None = None
+    path: str | os.PathLike[str],
+    threshold: float = MASK_THRESHOLD,
+    shape: tuple[int, int] | None = None,
+    data: bytes | None = None,
 ) -> tuple[NDArray[np.bool_], tuple[Note, ...]]:
     """Read a true mask as every command reads it.
 
@@ -201,6 +205,7 @@ def read_true_mask(
     path : the mask file.
     threshold : as for `read_mask`.
     shape : (rows, columns) of its image; None where there is none to compare with.
+    data : what the file holds, where it was read already.
 
     Returns
     -------
@@ -212,7 +217,7 @@ def read_true_mask(
     InputError
         As `read_grey_mask`, and where the mask has another size than its image.
     """
-    grey = read_grey_mask(path)
+    grey = read_grey_mask(path, data)
     if shape is not None and grey.levels.shape != shape:
         height, width = grey.levels.shape
         raise InputError(f"{grey.name}: the true mask is {width} x {height}, its image {shape[1]} x {shape[0]}")
