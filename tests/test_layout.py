@@ -16,7 +16,7 @@ SOURCES = sorted([*ROOT.glob("pointlabel/**/*.py"), *ROOT.glob("cli/**/*.py")])
 #: The parts of the library from the ground up: each may import itself and what stands in a line above it.
 FLOORS = """errors
 _values types
-_checks kernel_cache parent params
+_checks _scenery kernel_cache parent params
 compiled synthetic methods convolutions losses
 engine io
 engine.default evaluation
