@@ -65,6 +65,8 @@ def _rows(summary: RunSummary) -> list[tuple[str, str]]:
         rows.append(("  done before", str(summary.n_skipped)))
     rows.append(("targets", str(summary.n_targets)))
     rows += [(f"  {flag}", str(count)) for flag, count in sorted(summary.flags.items())]
+    if summary.n_doubtful:
+        rows.append(("  doubtful: quality or presence below 0.5, or empty", str(summary.n_doubtful)))
     rows += [("warnings", str(summary.n_warnings)), ("errors", str(summary.n_errors))]
     rows.append(("seconds", f"{summary.seconds:.1f}"))
     if summary.n_new_targets and summary.seconds:

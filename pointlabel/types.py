@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,20 @@ FLAGS = {
     "nan": "pixels of the window were not finite and were left out",
     "duplicate": "another target of the image has the same peak",
 }
+
+#: Quality or presence below which a target is doubtful.
+DOUBTFUL_BELOW = 0.5
+
+
+def trust_of(quality: float, presence: float | None) -> float:
+    """The IoU to expect where a point on no target counts 0: quality times presence, or quality where that is None."""
+    return quality if presence is None else quality * presence
+
+
+def is_doubtful(quality: float, presence: float | None, flags: Collection[str]) -> bool:
+    """Whether a target is to be looked at: flagged "empty", or its quality or presence below `DOUBTFUL_BELOW`."""
+    lowest = quality if presence is None else min(quality, presence)
+    return lowest < DOUBTFUL_BELOW or "empty" in flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +88,12 @@ class TargetLabel:
     soft : (h, w) float32 in [0, 1], the soft label; 0 outside the crop.
     mask : (h, w) bool, the binary mask. It holds finite pixels only, and at least one of them, unless no pixel within
         2 px of the point is finite.
-    quality : float in [0, 1], the expected IoU of the mask with a careful annotator's.
+    quality : float in [0, 1], the expected IoU of the mask with a careful annotator's, if there is a target.
     flags : names out of `FLAGS`, sorted.
     polarity : "bright" or "dark", as which the target was labelled.
     time_ms : float, milliseconds spent on this target.
+    presence : float in [0, 1], the chance that the point is on a target at all, where as many points are on targets as
+        beside them; None from methods that do not know.
     """
 
     point: tuple[float, float]
@@ -87,6 +104,12 @@ class TargetLabel:
     flags: tuple[str, ...] = ()
     polarity: str = "bright"
     time_ms: float = 0.0
+    presence: float | None = None
+
+    @property
+    def trust(self) -> float:
+        """Quality times presence, by which targets are sorted where the worst come first; see `trust_of`."""
+        return trust_of(self.quality, self.presence)
 
     @property
     def area(self) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..io.messages import Note
+from ..types import is_doubtful, trust_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,23 +19,28 @@ class Tally:
     ----------
     n_targets : targets in the image.
     flags : the flags of all its targets, one after the other.
-    qualities : one for each target.
+    trusts : quality times presence of each target.
+    n_doubtful : targets that `types.is_doubtful` says are to be looked at.
     n_warnings : warnings about the image.
     """
 
     n_targets: int = 0
     flags: tuple[str, ...] = ()
-    qualities: tuple[float, ...] = ()
+    trusts: tuple[float, ...] = ()
+    n_doubtful: int = 0
     n_warnings: int = 0
 
     @staticmethod
     def of(record: dict[str, Any]) -> Tally:
         """Tally of a record of the manifest."""
         targets = record.get("targets", [])
+        rates = [(target["quality"], target.get("presence")) for target in targets]
+        doubts = [is_doubtful(*rate, target["flags"]) for rate, target in zip(rates, targets, strict=True)]
         return Tally(
             len(targets),
             tuple(flag for target in targets for flag in target["flags"]),
-            tuple(target["quality"] for target in targets),
+            tuple(trust_of(*rate) for rate in rates),
+            sum(doubts),
             len(record.get("warnings", [])),
         )
 
@@ -87,6 +93,7 @@ class RunSummary:
     ----------
     n_images, n_ok, n_skipped, n_errors : images; skipped ones were done by an earlier run.
     n_targets, n_new_targets : targets in masks that are there, and those of this run.
+    n_doubtful : targets that are to be looked at: flagged "empty", or quality or presence below 1/2.
     n_warnings : warnings.
     flags : flag -> number of targets.
     seconds : wall time of this run.
@@ -99,6 +106,7 @@ class RunSummary:
     n_errors: int = 0
     n_targets: int = 0
     n_new_targets: int = 0
+    n_doubtful: int = 0
     n_warnings: int = 0
     flags: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
@@ -113,5 +121,6 @@ class RunSummary:
         self.n_errors += done.status == "error"
         self.n_targets += tally.n_targets
         self.n_new_targets += tally.n_targets if done.status == "ok" else 0
+        self.n_doubtful += tally.n_doubtful
         self.n_warnings += tally.n_warnings
         self.flags.update(tally.flags)

@@ -75,7 +75,7 @@ class Manifest(RunWriter):
 
 
 class Sheet(RunWriter):
-    """A picture of the targets of lowest quality.
+    """A picture of the targets of lowest quality times presence.
 
     The few images that hold them are annotated once more, so that the sheet is the same whether they were done just
     now, by a worker, or before the run was resumed.
@@ -83,11 +83,11 @@ class Sheet(RunWriter):
 
     def __init__(self, context: RunContext, jobs: Sequence[Job]) -> None:
         super().__init__(context, jobs)
-        self._lowest: list[tuple[float, str, int]] = []  # quality, image id, number of the target
+        self._lowest: list[tuple[float, str, int]] = []  # trust, image id, number of the target
 
     def add(self, done: ImageDone) -> None:
-        """Keep the lowest qualities."""
-        new = [(quality, done.image_id, number) for number, quality in enumerate(done.tally.qualities, start=1)]
+        """Keep the lowest."""
+        new = [(trust, done.image_id, number) for number, trust in enumerate(done.tally.trusts, start=1)]
         if new:
             self._lowest = heapq.nsmallest(SHEET_TARGETS, [*self._lowest, *new])
 

@@ -66,9 +66,10 @@ def _is_record(record: dict[str, Any]) -> bool:
 def _is_target(target: object) -> bool:
     if not isinstance(target, dict) or not isinstance(target.get("flags"), list):
         return False
-    quality = target.get("quality", 0)
-    is_number = isinstance(quality, int | float) and math.isfinite(quality)
-    return is_number and all(isinstance(flag, str) for flag in target["flags"])
+    presence = target.get("presence")  # runs of older versions have none
+    rates = [target.get("quality", 0), 0 if presence is None else presence]
+    are_numbers = all(isinstance(rate, int | float) and math.isfinite(rate) for rate in rates)
+    return are_numbers and all(isinstance(flag, str) for flag in target["flags"])
 
 
 def read_manifest(path: str) -> Iterator[dict[str, Any]]:

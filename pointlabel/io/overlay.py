@@ -1,4 +1,4 @@
-"""Pictures to check masks by: contours over enlarged windows, and a sheet of the lowest qualities."""
+"""Pictures to check masks by: contours over enlarged windows, and a sheet of the targets to trust least."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..types import ImageLabels, TargetLabel
 from .tiles import Tile, extent, grey_range, stretch, tiles
 
 PANEL_PX = 720  # longest side of the picture of the whole image
-MAX_TILES = 60  # an overlay of more targets shows the lowest qualities only
+MAX_TILES = 60  # an overlay of more targets shows those to trust least only
 MAX_NUMBERS = 1000  # of more targets only those with a window have their number: nobody could read the others
 
 _FONT = ImageFont.load_default(size=13)
@@ -22,7 +22,7 @@ _LINE_PX = 16
 _GAP_PX = 8
 _PAGE, _INK, _FAINT, _HOLE = (24, 24, 28), (240, 240, 240), (150, 150, 158), (66, 30, 74)
 # Vermilion, yellow and sky blue stay apart for every kind of colour vision, and from grey.
-_QUALITY_COLOURS = ((0.4, (255, 106, 41)), (0.7, (240, 228, 66)), (1.01, (86, 190, 255)))
+_TRUST_COLOURS = ((0.4, (255, 106, 41)), (0.7, (240, 228, 66)), (1.01, (86, 190, 255)))
 
 
 def draw_overlay(image: NDArray, labels: ImageLabels) -> Image.Image:
@@ -45,7 +45,7 @@ def draw_overlay(image: NDArray, labels: ImageLabels) -> Image.Image:
     caption = f"{image.shape[1]} x {image.shape[0]} px, {n} target{'' if n == 1 else 's'}"
     if n > MAX_TILES:
         cut = sorted(sorted(cut, key=lambda tile: tile.order)[:MAX_TILES], key=lambda tile: tile.number)
-        caption += f", windows of the {MAX_TILES} lowest qualities"
+        caption += f", windows of the {MAX_TILES} to trust least"
     numbered = range(1, n + 1) if n <= MAX_NUMBERS else [tile.number for tile in cut]
     panel = _draw_panel(image, labels.targets, set(numbered))
     size = 384 if n == 1 else 288 if n <= 4 else 216 if n <= 12 else 168
@@ -54,7 +54,7 @@ def draw_overlay(image: NDArray, labels: ImageLabels) -> Image.Image:
 
 
 class ContactSheet:
-    """Collects the targets of lowest quality, to be looked at first. Holds at most `2 n` tiles at any time.
+    """Collects the targets of lowest quality times presence, to be looked at first; at most `2 n` tiles at any time.
 
     Parameters
     ----------
@@ -81,13 +81,13 @@ class ContactSheet:
                 self._trim()
 
     def draw(self) -> Image.Image | None:
-        """Draw the sheet, lowest quality first; None where no target was added."""
+        """Draw the sheet, lowest first; None where no target was added."""
         self._trim()
         grid = _draw_grid(self._tiles, 168, columns=math.ceil(math.sqrt(1.7 * len(self._tiles))), with_id=True)
         if grid is None:
             return None
         shown = len(self._tiles)
-        caption = f"{shown} of {self.n_seen} targets, lowest quality first" if shown > 1 else "1 target"
+        caption = f"{shown} of {self.n_seen} targets, lowest quality x presence first" if shown > 1 else "1 target"
         return _page([grid], caption)
 
     def _trim(self) -> None:
@@ -95,8 +95,8 @@ class ContactSheet:
         del self._tiles[self.n :]
 
 
-def _colour(quality: float) -> tuple[int, int, int]:
-    return next((colour for limit, colour in _QUALITY_COLOURS if quality < limit), _QUALITY_COLOURS[0][1])
+def _colour(trust: float) -> tuple[int, int, int]:
+    return next((colour for limit, colour in _TRUST_COLOURS if trust < limit), _TRUST_COLOURS[0][1])
 
 
 def _outline(mask: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
@@ -122,7 +122,7 @@ def _draw_window(tile: Tile, size: int) -> Image.Image:
     picture[enlarge(tile.hole)] = _HOLE
     mask = enlarge(tile.mask)
     picture[_outline(enlarge(tile.others), 1) & ~mask] = _FAINT
-    picture[_outline(mask, int(min(3, max(1, zoom // 3))))] = _colour(tile.quality)
+    picture[_outline(mask, int(min(3, max(1, zoom // 3))))] = _colour(tile.trust)
     canvas = Image.fromarray(picture)
     draw = ImageDraw.Draw(canvas)
     row, column = ((value + 0.5) * zoom for value in tile.point)
@@ -136,7 +136,7 @@ def _draw_window(tile: Tile, size: int) -> Image.Image:
 def _caption_lines(tile: Tile, size: int, with_id: bool) -> list[str]:
     lines = [_shorten(f"{tile.image_id}", size)] if with_id else []
     lines.append(f"#{tile.number}  quality {tile.quality:.2f}  {tile.area} px")
-    line = ""
+    line = "" if tile.presence is None else f"presence {tile.presence:.2f}"
     for flag in tile.flags:
         longer = f"{line}, {flag}" if line else flag
         if line and _FONT.getlength(longer) > size:
@@ -172,7 +172,7 @@ def _draw_grid(shown: Sequence[Tile], size: int, columns: int, with_id: bool) ->
             grid.paste(_draw_window(shown[k], size), (left, top))
             for number, line in enumerate(captions[k]):
                 title = number == int(with_id)
-                ink = _colour(shown[k].quality) if title else _INK if number == 0 else _FAINT
+                ink = _colour(shown[k].trust) if title else _INK if number == 0 else _FAINT
                 draw.text((left, top + size + 4 + number * _LINE_PX), line, fill=ink, font=_FONT)
         top += height
     return grid
@@ -202,7 +202,7 @@ def _draw_panel(image: NDArray, targets: Sequence[TargetLabel], numbered: set[in
     taken = np.array(boxes, np.float64).reshape(-1, 4)
     for number, (box, target) in enumerate(zip(boxes, targets, strict=True), start=1):
         draw.rectangle((box[0] - 1, box[1] - 1, box[2] + 1, box[3] + 1), outline=(0, 0, 0), width=1)
-        draw.rectangle(box, outline=_colour(target.quality), width=1)
+        draw.rectangle(box, outline=_colour(target.trust), width=1)
         if number not in numbered:
             continue
         spot = _place_label(f"{number}", box, size, taken)

@@ -23,6 +23,7 @@ def target_record(target: TargetLabel, row: PointRow | None = None) -> dict[str,
     - ``x``, ``y``: the point, x to the right and y down, centres of pixels at whole numbers;
     - ``box``: left, top, width and height of the mask in pixels, None where the mask is empty;
     - ``area``: pixels of the mask; ``quality``: the expected IoU; ``flags``: out of `pointlabel.types.FLAGS`;
+    - ``presence``: the chance that the point is on a target, None where the method does not know;
     - ``polarity``: "bright" or "dark"; ``ms``: milliseconds spent on the target;
     - ``label``, ``id``, ``tightness``: of the point, where its file gives them.
     """
@@ -33,6 +34,7 @@ def target_record(target: TargetLabel, row: PointRow | None = None) -> dict[str,
         "box": None if box is None else [box[1], box[0], box[3] - box[1], box[2] - box[0]],
         "area": target.area,
         "quality": round(float(target.quality), 6),
+        "presence": None if target.presence is None else round(float(target.presence), 6),
         "flags": list(target.flags),
         "polarity": target.polarity,
         "ms": round(float(target.time_ms), 3),

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..types import ImageLabels, TargetLabel
+from ..types import ImageLabels, TargetLabel, trust_of
 
 SMALLEST_WINDOW_PX, LARGEST_WINDOW_PX = 24, 128
 
@@ -22,7 +22,7 @@ class Tile:
     ----------
     image_id : id of the image.
     number : place of the target in the image, counting from 1.
-    quality, area, flags : as in `TargetLabel`; `area` counts pixels of the image.
+    quality, presence, area, flags : as in `TargetLabel`; `area` counts pixels of the image.
     window : (s, s) uint8, the stretched grey values, s at most 128; larger windows are shrunk.
     mask, others : (s, s) bool, the target's mask and those of its neighbours.
     hole : (s, s) bool, pixels that lie outside the image or are not finite.
@@ -32,6 +32,7 @@ class Tile:
     image_id: str
     number: int
     quality: float
+    presence: float | None
     area: int
     flags: tuple[str, ...]
     window: NDArray[np.uint8]
@@ -42,8 +43,13 @@ class Tile:
 
     @property
     def order(self) -> tuple[float, str, int]:
-        """Key that sorts tiles by quality, then by image and number."""
-        return self.quality, self.image_id, self.number
+        """Key that sorts tiles by trust, then by image and number."""
+        return self.trust, self.image_id, self.number
+
+    @property
+    def trust(self) -> float:
+        """Quality times presence, as in `TargetLabel`."""
+        return trust_of(self.quality, self.presence)
 
 
 def tiles(image_id: str, image: NDArray, labels: ImageLabels) -> list[Tile]:
@@ -89,6 +95,7 @@ def _cut_tile(image_id: str, number: int, image: NDArray, target: TargetLabel, c
         image_id,
         number,
         target.quality,
+        target.presence,
         target.area,
         target.flags,
         grey,

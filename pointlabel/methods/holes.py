@@ -29,12 +29,12 @@ def leave_out_holes(image: NDArray, target: TargetLabel) -> TargetLabel:
     flags = {*target.flags, "nan"}
     if "clipped" in flags and not at_border(mask, *target.origin, image.shape):
         flags.remove("clipped")
-    quality = target.quality
+    quality, presence = target.quality, target.presence
     if not mask.any():
         flags.add("empty")
-        quality = 0.0
+        quality, presence = 0.0, None if presence is None else 0.0
     soft = np.where(finite, target.soft, np.float32(0))
-    return replace(target, mask=mask, soft=soft, quality=quality, flags=tuple(sorted(flags)))
+    return replace(target, mask=mask, soft=soft, quality=quality, presence=presence, flags=tuple(sorted(flags)))
 
 
 def home_of(image: NDArray, point: tuple[float, float]) -> Pixel | None:

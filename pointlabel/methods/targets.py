@@ -64,6 +64,7 @@ def make_target(
     *,
     start: float,
     quality: float = 0.0,
+    presence: float | None = None,
     crop: bool = False,
     **flags: bool,
 ) -> TargetLabel:
@@ -77,6 +78,7 @@ def make_target(
     shape : of the image; "clipped" is flagged where the mask touches its border.
     start : `perf_counter` when the work on this target began, less its share of the work on all targets together.
     quality : expected IoU, cut to [0, 1].
+    presence : chance that the point is on a target; None from a method that does not know.
     crop : keep only the box that holds the mask and the soft label; windows may then reach beyond the image.
     flags : whether each of `types.FLAGS` holds, but "clipped".
     """
@@ -95,4 +97,5 @@ def make_target(
         quality=min(max(quality, 0.0), 1.0),
         flags=tuple(sorted([name for name, holds in flags.items() if holds])),
         time_ms=(perf_counter() - start) * 1000,
+        presence=presence,
     )

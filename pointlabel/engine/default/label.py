@@ -1,7 +1,7 @@
 """The default method: regions vote over scales, heat smooths the vote, a perceptron sharpens the border.
 
-Its steps, a file each: `methods.peaks`, `window`, `regions`, `vote`, `heat`, `refine`, `border`, `quality`. Heat and
-prior are those of "Diffuse to Detect" (arXiv 2605.20766), eqs. (2) to (4).
+Its steps, a file each: `methods.peaks`, `window`, `regions`, `vote`, `heat`, `refine`, `border`, `quality`,
+`presence`. Heat and prior are those of "Diffuse to Detect" (arXiv 2605.20766), eqs. (2) to (4).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from ._refine_kernels import box_kernel
 from .border import cut_border
 from .heat import heat_between, heat_vote
 from .params import DefaultParams
+from .presence import presence
 from .quality import quality, quality_inputs
 from .refine import refine
 from .regions import VOTING_SCALES, Regions, grow_regions
@@ -141,7 +142,7 @@ def label_larger(image: NDArray, first: WindowLabel, params: DefaultParams, weig
 def _in_image(
     image: NDArray, point: Sequence[float], label: WindowLabel, weights: Weights, start: float, moved: dict[str, bool]
 ) -> TargetLabel:
-    """The target of a window's label, with its quality and its flags."""
+    """The target of a window's label, with its quality, its presence and its flags."""
     window = label.window
     flags = moved | {
         "empty": not label.found,
@@ -151,7 +152,8 @@ def _in_image(
     }
     rate = quality(quality_inputs(label.soft, label.mask, label.vote), weights.quality) if label.found else 0.0
     soft, mask, top, left = in_image(label.soft, label.mask, window.peak, window.stride, image.shape)
-    return make_target(point, (top, left), soft, mask, image.shape, start=start, quality=rate, **flags)
+    there = presence(label.regions, label.vote)
+    return make_target(point, (top, left), soft, mask, image.shape, start=start, quality=rate, presence=there, **flags)
 
 
 def in_image(

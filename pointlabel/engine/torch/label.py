@@ -18,6 +18,7 @@ from ...methods.targets import has_holes, make_target
 from ...types import LabelRequest, TargetLabel
 from ..default.label import LEAST_LARGE_AREA, LOW_CONTRAST, SURE_CONTRAST, in_image, share_heat
 from ..default.params import DefaultParams
+from ..default.presence import INPUTS_AT, presences
 from ..default.quality import INPUTS, qualities
 from ..default.regions import SIDE, VOTING_SCALES
 from ..default.style import leaks, styled_weights
@@ -218,6 +219,8 @@ class _BatchedEngine:
         summary = votes.summary.cpu().numpy()
         n_votes = votes.field.sum((1, 2, 3), dtype=torch.float64).cpu().numpy()
         alive = votes.share.flatten(1).any(1).cpu().numpy()
+        expected = torch.einsum("bkl,bkli->bi", votes.share, batch.features[..., INPUTS_AT]).cpu().numpy()
+        present = presences(expected, alive).tolist()
         contrast = np.where(alive, np.exp(summary[:, _LOG_NOISE]), 0.0).tolist()
         tightness = torch.tensor([target.tightness for target in targets], dtype=torch.float64, device=self.device)
         loose = tightness < 0.5  # the relief may lead far from the votes
@@ -233,7 +236,7 @@ class _BatchedEngine:
             rates = _qualities(final, summary[index], n_votes[index], self.quality).tolist()
             origins, half_touches, areas = crops.origin.tolist(), half.touches.tolist(), half.sums[:, 0].tolist()
             for i, k in enumerate(index.tolist()):
-                target = _in_image(targets[k], final, i, origins[i], stride, contrast[k], rates[i])
+                target = _in_image(targets[k], final, i, origins[i], stride, contrast[k], (rates[i], present[k]))
                 out[k] = WindowLabel(target, half_touches[i], areas[i], contrast[k])
         return [out[k] for k in range(len(targets))]
 
@@ -253,9 +256,18 @@ def _qualities(
 
 
 def _in_image(
-    target: _Target, masks: HardMasks, i: int, origin: list[int], stride: int, contrast: float, quality: float
+    target: _Target,
+    masks: HardMasks,
+    i: int,
+    origin: list[int],
+    stride: int,
+    contrast: float,
+    rates: tuple[float, float],
 ) -> TargetLabel:
-    """Cut what is kept of a target out of the i-th crop, which starts at `origin` in its window, and flag it."""
+    """Cut what is kept of a target out of the i-th crop, which starts at `origin` in its window, and flag it.
+
+    `rates` are its quality and its presence.
+    """
     (row, column), shape, soft, mask = target.peak, target.image.shape, masks.soft[i], masks.mask[i]
     if stride == 1:
         top, left = row - HALF + origin[0], column - HALF + origin[1]
@@ -272,7 +284,8 @@ def _in_image(
         mask,
         shape,
         start=perf_counter(),  # the time is shared out over all targets in the end
-        quality=quality,
+        quality=rates[0],
+        presence=rates[1],
         moved=target.peak != target.pixel,
         duplicate=target.is_duplicate,
         empty=not masks.found[i],

@@ -45,6 +45,7 @@ def assert_same(ours: TargetLabel, theirs: TargetLabel) -> None:
     np.testing.assert_allclose(ours.soft, theirs.soft, atol=1e-4)
     assert ours.soft.dtype == np.float32
     assert ours.quality == pytest.approx(theirs.quality, abs=1e-4)
+    assert ours.presence == pytest.approx(theirs.presence, abs=1e-9)
 
 
 def compare(image: np.ndarray, points: Any, **options: Any) -> ImageLabels:

@@ -1,0 +1,84 @@
+"""Presence: the chance that a click is on a target at all, from how the candidates stand out of what is around them."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .regions import FEATURES, Regions
+from .vote import Vote
+
+#: The features whose expectations under the vote the presence is read from. No size among them: it tells the data sets
+#: apart. None depends on the refinement or on `tightness`.
+INPUTS = ("log_ring_snr", "ring_mean", "weak", "stability", "offset", "log_spread", "log_contrast_next")
+INPUTS_AT = [FEATURES.index(name) for name in INPUTS]
+LARGEST_Z = 3.0  # standardised inputs are cut here, so that no single one decides
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceWeights:
+    """A logistic model: (I,) mean and deviation of the inputs, (I,) coefficients, bias.
+
+    `without_vote` is the presence where every candidate is bad and there is no vote to read.
+    """
+
+    centre: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+    coefficients: NDArray[np.float64]
+    bias: float
+    without_vote: float
+
+
+@cache
+def load_presence() -> PresenceWeights:
+    """Read ``weights/presence.json`` beside this module; `tools/fit_default/presence.py` writes it."""
+    path = files("pointlabel.engine.default") / "weights" / "presence.json"
+    return parse_presence(json.loads(path.read_text("utf-8")))
+
+
+def parse_presence(stored: dict[str, Any]) -> PresenceWeights:
+    """Build `PresenceWeights` from what the file holds."""
+    return PresenceWeights(
+        np.array(stored["centre"]),
+        np.array(stored["deviation"]),
+        np.array(stored["coefficients"]),
+        float(stored["bias"]),
+        float(stored["without_vote"]),
+    )
+
+
+def presence_inputs(regions: Regions, vote: Vote) -> NDArray[np.float64]:
+    """The numbers of `INPUTS` for one target, all 0 where there is no vote."""
+    features = regions.features.reshape(-1, len(FEATURES))
+    expected: NDArray[np.float64] = (vote.share.ravel() @ features)[INPUTS_AT]
+    return expected
+
+
+def presence(regions: Regions, vote: Vote, weights: PresenceWeights | None = None) -> float:
+    """Presence of one target in [0, 1], a probability where as many clicks are on targets as beside them."""
+    weights = weights or load_presence()
+    if not vote.share.any():
+        return weights.without_vote
+    return 1 / (1 + math.exp(-float(log_odds(presence_inputs(regions, vote), weights))))
+
+
+def presences(
+    inputs: NDArray[np.float64], has_vote: NDArray[np.bool_], weights: PresenceWeights | None = None
+) -> NDArray[np.float64]:
+    """`presence` of many targets: (n, I) inputs and whether there is a vote (n,) to numbers in [0, 1]."""
+    weights = weights or load_presence()
+    return np.where(has_vote, 1 / (1 + np.exp(-log_odds(inputs, weights))), weights.without_vote)
+
+
+def log_odds(inputs: NDArray[np.float64], weights: PresenceWeights) -> NDArray[np.float64]:
+    """Logit of the presence, (..., I) inputs to (...) numbers."""
+    z = np.minimum(np.maximum((inputs - weights.centre) / weights.deviation, -LARGEST_Z), LARGEST_Z)
+    out: NDArray[np.float64] = z @ weights.coefficients + weights.bias
+    return out
