@@ -100,6 +100,41 @@ def quality() -> str:
     return markdown(head, rows)
 
 
+def presence() -> str:
+    """How the presence tells targets from other clicks, and how the quality does."""
+    held = stored("presence")
+    rows = []
+    for cross, left, plain in zip(held["cross_validated"], held["left_out"], held["quality"], strict=True):
+        pairs = [f"{cross['auc'][kind]:.3f} / {left['auc'][kind]:.3f}" for kind in ("random", "clutter", "inverted")]
+        alone = " / ".join(f"{plain['auc'][kind]:.3f}" for kind in ("random", "clutter"))
+        rows.append([cross["data"], " / ".join(str(n) for n in cross["clicks"].values()), *pairs, alone])
+    head = ["", "clicks of each kind", "against random background", "against clutter's peaks", "against wrong polarity"]
+    return markdown([*head, "quality alone, against random / clutter"], rows)
+
+
+def presence_low() -> str:
+    """How many of each kind of click come out doubtful, cross-validated."""
+    kinds = {
+        "target": "targets",
+        "random": "random background",
+        "clutter": "clutter's peaks",
+        "inverted": "wrong polarity",
+    }
+    rows = [
+        [r["data"], *(f"{100 * r['low'][kind]:.1f} %" for kind in kinds)] for r in stored("presence")["cross_validated"]
+    ]
+    return markdown(["presence below 0.5", *kinds.values()], rows)
+
+
+def presence_bins() -> str:
+    """Share of targets among clicks of about one presence, cross-validated."""
+    bins = stored("presence")["reliability"]
+    names = {"presence": "mean presence", "targets": "of them on targets", "clicks": "share of all clicks"}
+    return markdown(
+        ["", *(str(k + 1) for k in range(len(bins)))], [[n, *(f"{b[k]:.2f}" for b in bins)] for k, n in names.items()]
+    )
+
+
 def weights() -> str:
     """How many numbers were fitted, on what."""
     held = json.loads(WEIGHTS.read_text(encoding="utf-8"))
@@ -198,5 +233,6 @@ def quoted_sam() -> str:
 
 
 TABLES = (
-    accuracy, methods, plain, steps, style, refitted, sizes, larger, quality, weights, overview, losses, crf, quoted_sam
+    accuracy, methods, plain, steps, style, refitted, sizes, larger, quality, presence, presence_low,
+    presence_bins, weights, overview, losses, crf, quoted_sam,
 )  # fmt: skip

@@ -19,6 +19,7 @@ from docs.tables.store import ROOT
 PAGES = (
     ROOT / "README.md",
     *(ROOT / "docs" / "methods" / name for name in ("default.md", "threshold.md", "crf.md", "sam.md", "bilevel.md")),
+    ROOT / "docs" / "targets.md",
     ROOT / "docs" / "bench.md",
     ROOT / "docs" / "calibrate.md",
     ROOT / "docs" / "detectors.md",

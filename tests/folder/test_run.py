@@ -285,6 +285,29 @@ def test_the_contact_sheet_is_the_same_after_a_resume(small, files_of):
     assert "overlay/contact-sheet.png" in files_of(small / "one")
 
 
+def test_doubtful_targets_are_counted_whoever_did_them(small, lines_of):
+    for path in sorted((small / "images").rglob("*.png"))[:2]:  # nothing is there any more
+        Image.fromarray(np.full_like(np.asarray(Image.open(path)), 9)).save(path)
+    summary = run(small, "out", method="default")
+    targets = [target for line in lines_of(small / "out") for target in line["targets"]]
+    doubtful = [t for t in targets if "empty" in t["flags"] or min(t["quality"], t["presence"]) < 0.5]
+    assert 4 <= summary.n_doubtful == len(doubtful) < len(targets)
+    assert run(small, "out", method="default", mode="resume").n_doubtful == summary.n_doubtful
+    run(small, "threshold")
+    assert all(target["presence"] is None for line in lines_of(small / "threshold") for target in line["targets"])
+
+
+def test_runs_of_older_versions_have_no_presence(small, lines_of):
+    run(small, "out")
+    manifest = small / "out/manifest.jsonl"
+    lines = lines_of(small / "out")
+    for line in lines:
+        for target in line["targets"]:
+            del target["presence"]
+    manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert run(small, "out", mode="resume").n_skipped == len(lines)
+
+
 def test_the_name_of_the_contact_sheet_is_taken(small):
     (small / "images/t0.png").rename(small / "images/contact-sheet.png")
     with pytest.raises(InputError, match="an image called contact-sheet cannot have an overlay"):

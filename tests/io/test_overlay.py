@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -124,6 +125,16 @@ def test_quality_shows_as_colour(rng):
             [np.count_nonzero(colours(picture, c)) > 50 for c in ((255, 106, 41), (240, 228, 66), (86, 190, 255))]
         )
     assert counted == [[True, False, False], [False, True, False], [False, False, True]]
+
+
+def test_tiles_are_sorted_by_quality_times_presence(rng):
+    image = rng.integers(0, 255, (40, 40), np.uint8)
+    spot = label((20.0, 20.0), np.ones((3, 3), bool), (19, 19), 0.9)
+    presences = (None, 0.1, 1.0, 0.7)
+    cut = tiles("a", image, ImageLabels((40, 40), tuple(replace(spot, presence=each) for each in presences)))
+    assert [tile.presence for tile in sorted(cut, key=lambda tile: tile.order)] == [0.1, 0.7, None, 1.0]
+    absent = draw_overlay(image, ImageLabels((40, 40), (replace(spot, presence=0.1),)))
+    assert np.count_nonzero(colours(absent, (255, 106, 41))) > 50
 
 
 def test_tiles_travel_between_processes(rng):

@@ -30,6 +30,7 @@ def check(image: NDArray, labels: ImageLabels) -> None:
         if not target.mask.any():
             assert {"empty", "nan"} <= set(target.flags)
             assert target.quality == 0
+            assert not target.presence
 
 
 @st.composite

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from pointlabel._checks import pixel_of
 from pointlabel.methods.peaks import find_peaks
 from pointlabel.methods.targets import at_border, has_holes, make_target, open_sides, widen, window_around
-from pointlabel.types import LabelRequest, TargetLabel
+from pointlabel.types import LabelRequest, TargetLabel, is_doubtful
 
 
 def test_points_that_share_a_peak_stay():
@@ -32,6 +33,28 @@ def test_the_box_of_a_mask_is_half_open_and_lies_in_the_image():
     assert TargetLabel((0, 0), (10, 20), mask.astype(np.float32), mask).box is None
     mask[1:3, 2:6] = True
     assert TargetLabel((0, 0), (10, 20), mask.astype(np.float32), mask).box == (11, 22, 13, 26)
+
+
+def test_trust_is_quality_times_presence_where_there_is_one():
+    mask = np.ones((3, 3), bool)
+    made = make_target((1, 1), (5, 5), mask.astype(np.float32), mask, (40, 40), start=perf_counter(), quality=0.8)
+    assert (made.presence, made.trust) == (None, 0.8)
+    assert replace(made, presence=0.25).trust == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("quality", "presence", "flags", "doubtful"),
+    [
+        (0.5, 0.5, (), False),
+        (0.9, None, ("moved", "clipped"), False),
+        (0.49, 0.9, (), True),
+        (0.9, 0.49, (), True),
+        (0.49, None, (), True),
+        (0.9, 0.9, ("empty",), True),
+    ],
+)
+def test_what_is_doubtful(quality, presence, flags, doubtful):
+    assert is_doubtful(quality, presence, flags) is doubtful
 
 
 @pytest.mark.parametrize("side", range(4))

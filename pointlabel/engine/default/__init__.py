@@ -1,1 +1,1 @@
-"""The default method, a step a file: window, regions, vote, heat, refine, border, quality, presence; `label` runs them."""
+"""The default method, one step a file from `window` to `border`; then `quality` and `presence`. `label` runs them."""
