@@ -95,9 +95,9 @@ def test_the_presence_is_free_of_gain_offset_and_orientation():
 def test_the_presence_does_not_follow_the_border():
     scene = draw_scene(3, (160, 150), n_targets=2)
     first = presences_of(scene.image, scene.points)
-    changes = [DefaultParams(border_px=1.0), DefaultParams(refine=False), DefaultParams(n_steps=0)]
-    for options in ({"tightness": 0.2}, *({"params": params} for params in changes)):
-        assert presences_of(scene.image, scene.points, **options) == pytest.approx(first, abs=1e-9)
+    assert presences_of(scene.image, scene.points, tightness=0.2) == pytest.approx(first, abs=1e-9)
+    for params in (DefaultParams(border_px=1.0), DefaultParams(refine=False), DefaultParams(n_steps=0)):
+        assert presences_of(scene.image, scene.points, params=params) == pytest.approx(first, abs=1e-9)
 
 
 def test_an_empty_target_has_a_presence_and_another_method_none():
