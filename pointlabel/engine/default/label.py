@@ -90,7 +90,7 @@ def label_default(request: LabelRequest, params: DefaultParams) -> list[TargetLa
         if label.found and tightness != 0.5:
             label = cut_label(label, tightness, params)
         moved = {"moved": peak != pixel, "duplicate": shared[index]}
-        targets.append(_in_image(image, point, label, weights, start, moved))
+        targets.append(_in_image(image, point, label, params, weights, start, moved))
     if params.share_heat and len(targets) > 1:
         targets = share_heat(image, targets, peaks, params)
     return targets
@@ -140,7 +140,13 @@ def label_larger(image: NDArray, first: WindowLabel, params: DefaultParams, weig
 
 
 def _in_image(
-    image: NDArray, point: Sequence[float], label: WindowLabel, weights: Weights, start: float, moved: dict[str, bool]
+    image: NDArray,
+    point: Sequence[float],
+    label: WindowLabel,
+    params: DefaultParams,
+    weights: Weights,
+    start: float,
+    moved: dict[str, bool],
 ) -> TargetLabel:
     """The target of a window's label, with its quality, its presence and its flags."""
     window = label.window
@@ -152,7 +158,8 @@ def _in_image(
     }
     rate = quality(quality_inputs(label.soft, label.mask, label.vote), weights.quality) if label.found else 0.0
     soft, mask, top, left = in_image(label.soft, label.mask, window.peak, window.stride, image.shape)
-    there = presence(label.regions, label.vote)
+    vote = label.vote if weights.plain is None else cast_vote(label.regions, weights.plain.score, params.temperature)
+    there = presence(label.regions, vote)  # by the default style's vote: how masks are drawn says nothing of it
     return make_target(point, (top, left), soft, mask, image.shape, start=start, quality=rate, presence=there, **flags)
 
 

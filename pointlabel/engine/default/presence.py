@@ -16,7 +16,7 @@ from .regions import FEATURES, Regions
 from .vote import Vote
 
 #: The features whose expectations under the vote the presence is read from. No size among them: it tells the data sets
-#: apart. None depends on the refinement or on `tightness`.
+#: apart. None depends on the refinement or on `tightness`; a style's vote is not asked.
 INPUTS = ("log_ring_snr", "ring_mean", "weak", "stability", "offset", "log_spread", "log_contrast_next")
 INPUTS_AT = [FEATURES.index(name) for name in INPUTS]
 LARGEST_Z = 3.0  # standardised inputs are cut here, so that no single one decides

@@ -30,7 +30,7 @@ from .border import HardMasks, cut_masks
 from .crops import crop_windows
 from .differentiable import soften, weights_as_tensors
 from .regions import grow_windows
-from .vote import cast_votes
+from .vote import Votes, cast_votes, shares_of
 from .window import Spot, cut_windows, gather_parts
 
 Pixel = tuple[int, int]
@@ -219,8 +219,7 @@ class _BatchedEngine:
         summary = votes.summary.cpu().numpy()
         n_votes = votes.field.sum((1, 2, 3), dtype=torch.float64).cpu().numpy()
         alive = votes.share.flatten(1).any(1).cpu().numpy()
-        expected = torch.einsum("bkl,bkli->bi", votes.share, batch.features[..., INPUTS_AT]).cpu().numpy()
-        present = presences(expected, alive).tolist()
+        present = self._presences(batch, votes, alive)
         contrast = np.where(alive, np.exp(summary[:, _LOG_NOISE]), 0.0).tolist()
         tightness = torch.tensor([target.tightness for target in targets], dtype=torch.float64, device=self.device)
         loose = tightness < 0.5  # the relief may lead far from the votes
@@ -239,6 +238,14 @@ class _BatchedEngine:
                 target = _in_image(targets[k], final, i, origins[i], stride, contrast[k], (rates[i], present[k]))
                 out[k] = WindowLabel(target, half_touches[i], areas[i], contrast[k])
         return [out[k] for k in range(len(targets))]
+
+    def _presences(self, batch: WindowBatch, votes: Votes, alive: NDArray[np.bool_]) -> list[float]:
+        """Presence of each target, by the default style's vote."""
+        share = votes.share
+        if self.plain is not None:
+            share = shares_of(batch, self.plain.weights, self.params.temperature)
+        expected = torch.einsum("bkl,bkli->bi", share, batch.features[..., INPUTS_AT])
+        return presences(expected.cpu().numpy(), alive).tolist()
 
 
 def _qualities(

@@ -49,12 +49,21 @@ def cast_votes(batch: WindowBatch, weights: Mapping[str, Any], temperature: floa
     temperature : of the softmax.
     rounded : round the field as the compiled engine does, see `round_field`.
     """
-    fitted = (weights[name] for name in ("score_centre", "score_deviation", "score"))
-    score = score_candidates(batch.features, *fitted)
+    score = _scores(batch, weights)
     share = soft_vote(score, batch.bad, temperature)
     field = expected_region(share, batch.level_of)
     field = (round_field(field) if rounded else field).to(batch.image)
     return Votes(share, field, expectations(share, batch.features, score, batch.bad), boxes_of(field))
+
+
+def shares_of(batch: WindowBatch, weights: Mapping[str, Any], temperature: float) -> Tensor:
+    """The shares of `cast_votes` alone, (B, K, L)."""
+    return soft_vote(_scores(batch, weights), batch.bad, temperature)
+
+
+def _scores(batch: WindowBatch, weights: Mapping[str, Any]) -> Tensor:
+    fitted = (weights[name] for name in ("score_centre", "score_deviation", "score"))
+    return score_candidates(batch.features, *fitted)
 
 
 def score_candidates(features: Tensor, centre: Tensor, deviation: Tensor, coefficients: Tensor) -> Tensor:

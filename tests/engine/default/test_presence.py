@@ -12,6 +12,7 @@ from pointlabel.engine.default.label import label_peak
 from pointlabel.engine.default.params import DefaultParams
 from pointlabel.engine.default.presence import INPUTS, load_presence, presence, presence_inputs, presences
 from pointlabel.engine.default.regions import FEATURES
+from pointlabel.engine.default.style import named_style
 from pointlabel.engine.default.weights import load_weights
 from pointlabel.synthetic import draw_scene
 
@@ -96,7 +97,8 @@ def test_the_presence_does_not_follow_the_border():
     scene = draw_scene(3, (160, 150), n_targets=2)
     first = presences_of(scene.image, scene.points)
     assert presences_of(scene.image, scene.points, tightness=0.2) == pytest.approx(first, abs=1e-9)
-    for params in (DefaultParams(border_px=1.0), DefaultParams(refine=False), DefaultParams(n_steps=0)):
+    styled = DefaultParams(style=named_style("exact"))
+    for params in (DefaultParams(border_px=1.0), DefaultParams(refine=False), DefaultParams(n_steps=0), styled):
         assert presences_of(scene.image, scene.points, params=params) == pytest.approx(first, abs=1e-9)
 
 
