@@ -83,6 +83,24 @@ def larger() -> str:
     return markdown(["", "targets", "without", "leaks", "with", "leaks"], rows)
 
 
+def planted() -> str:
+    """Leaks and losses on planted targets, by their size, without and with larger windows."""
+    rows = [
+        [
+            f"*{row['name']}*" if row["part"] == "all" else row["name"],
+            str(row["plants"]),
+            *(
+                cell
+                for way in ("off", "on")
+                for cell in (f"{row[way]['mean_iou']:.3f}", str(row[way]["leaks"]), str(row[way]["losses"]))
+            ),
+        ]
+        for row in stored("planted")["rows"]
+        if row["part"] in ("size", "all")
+    ]
+    return markdown(["", "planted", "off: IoU", "leaks", "losses", "on: IoU", "leaks", "losses"], rows)
+
+
 def quality() -> str:
     """How the quality ranks masks."""
     rows = [
@@ -233,6 +251,6 @@ def quoted_sam() -> str:
 
 
 TABLES = (
-    accuracy, methods, plain, steps, style, refitted, sizes, larger, quality, presence, presence_low,
+    accuracy, methods, plain, steps, style, refitted, sizes, larger, planted, quality, presence, presence_low,
     presence_bins, weights, overview, losses, crf, quoted_sam,
 )  # fmt: skip
