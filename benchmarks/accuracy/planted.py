@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,6 +34,7 @@ CLASSES = ((3, 10), (10, 30), (30, 100), (100, 500), (500, 2000))  # true areas 
 WAYS = {"off": False, "on": True}  # `enlarge`
 PLANTS = 1200  # in each data set, or a few more: equally many in each image
 SHAPES = 60  # that are taken out of each data set
+CONTRASTS = (0, 2, 4, np.inf)  # heights over the spread of what was there; 4 and more only where that is quiet
 TAKEN = 0.6  # share of the plants that are taken out of images; the others are drawn
 
 
@@ -142,11 +144,14 @@ def count(found: Sequence[Found]) -> dict[str, Any]:
 
 
 def tabulate(found: Sequence[Found]) -> list[dict[str, Any]]:
-    """Counts by size, by data set and where the shapes are from, then of all."""
+    """Counts by size, by height over the clutter, by data set and where the shapes are from, then of all."""
     rows = []
     for low, high in CLASSES:
         own = [each for each in found if low <= each.true_area < high]
         rows.append({"part": "size", "name": f"{low} to {high - 1} px", **count(own)})
+    for least, most in pairwise(CONTRASTS):
+        own = [each for each in found if least <= each.over_spread < most]
+        rows.append({"part": "contrast", "name": f"{least:g} to {most:g} deviations", **count(own)})
     for part, key in (("data", "data"), ("source", "source")):
         for name in sorted({getattr(each, key) for each in found}):
             rows.append({"part": part, "name": name, **count([each for each in found if getattr(each, key) == name])})
@@ -161,7 +166,7 @@ def main() -> None:
     found = run(data, names, 10 if args.quick else 1)
     rows = tabulate(found)
     for row in rows:
-        print(f"{row['name']:<18}{row['plants']:>6}  " + "  ".join(f"{way} {row[way]}" for way in WAYS))
+        print(f"{row['name']:<22}{row['plants']:>6}  " + "  ".join(f"{way} {row[way]}" for way in WAYS))
     leaks = [each._asdict() for each in found if any(each.leaks(way) for way in range(len(WAYS)))]
     finish({"rows": rows, "leaks": leaks, "leaks_by_data": dict(Counter(each["data"] for each in leaks))}, args.out)
 

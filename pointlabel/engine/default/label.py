@@ -21,6 +21,7 @@ from ...types import LabelRequest, TargetLabel
 from ._refine_kernels import box_kernel
 from .border import cut_border
 from .heat import heat_between, heat_vote
+from .larger import is_believed, needs_larger
 from .params import DefaultParams
 from .presence import presence
 from .quality import quality, quality_inputs
@@ -32,10 +33,8 @@ from .weights import Weights
 from .window import HALF, STRIDES, Window, cut_window
 
 LOW_CONTRAST = 3.0  # expected contrast in noises below which a target is flagged
-SURE_CONTRAST = 6.0  # ... and above which a larger window is believed
-LEAST_LARGE_AREA = 200  # pixels below which a target needs no larger window
 _LEAST_SOFT = np.float32(1 / 512)  # what is below is cut off with the crop
-_LOG_NOISE = SUMMARY.index("log_noise")
+_LOG_NOISE, _STABILITY, _BEST = (SUMMARY.index(name) for name in ("log_noise", "stability", "best_score"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +62,21 @@ class WindowLabel:
         """Expected contrast of the peak in noises; 0 where no candidate stood out."""
         return float(np.exp(self.vote.summary[_LOG_NOISE])) if self.vote.share.any() else 0.0
 
+    @property
+    def stability(self) -> float:
+        """Expected stability of the regions over backgrounds; 0 where no candidate stood out."""
+        return float(self.vote.summary[_STABILITY])
+
+    @property
+    def best_score(self) -> float:
+        """Score of the best region; 0 where no candidate stood out."""
+        return float(self.vote.summary[_BEST])
+
+    @property
+    def area_px(self) -> int:
+        """Area of the mask in pixels of the image."""
+        return int(self.mask.sum()) * self.window.stride**2
+
 
 def label_default(request: LabelRequest, params: DefaultParams) -> list[TargetLabel]:
     """Label every point by the vote over regions of many scales.
@@ -81,7 +95,7 @@ def label_default(request: LabelRequest, params: DefaultParams) -> list[TargetLa
         start = perf_counter()
         for peak in dict.fromkeys((peaks[index], pixel)):  # no target at the peak: back to where the user clicked
             label = label_peak(image, peak, params, weights)
-            if params.enlarge and (not label.found or label.touches or label.contrast < LOW_CONTRAST):
+            if params.enlarge and needs_larger(label):
                 label = label_larger(image, label, params, weights)
             if label.found:
                 break
@@ -132,9 +146,7 @@ def label_larger(image: NDArray, first: WindowLabel, params: DefaultParams, weig
     """Try windows of 129 and 257 px; the first one stays unless a larger one holds a clear, large target."""
     for stride in STRIDES[1:]:
         label = label_peak(image, first.window.peak, params, weights, stride)
-        area = int(label.mask.sum()) * stride * stride
-        clear = label.contrast >= max(SURE_CONTRAST, 2 * first.contrast)
-        if label.found and not label.touches and area >= LEAST_LARGE_AREA and (clear or first.touches):
+        if is_believed(label, first):
             return label
     return first
 

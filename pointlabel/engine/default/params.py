@@ -24,9 +24,7 @@ class DefaultParams(Params):
     beta: float = param(6.0, "how fast the conductivity falls with texture", low=0, high=100)
     alpha: float = param(0.6, "weight of the gradient beside the entropy in the texture", low=0, high=1)
     refine: bool = param(True, "sharpen the border by the pixel perceptron")
-    enlarge: bool = param(
-        False, "take a window of 129 or 257 px where 65 px do not hold the target; leaks more than it finds"
-    )
+    enlarge: bool = param(False, "take a window of 129 or 257 px where 65 px do not hold the target")
     share_heat: bool = param(True, "where masks meet, heat from each peak shares out the soft labels")
     loosest: float = param(0.05, "border at this share of the local contrast at tightness 0", low=0.01, high=0.3)
     border_px: float = param(

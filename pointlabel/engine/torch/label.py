@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from ...methods.peaks import find_peaks
 from ...methods.targets import has_holes, make_target
 from ...types import LabelRequest, TargetLabel
-from ..default.label import LEAST_LARGE_AREA, LOW_CONTRAST, SURE_CONTRAST, in_image, share_heat
+from ..default.label import LOW_CONTRAST, in_image, share_heat
+from ..default.larger import is_believed, needs_larger
 from ..default.params import DefaultParams
 from ..default.presence import INPUTS_AT, presences
 from ..default.quality import INPUTS, qualities
@@ -36,7 +37,7 @@ from .window import Spot, cut_windows, gather_parts
 Pixel = tuple[int, int]
 
 _OF_VOTE = [SUMMARY.index(name) for name in INPUTS[3:]]
-_LOG_NOISE = SUMMARY.index("log_noise")
+_LOG_NOISE, _STABILITY, _BEST = (SUMMARY.index(name) for name in ("log_noise", "stability", "best_score"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +80,26 @@ class _Target:
 class WindowLabel:
     """Label of one target out of the window of one stride.
 
-    `touches` and `area` are those of the mask at tightness 0.5, by which windows are chosen.
+    `touches` and `area`, in window pixels, are those of the mask at tightness 0.5, by which windows are chosen.
     """
 
     target: TargetLabel
+    stride: int
     touches: bool
     area: float
     contrast: float
+    stability: float
+    best_score: float
 
     @property
     def found(self) -> bool:
         """Whether there is a target at the peak."""
         return "empty" not in self.target.flags
+
+    @property
+    def area_px(self) -> int:
+        """Area of the mask in pixels of the image."""
+        return round(self.area) * self.stride**2
 
 
 def label_requests(
@@ -175,14 +184,11 @@ class _BatchedEngine:
     def label_targets(self, targets: Sequence[_Target]) -> list[WindowLabel]:
         """Label targets in windows of 65 px, and in larger ones where those do not hold them."""
         labels = self.label_in_windows(targets, 1)
-        waiting = [k for k, e in enumerate(labels) if not e.found or e.touches or e.contrast < LOW_CONTRAST]
-        for stride in STRIDES[1:] if self.params.enlarge else ():
+        waiting = [k for k, label in enumerate(labels) if needs_larger(label)] if self.params.enlarge else []
+        for stride in STRIDES[1:]:
             left = []
             for k, larger in zip(waiting, self.label_in_windows([targets[k] for k in waiting], stride), strict=True):
-                first = labels[k]
-                clear = larger.contrast >= max(SURE_CONTRAST, 2 * first.contrast)
-                enough = larger.area * stride * stride >= LEAST_LARGE_AREA
-                if larger.found and not larger.touches and enough and (clear or first.touches):
+                if is_believed(larger, labels[k]):
                     labels[k] = larger
                 else:
                     left.append(k)
@@ -221,6 +227,7 @@ class _BatchedEngine:
         alive = votes.share.flatten(1).any(1).cpu().numpy()
         present = self._presences(batch, votes, alive)
         contrast = np.where(alive, np.exp(summary[:, _LOG_NOISE]), 0.0).tolist()
+        stability, best = summary[:, _STABILITY].tolist(), summary[:, _BEST].tolist()
         tightness = torch.tensor([target.tightness for target in targets], dtype=torch.float64, device=self.device)
         loose = tightness < 0.5  # the relief may lead far from the votes
         extra_px = int(np.ceil(abs(params.border_px)))
@@ -236,7 +243,8 @@ class _BatchedEngine:
             origins, half_touches, areas = crops.origin.tolist(), half.touches.tolist(), half.sums[:, 0].tolist()
             for i, k in enumerate(index.tolist()):
                 target = _in_image(targets[k], final, i, origins[i], stride, contrast[k], (rates[i], present[k]))
-                out[k] = WindowLabel(target, half_touches[i], areas[i], contrast[k])
+                seen = (contrast[k], stability[k], best[k])
+                out[k] = WindowLabel(target, stride, half_touches[i], areas[i], *seen)
         return [out[k] for k in range(len(targets))]
 
     def _presences(self, batch: WindowBatch, votes: Votes, alive: NDArray[np.bool_]) -> list[float]:
