@@ -85,9 +85,18 @@ def larger() -> str:
 
 def planted() -> str:
     """Leaks and losses on planted targets, by their size, without and with larger windows."""
+    return _planted("size", "all")
+
+
+def planted_contrast() -> str:
+    """The same by their height over the spread of what was there."""
+    return _planted("contrast")
+
+
+def _planted(*parts: str) -> str:
     rows = [
         [
-            f"*{row['name']}*" if row["part"] == "all" else row["name"],
+            row["name"].replace(" to inf", " or more"),
             str(row["plants"]),
             *(
                 cell
@@ -96,7 +105,7 @@ def planted() -> str:
             ),
         ]
         for row in stored("planted")["rows"]
-        if row["part"] in ("size", "all")
+        if row["part"] in parts
     ]
     return markdown(["", "planted", "off: IoU", "leaks", "losses", "on: IoU", "leaks", "losses"], rows)
 
@@ -251,6 +260,6 @@ def quoted_sam() -> str:
 
 
 TABLES = (
-    accuracy, methods, plain, steps, style, refitted, sizes, larger, planted, quality, presence, presence_low,
-    presence_bins, weights, overview, losses, crf, quoted_sam,
+    accuracy, methods, plain, steps, style, refitted, sizes, larger, planted, planted_contrast, quality, presence,
+    presence_low, presence_bins, weights, overview, losses, crf, quoted_sam,
 )  # fmt: skip
