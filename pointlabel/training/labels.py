@@ -58,6 +58,7 @@ class Labeller:
         *,
         method: str | None = None,
         params: Any = None,
+        draw: int = 0,
     ) -> ImageLabels:
         """Label one sample from its points.
 
@@ -66,7 +67,9 @@ class Labeller:
         samples, index : which one.
         method : in place of the config's, with its default parameters.
         params : of the method, in place of the config's or the defaults.
+        draw : which of the image's streams of random numbers; equal ones give equal labels.
         """
+        rng = image_generator(self.config.seed, samples.ids[index].partition("/")[2])
         name = method or self.config.label_method
         chosen = get_method(name)
         return annotate(
@@ -76,7 +79,7 @@ class Labeller:
             params=self.params(name) if params is None else params,
             polarity=self.config.polarity,
             tightness=self.config.tightness if chosen.has_tightness else 0.5,
-            rng=image_generator(self.config.seed, samples.ids[index].partition("/")[2]),
+            rng=rng.spawn(draw)[-1] if draw else rng,
         )
 
     def params(self, method: str | None = None) -> Any:

@@ -30,6 +30,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "theta_lr": 1e-2,
             "theta_loss": "bce",
             "label_bce": 0.1,
+            "redraw": True,
         },
     },
 }

@@ -29,6 +29,9 @@ class BilevelOptions(Params):
     joint: bool = param(
         False, "detector, meta-classifier and theta in one optimiser on both losses (B1)", flag="--joint"
     )
+    redraw: bool = param(
+        False, "draw the label method's random numbers anew at each update, as the published code does"
+    )
     hypergradient: str = param(
         "proxy", "how the weights learn from the validation loss", choices=HYPERGRADIENTS, flag="--hypergradient"
     )

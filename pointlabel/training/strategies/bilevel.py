@@ -128,7 +128,8 @@ class Bilevel(Strategy):
             theta = self.diffusion.values()
             params = with_theta(trainer.labeller.params(), theta)
             parts = (trainer.data.train, trainer.data.valid)
-            changed = [self._label_anew(part, trainer.labeller, params) for part in parts]
+            draw = trainer.epoch if self.options.redraw else 0
+            changed = [self._label_anew(part, trainer.labeller, params, draw) for part in parts]
             out |= {f"theta_{name}": value for name, value in theta.items()}
             out["labels_changed"] = float(np.mean(np.concatenate(changed)))
             out["label_seconds"] = perf_counter() - start
@@ -257,11 +258,11 @@ class Bilevel(Strategy):
         outer = self.diffusion.loss(prediction, batch.label, self.options.theta_loss)
         _step(self.theta_optimizer, outer, list(self.diffusion.parameters()), trainer)
 
-    def _label_anew(self, samples: SampleSet, labeller: Labeller, params: Any) -> list[float]:
+    def _label_anew(self, samples: SampleSet, labeller: Labeller, params: Any, draw: int) -> list[float]:
         """Replace the labels of a part; share of each label's pixels that changed, |new - old| over their union."""
         changed = []
         for index in range(len(samples)):
-            found = labeller.annotate(samples, index, params=params)
+            found = labeller.annotate(samples, index, params=params, draw=draw)
             label = found.soft() if self.config.label_kind == "soft" else found.mask()
             old = samples.labels[index].astype(np.float32)
             union = float(np.maximum(old, label).sum())

@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
+from pointlabel import annotate
 from pointlabel.errors import InputError
 from pointlabel.synthetic import draw_scene
-from pointlabel.training import TrainConfig, train
+from pointlabel.training import TrainConfig, labels, train
 from pointlabel.training.checkpoint import read_checkpoint
 from pointlabel.training.events import EpochDone
 from pointlabel.training.run import read_metrics
@@ -121,6 +122,36 @@ def test_labels_follow_theta(split_dataset, small_config, tmp_path):
     lines = read_metrics(str(tmp_path / "run"))
     assert max(line.get("labels_changed", 0) for line in lines) > 0
     assert lines[0]["theta_beta"] in (pytest.approx(12 * 0.7), pytest.approx(12 * 1.3))
+
+
+@pytest.mark.parametrize("redraw", [False, True])
+def test_labels_are_drawn_anew_where_that_is_asked_for(redraw, split_dataset, small_config, tmp_path, monkeypatch):
+    """A first label and two updates of each image: one stream of random numbers, or three; the same in another run."""
+    seen: list[int] = []
+
+    def spy(*places, rng, **options):
+        seen.append(int(rng.bit_generator.state["state"]["state"]))
+        return annotate(*places, rng=rng, **options)
+
+    monkeypatch.setattr(labels, "annotate", spy)
+    config = small_config(
+        strategy="bilevel",
+        label_method="d2d-code",
+        options={"redraw": redraw},
+        epochs=3,
+        outer_start=0.0,
+        outer_every=0.3,
+    )
+    data = split_dataset()
+    runs = []
+    for name in ("one", "other"):
+        seen.clear()
+        train(config, [data], tmp_path / name)
+        runs.append(list(seen))
+    assert runs[0] == runs[1]
+    n_images = 8
+    assert len(runs[0]) == 3 * n_images
+    assert len(set(runs[0])) == (3 if redraw else 1) * n_images
 
 
 def test_labels_of_a_folder_are_not_replaced(split_dataset, small_config, tmp_path):
