@@ -111,7 +111,16 @@ def _planted(*parts: str) -> str:
 
 
 def quality() -> str:
-    """How the quality ranks masks."""
+    """How the quality ranks masks of images that it was not fitted on."""
+    return _ranks("rows")
+
+
+def quality_strangers() -> str:
+    """How it ranks masks of data sets that it was not fitted on."""
+    return _ranks("strangers")
+
+
+def _ranks(part: str) -> str:
     rows = [
         [
             f"{row['data']}, {row['points']}",
@@ -121,7 +130,7 @@ def quality() -> str:
             f"{100 * row['poor_in_lowest_fifth']:.0f} %",
             f"{row['mean_gap']:.3f}",
         ]
-        for row in stored("quality")["rows"]
+        for row in stored("quality")[part]
     ]
     head = ["", "targets", "Spearman", "masks with IoU < 0.5", "of them in the lowest fifth", "mean gap of ten bins"]
     return markdown(head, rows)
@@ -260,6 +269,6 @@ def quoted_sam() -> str:
 
 
 TABLES = (
-    accuracy, methods, plain, steps, style, refitted, sizes, larger, planted, planted_contrast, quality, presence,
-    presence_low, presence_bins, weights, overview, losses, crf, quoted_sam,
+    accuracy, methods, plain, steps, style, refitted, sizes, larger, planted, planted_contrast, quality,
+    quality_strangers, presence, presence_low, presence_bins, weights, overview, losses, crf, quoted_sam,
 )  # fmt: skip

@@ -39,6 +39,24 @@ def measure(data: Path, quick: bool, seed: int) -> list[dict[str, Any]]:
     return rows
 
 
+def measure_strangers(data: Path, quick: bool) -> list[dict[str, Any]]:
+    """Rank the masks of the data sets that no number was fitted on, in the default style; centroid points."""
+    from pointlabel.calibration.targets import label_cases
+    from pointlabel.engine.default.params import DefaultParams
+    from pointlabel.engine.default.quality import qualities
+    from pointlabel.engine.default.weights import load_weights
+    from tools.fit_style.gather import SETS, gather  # needs the extra [train]
+
+    weights = load_weights()
+    given, _ = gather(data, 10 if quick else 1)
+    rows = []
+    for group in range(len(DATASETS), len(SETS)):
+        outcome = label_cases(given.of(group).cases, weights, DefaultParams())
+        ranked = rank(qualities(outcome.inputs, weights.quality), outcome.iou)
+        rows.append({"data": SETS[group], "points": next(iter(POINTS)), **ranked})
+    return rows
+
+
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
     """Reliability of centroid points: one line for each data set; on the diagonal the quality is the IoU."""
     import matplotlib
@@ -86,14 +104,16 @@ def main() -> None:
     options.add_argument("--from", dest="stored", type=Path, help="take the figures from this result, measure nothing")
     args = options.parse_args()
     if args.stored:
-        rows = json.loads(args.stored.read_text(encoding="utf-8"))["result"]["rows"]
+        held = json.loads(args.stored.read_text(encoding="utf-8"))["result"]
+        rows, strangers = held["rows"], held["strangers"]
     else:
         rows = measure(need_data(args), args.quick, args.seed)
-    show(rows)
+        strangers = measure_strangers(need_data(args), args.quick)
+    show(rows + strangers)
     if args.picture:
         draw(rows, args.picture)
     if not args.stored:
-        finish({"bins": N_BINS, "poor_below": POOR, "seed": args.seed, "rows": rows}, args.out)
+        finish({"bins": N_BINS, "poor_below": POOR, "seed": args.seed, "rows": rows, "strangers": strangers}, args.out)
 
 
 if __name__ == "__main__":
