@@ -22,9 +22,11 @@ DATASET = "SIRST-v1"
 #: Row -> what it differs in from the settings that all share.
 STRATEGIES: dict[str, dict[str, Any]] = {
     "full": {"strategy": "full"},
+    "full-mined": {"strategy": "full", "mine": True},
     "point": {"strategy": "point"},
     "offline-diffusion": {"strategy": "offline", "label_method": "diffusion"},
     "offline-default": {"strategy": "offline"},
+    "offline-mined": {"strategy": "offline", "mine": True},
     # Its published loss, and crops that keep their scale; see docs/methods/lesps.md.
     "lesps": {"strategy": "lesps", "loss": "heatmap-focal", "zoom": 0.0},
     "pal": {"strategy": "pal"},

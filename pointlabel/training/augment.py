@@ -46,20 +46,35 @@ class View:
         return out.T.contiguous() if self.transpose else out.contiguous()
 
 
+def draw_numbers(generator: torch.Generator) -> list[float]:
+    """The random numbers of one view, in [0, 1): what it lies on, which of these, where, how large, how turned.
+
+    They are as many whatever the image, so that one image does not shift the others'.
+    """
+    return torch.rand(8, generator=generator, dtype=torch.float64).tolist()
+
+
 def draw_view(
     shape: tuple[int, int], points: NDArray[np.float64], config: TrainConfig, generator: torch.Generator
 ) -> View:
-    """Draw a view of an image: on one of its points with the chance `target_share`, else anywhere.
+    """Draw a view of an image: on one of its points with the chance `target_share`, else anywhere."""
+    return view_of(shape, points, config, draw_numbers(generator))
 
-    The same number of random numbers is drawn whatever the image, so that one image does not shift the others'.
-    """
-    draws = torch.rand(8, generator=generator, dtype=torch.float64).tolist()
-    on_target, which, down, right, stretch, *turns = draws
+
+def view_of(shape: tuple[int, int], points: NDArray[np.float64], config: TrainConfig, draws: list[float]) -> View:
+    """The view that some random numbers give, see `draw_view`."""
+    on_target, which, *rest = draws
+    place = points[int(which * len(points))] if len(points) and on_target < config.target_share else None
+    return view_around(shape, place, config, rest)
+
+
+def view_around(
+    shape: tuple[int, int], place: NDArray[np.float64] | None, config: TrainConfig, draws: list[float]
+) -> View:
+    """The view that holds a place, or lies anywhere; `draws` are the numbers after the first two."""
+    down, right, stretch, *turns = draws
     zoom = 1 + config.zoom * (2 * stretch - 1)
     side = max(2, round(config.crop / zoom)) if config.zoom else config.crop
-    place = None
-    if len(points) and on_target < config.target_share:
-        place = points[int(which * len(points))]
     top, left = (
         _start(size, side, None if place is None else float(place[axis]), draw)
         for axis, (size, draw) in enumerate(zip(shape, (down, right), strict=True))

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
-from .augment import View, change_grey_levels, draw_view
+from .augment import View, change_grey_levels, draw_numbers, view_around, view_of
 from .config import TrainConfig
 from .data import SampleSet
+from .mining import MINED_SHARE, Clutter
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,17 @@ class BatchStream:
     samples : the set; its labels are looked up when a batch is cut.
     config : for the size of crops and batches and the augmentation.
     seed : of the generator.
+
+    Attributes
+    ----------
+    clutter : places that a share of the crops which lie on no target are put on, whatever their image; None for none.
     """
 
     def __init__(self, samples: SampleSet, config: TrainConfig, seed: int) -> None:
         self.samples, self.config = samples, config
         self.generator = torch.Generator().manual_seed(seed)
         self._queue: list[int] = []
+        self.clutter: Clutter | None = None
 
     @property
     def n_batches(self) -> int:
@@ -81,13 +87,23 @@ class BatchStream:
     def cut(self, indices: Sequence[int]) -> Batch:
         """Cut a batch out of the samples with the given indices."""
         samples = self.samples
-        views = tuple(
-            draw_view(samples.images[k].shape[:2], samples.points[k], self.config, self.generator) for k in indices
-        )
+        drawn = [self._draw(k) for k in indices]
+        indices, views = [k for k, _ in drawn], tuple(view for _, view in drawn)
         image = torch.stack([view.cut(samples.inputs[k]) for k, view in zip(indices, views, strict=True)])
         label = torch.stack([view.cut(samples.labels[k]) for k, view in zip(indices, views, strict=True)])
         image = change_grey_levels(image[:, None], self.config, self.generator)
-        return Batch(torch.tensor(list(indices)), image, label[:, None].clamp_(0, 1), views)
+        return Batch(torch.tensor(indices), image, label[:, None].clamp_(0, 1), views)
+
+    def _draw(self, index: int) -> tuple[int, View]:
+        """A view of a sample, or of clutter in any sample."""
+        draws = draw_numbers(self.generator)
+        images, share = self.samples.images, self.config.target_share
+        if self.clutter and share <= draws[0] < share + (1 - share) * MINED_SHARE:
+            which = int(draws[1] * len(self.clutter))
+            index = int(self.clutter.index[which])
+            place = self.clutter.place[which].astype(float)
+            return index, view_around(images[index].shape[:2], place, self.config, draws[2:])
+        return index, view_of(images[index].shape[:2], self.samples.points[index], self.config, draws)
 
     def state_dict(self) -> dict[str, Any]:
         """State of the generator, and what is left of the endless stream's order."""

@@ -101,6 +101,11 @@ class TrainConfig(Params):
         0.2, "Share of the epochs after which labels and weights start to be updated.", low=0, high=1
     )
     outer_every: float = param(0.05, "Share of the epochs between two updates of the labels.", low=0, high=1)
+    mine: bool = param(
+        False,
+        "From the first update on, place crops on the detector's alarms far from every click, and measure crops "
+        "without a target by their false pixels.",
+    )
 
     normalise: str = param(
         "dataset", "Mean and deviation that grey levels are scaled by.", choices=("dataset", "image")

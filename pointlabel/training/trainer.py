@@ -22,6 +22,7 @@ from .distributed import SharedBatch, synchronise
 from .evaluate import predict_maps
 from .initialise import build_detector, last_line, lower_start, warms_up
 from .labels import Labeller
+from .mining import Clutter, find_clutter, with_empty_crops
 from .processes import Processes
 
 if TYPE_CHECKING:
@@ -126,8 +127,14 @@ class Trainer:
         return contextlib.nullcontext()
 
     def sample_losses(self, logits: Sequence[torch.Tensor], batch: Batch) -> torch.Tensor:
-        """The config's loss of each sample of a batch against its label, (B,)."""
-        return self.loss(logits, batch.label, image=batch.image, epoch=self.epoch)
+        """The config's loss of each sample of a batch against its label, (B,); once mined, see `with_empty_crops`."""
+        losses = self.loss(logits, batch.label, image=batch.image, epoch=self.epoch)
+        return losses if self._train.clutter is None else with_empty_crops(losses, logits[0], batch.label)
+
+    def mine(self) -> dict[str, float]:
+        """Look for clutter in the training images, for the crops to come; how many places there are."""
+        self._train.clutter = find_clutter(self.predict(self.data.train), self.data.train)
+        return {"clutter": len(self._train.clutter)}
 
     def gradients(
         self,
@@ -200,6 +207,7 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "labels": {"train": self.data.train.labels_state(), "valid": self.data.valid.labels_state()},
             "streams": {"train": self._train.state_dict(), "valid": self._valid.state_dict()},
+            "clutter": None if self._train.clutter is None else self._train.clutter.state_dict(),
             "generator": self.generator.get_state(),
             "torch": {"cpu": torch.get_rng_state(), "cuda": cuda},
             "strategy": self.strategy.state_dict(),
@@ -222,6 +230,8 @@ class Trainer:
             self.strategy.load_state_dict(state["strategy"])
             self._train.load_state_dict(state["streams"]["train"])
             self._valid.load_state_dict(state["streams"]["valid"])
+            clutter = state.get("clutter")
+            self._train.clutter = None if clutter is None else Clutter.from_state(clutter, self.data.train)
             self.generator.set_state(state["generator"])
             torch.set_rng_state(state["torch"]["cpu"])
             if self.device.type == "cuda" and len(state["torch"]["cuda"]) == torch.cuda.device_count():
