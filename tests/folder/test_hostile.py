@@ -155,7 +155,9 @@ def test_a_manifest_of_which_no_line_can_be_read_is_kept_aside(run, tmp_path):
     root = tmp_path / "r"
     shutil.copytree(run, root)
     out = root / "data/out"
-    (out / "manifest.jsonl").write_text('{"name": "a file of another program"}\n')
-    annotate(root, "resume")
-    assert (out / "manifest.damaged.jsonl").read_text() == '{"name": "a file of another program"}\n'
-    assert len((out / "manifest.jsonl").read_text().splitlines()) == 3
+    for place in ("manifest.damaged.jsonl", "manifest.damaged-2.jsonl"):  # the second does not replace the first
+        text = f'{{"name": "a file of another program, {place}"}}\n'
+        (out / "manifest.jsonl").write_text(text)
+        annotate(root, "resume")
+        assert (out / place).read_text() == text
+        assert len((out / "manifest.jsonl").read_text().splitlines()) == 3

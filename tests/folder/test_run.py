@@ -182,6 +182,26 @@ def test_a_torn_line_is_dropped_and_done_again(small, lines_of, files_of):
     assert (lines_of(small / "out"), files_of(small / "out")) == (whole_lines, whole_files)
 
 
+def test_true_masks_are_left_alone_where_no_method_asks_for_them(small):
+    assert run(small, true_masks=small / "nowhere").n_ok == 7
+
+
+def test_a_record_of_targets_without_figures_is_done_again(small, lines_of):
+    run(small)
+    manifest = small / "out/manifest.jsonl"
+    before = lines_of(small / "out")
+    lines = manifest.read_text().splitlines()
+    record = json.loads(lines[0])
+    for target in record["targets"]:
+        del target["quality"]
+    manifest.write_text("\n".join([json.dumps(record), *lines[1:]]) + "\n")
+    events: list[Event] = []
+    summary = run(small, mode="resume", report=events.append)
+    assert (summary.n_skipped, summary.n_ok) == (6, 1)
+    assert "1 torn or damaged lines are dropped" in next(e.note.text for e in events if isinstance(e, RunNote))
+    assert lines_of(small / "out") == before
+
+
 @pytest.mark.parametrize(
     "damage",
     [
