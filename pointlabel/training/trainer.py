@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -25,9 +25,6 @@ from .labels import Labeller
 from .mining import Clutter, find_clutter, with_empty_crops
 from .processes import Processes
 
-if TYPE_CHECKING:
-    from .strategies.base import Strategy  # which is built on this file
-
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -43,6 +40,26 @@ class Step:
     objective: torch.Tensor
     losses: torch.Tensor
     logits: tuple[torch.Tensor, ...]
+
+
+class Learner(Protocol):
+    """What a trainer asks of its strategy, see `strategies.base.Strategy`."""
+
+    def start(self, trainer: Any) -> None: ...
+
+    def parameters(self) -> list[torch.nn.Parameter]: ...
+
+    def pool(self) -> Collection[int] | None: ...
+
+    def objective(self, batch: Batch, trainer: Any) -> Step: ...
+
+    def after_step(self, batch: Batch, step: Step, trainer: Any) -> None: ...
+
+    def on_epoch_end(self, trainer: Any) -> dict[str, float]: ...
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
 # Streams of random numbers start from the seed and these, so that one does not shift another.
@@ -71,7 +88,7 @@ class Trainer:
         self,
         config: TrainConfig,
         data: Data,
-        strategy: Strategy,
+        strategy: Learner,
         labeller: Labeller,
         folder: str,
         processes: Processes | None = None,
