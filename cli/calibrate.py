@@ -72,7 +72,7 @@ def calibrate(
 
     images, points, masks = locate_parts(images, points, masks)
     if masks is None:
-        raise InputError(f"{images}: a style is learned from true masks: --masks DIR")
+        raise InputError(f"{images}: a style is found from true masks: --masks DIR")
     if out != STDOUT and os.path.exists(out) and not overwrite:
         raise InputError(f"{out} is there already; --overwrite replaces it")
     check_outputs({"--out": out, "--json": json_file})
