@@ -1,4 +1,4 @@
-"""Focal loss of heat maps: pixels at 1 are demanded, those near 1 are penalised little."""
+"""Focal loss of heat maps: a pixel is demanded by its value, and hardly penalised where that is near 1."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def heatmap_focal_loss(
     leniency: float = 4.0,
     reduction: Reduction = "mean",
 ) -> torch.Tensor:
-    """Measure the focal loss of a heat map: only pixels of 1 in the target are demanded.
+    """Measure the focal loss of a heat map: each pixel is demanded as much as its target says.
 
     With p the sigmoid of the logits, t the target and n the number of its pixels that are 1 (at least 1),
 
-        L = -1/n sum( [t = 1] (1 - p)^gamma ln p + [t < 1] (1 - t)^leniency p^gamma ln(1 - p) )
+        L = -1/n sum( t (1 - p)^gamma ln p + (1 - t)^leniency p^gamma ln(1 - p) )
 
-    A pixel of 0.9 is thus neither demanded nor penalised: the detector is free there, which suits labels that grow from
-    points. A target whose pixels are all below 1 is not demanded at all: resizing a crop softens single pixels, so
-    train without it (``zoom = 0``).
+    Both terms count at every pixel. With the default leniency a pixel of one half is demanded by one half and penalised
+    by a sixteenth, which suits labels that grow from points: those are 1 at the points alone, so that n stays the
+    number of targets. A resized crop has no pixel at 1, and n = 1 then.
 
     Parameters
     ----------
@@ -56,17 +56,18 @@ def heatmap_focal_loss(
 
     References
     ----------
-    H. Law, J. Deng: CornerNet, ECCV 2018, eq. 1. The loss of the published LESPS (Ying et al., CVPR 2023), which
-    divides by the pixels of the whole batch.
+    The loss of the published LESPS (Ying et al., CVPR 2023), made of that of H. Law, J. Deng: CornerNet, ECCV 2018,
+    eq. 1, in which pixels below 1 are not demanded. There n is counted over the whole batch and the sum is not averaged
+    over the samples: the same up to a factor where all samples have as many targets. Its logarithms are those of
+    p + 1e-12 and 1 - p + 1e-12; here they are exact.
     """
     HeatmapFocalOptions(gamma=gamma, leniency=leniency)
     values, mask = as_batch(logits, target)
     log_p, log_q = log_probabilities(values)
-    wanted = mask == 1
-    hit = (gamma * log_q).exp() * log_p
+    hit = mask * (gamma * log_q).exp() * log_p
     miss = (1 - mask) ** leniency * (gamma * log_p).exp() * log_q
-    number = wanted.sum((1, 2)).clamp(min=1)
-    return reduce_samples(-torch.where(wanted, hit, miss).sum((1, 2)) / number, reduction)
+    number = (mask == 1).sum((1, 2)).clamp(min=1)
+    return reduce_samples(-(hit + miss).sum((1, 2)) / number, reduction)
 
 
 class HeatmapFocalLoss(Loss):

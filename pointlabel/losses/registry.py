@@ -52,9 +52,7 @@ LOSSES: dict[str, LossEntry] = {
         LossEntry("soft-iou", "one minus the soft IoU", "iou:SoftIoULoss"),
         LossEntry("dice", "one minus the soft Dice coefficient", "dice:DiceLoss"),
         LossEntry("focal", "cross entropy with little weight on easy pixels", "focal:FocalLoss"),
-        LossEntry(
-            "heatmap-focal", "focal loss that leaves pixels near 1 to the detector", "heatmap_focal:HeatmapFocalLoss"
-        ),
+        LossEntry("heatmap-focal", "focal loss of soft labels that grow from points", "heatmap_focal:HeatmapFocalLoss"),
         LossEntry(
             "sls",
             "MSHNet's: IoU weighted by the areas' variance, and the location",

@@ -29,15 +29,11 @@ def focal(p: Array, t: Array, alpha: float, gamma: float) -> float:
 
 
 def heatmap_focal(p: Array, t: Array, gamma: float, leniency: float) -> float:
-    """Focal loss of a heat map, pixel by pixel."""
-    total, number = 0.0, 0
-    for a, b in zip(p.ravel(), t.ravel(), strict=True):
-        if b == 1:
-            number += 1
-            total -= (1 - a) ** gamma * math.log(a)
-        else:
-            total -= (1 - b) ** leniency * a**gamma * math.log(1 - a)
-    return total / max(number, 1)
+    """Focal loss of a heat map: two sums over all pixels, by the number of pixels that are 1."""
+    pixels = [(row, column) for row in range(t.shape[0]) for column in range(t.shape[1])]
+    demanded = math.fsum(t[at] * (1 - p[at]) ** gamma * -math.log(p[at]) for at in pixels)
+    unwanted = math.fsum((1 - t[at]) ** leniency * p[at] ** gamma * -math.log(1 - p[at]) for at in pixels)
+    return (demanded + unwanted) / max(sum(t[at] == 1.0 for at in pixels), 1)
 
 
 def location(p: Array, t: Array) -> float:
