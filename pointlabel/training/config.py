@@ -151,11 +151,14 @@ class TrainConfig(Params):
         """First epoch, counted from 1, whose end may update labels and weights."""
         return max(1, round(self.outer_start * self.epochs))
 
+    def outer_epochs(self) -> int:
+        """Epochs from one update of the labels to the next."""
+        return max(1, round(self.outer_every * self.epochs))
+
     def is_outer(self, epoch: int) -> bool:
         """Whether labels are updated at the end of an epoch, counted from 1; never after the last one."""
-        every = max(1, round(self.outer_every * self.epochs))
         since = epoch - self.outer_from()
-        return since >= 0 and since % every == 0 and epoch < self.epochs
+        return since >= 0 and since % self.outer_epochs() == 0 and epoch < self.epochs
 
 
 def config_from_dict(values: Mapping[str, Any]) -> TrainConfig:

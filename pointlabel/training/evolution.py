@@ -1,7 +1,7 @@
 """How labels follow a detector's predictions: pure functions of prediction, present label and points.
 
-`evolve_label` is the update of LESPS and, with a decay, of PAL; `admits` and `label_of_admitted` decide which images
-PAL takes in, and with which label.
+`evolve_regions` is the update of LESPS as published, `evolve_label` that of PAL, which keeps to the points; `admits`
+and `label_of_admitted` decide which images PAL takes in, and with which label.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ from ..params import Params, param
 
 #: Values of a label below this are set to 0: half a grey level of an 8-bit mask.
 LEAST = 1 / 512
+#: What a label grows to at most: the last grey level of an 8-bit mask before 1, since pixels at 1 never change again.
+MOST = np.float32(254 / 255)
+#: Half side of the square around a region's centroid that a group of passing pixels has to meet, pixels.
+CENTRE_PX = 1
 
 
 @dataclass(frozen=True)
@@ -88,12 +92,9 @@ def evolve_label(
 
     References
     ----------
-    X. Ying et al.: Mapping Degeneration Meets Label Evolution, CVPR 2023, eqs. 3 to 5 (no decay, no anchor).
-    C. Yu et al.: From Easy to Hard, ICCV 2025 (decay 0.97, anchor 1 px).
+    C. Yu et al.: From Easy to Hard, ICCV 2025 (decay 0.97, anchor 1 px), after `evolve_regions`.
     """
-    shape = (label.shape[0], label.shape[1])
-    if prediction.shape != shape:
-        raise InputError(f"prediction must have the shape of the label, {shape}, got {prediction.shape}")
+    shape = _check_size(prediction, label)
     present = label.astype(np.float32)
     rows, columns = _pixels(points, shape)
     present[rows, columns] = 1
@@ -118,6 +119,59 @@ def evolve_label(
         passing[window] |= np.isin(groups, met[met > 0])
     out = np.where(passing, (present + prediction) / 2, present * np.float32(rule.decay)).astype(np.float32)
     out[present == 1] = 1
+    out[out < LEAST] = 0
+    return out
+
+
+def evolve_regions(
+    prediction: NDArray[np.float32], label: NDArray, rule: Growth, *, least_peak: float = 0.0
+) -> NDArray[np.float32]:
+    """Move a label half the way to the prediction where that stands out around the label's regions: LESPS.
+
+    A region is a component (8 neighbours) of the label above one half, of A pixels. Around its centroid, rounded down,
+    and within the reach of the rule,
+
+        T = max(P) (base + growth (1 - base) A / (area_share H W))
+
+    with P the prediction. Pixels with P > T pass; if they form several groups, only those groups that meet the 3 x 3
+    pixels around the centroid. Where they pass, the label becomes (label + P) / 2. Regions are taken one after another
+    in reading order, so that pixels which pass twice go three quarters of the way. Pixels at 1 stay at 1.
+
+    Parameters
+    ----------
+    prediction : (H, W) float32, probabilities.
+    label : (H, W) real in [0, 1], the present label.
+    rule : reach and growth.
+    least_peak : regions around which the prediction stays below it are left as they are; 0 is the published rule.
+
+    Returns
+    -------
+    (H, W) float32 in [0, 1]; the inputs are left as they are.
+
+    References
+    ----------
+    X. Ying et al.: Mapping Degeneration Meets Label Evolution, CVPR 2023, eqs. 3 to 5, and the code of the authors.
+    """
+    _check_size(prediction, label)
+    out = label.astype(np.float32)
+    fixed = out == 1
+    regions = find_components(out > 0.5)
+    for (row, column), area in zip(regions.centroids.astype(np.int64).tolist(), regions.areas.tolist(), strict=True):
+        window = _square(row, column, rule.reach_px)
+        near = prediction[window]
+        peak = float(near.max())
+        if peak < least_peak:
+            continue
+        share = area / (rule.area_share * label.size)
+        found = near > peak * (rule.base + rule.growth * (1 - rule.base) * share)
+        groups = find_components(found)
+        if len(groups) > 1:
+            centre = np.zeros(out.shape, bool)
+            centre[_square(row, column, CENTRE_PX)] = True
+            met = groups.labels[centre[window]]
+            found = np.isin(groups.labels, met[met > 0])
+        out[window] = np.where(found, np.minimum((out[window] + near) / 2, MOST), out[window])
+    out[fixed] = 1
     out[out < LEAST] = 0
     return out
 
@@ -149,6 +203,13 @@ def label_of_admitted(prediction: NDArray[np.bool_], points: NDArray[np.float64]
     met = groups[_pixels(points, groups.shape)]
     out[np.isin(groups, met[met > 0])] = 1
     return out
+
+
+def _check_size(prediction: NDArray, label: NDArray) -> tuple[int, int]:
+    shape = (label.shape[0], label.shape[1])
+    if prediction.shape != shape:
+        raise InputError(f"prediction must have the shape of the label, {shape}, got {prediction.shape}")
+    return shape
 
 
 def _pixels(points: NDArray[np.float64], shape: tuple[int, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

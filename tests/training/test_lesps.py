@@ -6,12 +6,14 @@ import json
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from pointlabel.errors import InputError
 from pointlabel.training import TrainConfig, train
-from pointlabel.training.evolution import Rule, evolve_label, mark_points
+from pointlabel.training.evolution import Growth, Rule, evolve_label, evolve_regions, mark_points
 from pointlabel.training.load import load_run
-from pointlabel.training.strategies.lesps import LespsOptions
+from pointlabel.training.strategies.lesps import Lesps, LespsOptions
+from tests.twins import lesps as twin
 
 pytestmark = pytest.mark.slow
 
@@ -141,6 +143,75 @@ def test_a_prediction_of_another_size_is_refused():
         evolve(np.zeros((4, 4), np.float32), np.zeros((41, 41), np.float32))
 
 
+def evolve_published(prediction, label, times=1, **rule):
+    for _ in range(times):
+        label = evolve_regions(prediction, label, Growth(**rule))
+    return label
+
+
+@pytest.mark.parametrize("reach", [2, 6, 16])
+def test_the_published_update_equals_its_twin(rng, reach):
+    """Rough predictions and labels: regions that touch the border, windows that overlap, groups of every kind."""
+    shape, grown = (37, 41), 0
+    for _ in range(6):
+        prediction = ndimage.gaussian_filter(rng.random(shape), 1.2)
+        prediction = ((prediction - prediction.min()) / np.ptp(prediction)).astype(np.float32) ** 2
+        label = np.where(ndimage.gaussian_filter(rng.random(shape), 1.0) > 0.57, 0.8, 0.3).astype(np.float32)
+        label[tuple(rng.integers(0, 37, (2, 6)))] = 1
+        share, least = rng.uniform(0.001, 0.2), rng.choice([0.0, 0.6])
+        found = evolve_regions(prediction, label, Growth(reach_px=reach, area_share=share), least_peak=least)
+        rule = {"reach": reach, "base": 0.5, "growth": 0.5, "share": share, "least": least}
+        np.testing.assert_allclose(
+            found, twin.evolve(prediction.astype(np.float64), label.astype(np.float64), **rule), atol=1e-6
+        )
+        grown += np.count_nonzero(found != label)
+    assert grown > 50
+
+
+def test_a_lone_group_passes_wherever_it_is_and_several_have_to_meet_the_centre():
+    start, aside, middle = mark_points(POINT, (41, 41)), blob(centre=(20, 28)), blob(radius=2, height=0.8)
+    lone = evolve_published(aside, start)
+    np.testing.assert_allclose(lone[aside > 0.5], 0.45)
+    both = evolve_published(np.maximum(aside, middle), start)
+    assert (both[:, 24:] == 0).all()
+    assert both[20, 22] == pytest.approx(0.4)
+    neither = evolve_published(np.maximum(aside, blob(centre=(20, 12))), start)
+    np.testing.assert_array_equal(neither, start)
+
+
+def test_the_window_follows_the_region_and_the_area_is_that_of_the_region():
+    label = mark_points(POINT, (41, 41))
+    label[20, 20:31] = np.r_[1, np.full(10, 0.6)]
+    grown = evolve_published(np.full((41, 41), 0.9, np.float32), label, reach_px=4, area_share=0.5)
+    columns = np.flatnonzero((grown != label).any(0))
+    assert (columns.min(), columns.max()) == (21, 29)
+    np.testing.assert_array_equal(evolve_published(blob(), label, area_share=11 / 41**2 / 2), label)
+
+
+def test_pixels_under_two_windows_move_twice():
+    label = mark_points(np.array([[20.0, 18.0], [20.0, 22.0]]), (41, 41))
+    grown = evolve_published(blob(height=0.8), label)
+    assert grown[20, 20] == pytest.approx(0.6)
+
+
+def test_no_pixel_grows_to_one_but_the_points():
+    label = evolve_published(np.ones((41, 41), np.float32), mark_points(POINT, (41, 41)), times=30, area_share=1.0)
+    assert np.argwhere(label.astype(np.float16) == 1).tolist() == [[20, 20]]
+    assert label[20, 22] == np.float32(254 / 255)
+
+
+def test_updates_start_by_the_loss_and_at_the_latest_with_outer_start():
+    def epochs_of_updates(losses, **options):
+        settings = config(epochs=20, outer_start=0.5, outer_every=0.2)
+        strategy = Lesps(settings, LespsOptions(**options))
+        return [epoch for epoch, loss in enumerate(losses, start=1) if strategy._is_due(epoch, loss)]
+
+    falling = [50.0, 12.0, 9.0, 11.0, *[5.0] * 16]
+    assert epochs_of_updates(falling) == [3, 4, 8, 12, 16]
+    assert epochs_of_updates(falling, start_loss=20.0) == [2, 4, 8, 12, 16]
+    assert epochs_of_updates(falling, start_loss=0.0) == [10, 12, 16]
+
+
 def config(**changes):
     values = {"strategy": "lesps", "epochs": 6, "crop": 32, "batch_size": 4, "outer_start": 0.3, "outer_every": 0.2}
     return TrainConfig(**{**values, **changes})
@@ -153,12 +224,12 @@ def lines(folder):
 
 def test_labels_start_as_points_and_grow_in_a_run(tmp_path, draw_dataset):
     folder = draw_dataset(n_images=6)
-    result = train(config(lr=0.01, options={"least_peak": 0.0}), [folder], tmp_path / "run")
+    result = train(config(lr=0.01, options={"start_loss": 0.0}), [folder], tmp_path / "run")
     updates = [line for line in lines(tmp_path / "run") if "label_px" in line]
     assert [line["epoch"] for line in updates] == [2, 3, 4, 5]
     assert updates[-1]["label_px"] > 1
     assert result.best_epoch >= 1
-    assert load_run(tmp_path / "run").config.options == {"least_peak": 0.0}
+    assert load_run(tmp_path / "run").config.options == {"start_loss": 0.0}
 
 
 def test_a_resumed_run_ends_with_the_same_bytes(tmp_path, draw_dataset):
@@ -185,8 +256,7 @@ def stop_after(run, folder, settings, epoch):
 
 def test_options_are_the_published_ones():
     options = LespsOptions()
-    assert options.rule() == Rule(
-        reach_px=16, base=0.5, growth=0.5, area_share=0.0015, anchor_px=-1, decay=1.0, least_peak=0.1
-    )
+    assert options.rule() == Rule(reach_px=16, base=0.5, growth=0.5, area_share=0.0015)
+    assert (options.around, options.start_loss) == ("regions", 10)
     with pytest.raises(InputError, match="strategy lesps has no parameter bse; did you mean base"):
         train(config(options={"bse": 0.4}), ["nowhere"], "nowhere")

@@ -7,24 +7,35 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from ...params import param
+from ..batches import Batch
+from ..config import TrainConfig
 from ..data import Data, SampleSet
-from ..evolution import Growth, Rule, evolve_label, mark_points
+from ..evolution import Growth, Rule, evolve_label, evolve_regions, mark_points
 from ..labels import Labeller
 from .base import Strategy
 
 if TYPE_CHECKING:
-    from ..trainer import Trainer
+    from ..trainer import Step, Trainer
 
 
 @dataclass(frozen=True)
 class LespsOptions(Growth):
-    """Parameters of label evolution; the defaults are the published ones but for `least_peak`, which is ours."""
+    """Parameters of label evolution."""
 
+    around: str = param(
+        "regions",
+        "regions: the published rule, around the label's own regions; points: each label keeps to its point",
+        choices=("regions", "points"),
+    )
+    start_loss: float = param(
+        10.0, "updates start at the first epoch whose mean loss is below it, at the latest with outer_start", low=0
+    )
     least_peak: float = param(
-        0.1,
-        "a prediction that stays below it around a point leaves the label as it is; 0 is the published rule",
+        0.0,
+        "a prediction that stays below it leaves the label there as it is; 0 is the published rule",
         low=0,
         high=1,
     )
@@ -35,7 +46,7 @@ class LespsOptions(Growth):
 
 
 class Lesps(Strategy):
-    """Start from one pixel per target; after each outer update's epoch move the labels towards the predictions.
+    """Start from one pixel per target; once the detector has learned the background, move labels towards predictions.
 
     The labels of the held-out images are those of the config's label method and never change, so that the scores of
     different epochs can be compared.
@@ -43,20 +54,56 @@ class Lesps(Strategy):
 
     options_class = LespsOptions
 
+    def __init__(self, config: TrainConfig, options: Any = None) -> None:
+        super().__init__(config, options)
+        #: Epoch of the first update, 0 before it.
+        self._first = 0
+        self._loss, self._n_seen = 0.0, 0
+
     def prepare(self, data: Data, labeller: Labeller) -> None:
         """Mark the points; label the held-out images."""
         labeller.label_part(data.valid)
         labeller.label_part(data.train, lambda index: mark_points(data.train.points[index], _shape(data.train, index)))
 
+    def after_step(self, batch: Batch, step: Step, trainer: Trainer) -> None:
+        """Keep the loss, which decides when updates start."""
+        self._loss += float(step.losses.sum())
+        self._n_seen += len(step.losses)
+
     def on_epoch_end(self, trainer: Trainer) -> dict[str, float]:
-        """Evolve the labels where the config asks for it."""
-        if not self.config.is_outer(trainer.epoch):
+        """Evolve the labels where an update is due."""
+        loss = self._loss / max(self._n_seen, 1)
+        self._loss, self._n_seen = 0.0, 0
+        if not self._is_due(trainer.epoch, loss):
             return {}
-        start, rule = perf_counter(), self.options.rule()
-        samples = trainer.data.train
+        start, rule, samples = perf_counter(), self.options.rule(), trainer.data.train
         for index, prediction in trainer.predict(samples):
-            samples.set_label(index, evolve_label(prediction, samples.labels[index], samples.points[index], rule))
+            label, points = samples.labels[index], samples.points[index]
+            if self.options.around == "regions":
+                label = evolve_regions(prediction, label, rule, least_peak=rule.least_peak)
+            else:
+                label = evolve_label(prediction, label, points, rule)
+            samples.set_label(index, label)
         return {"label_px": label_size(samples), "update_seconds": perf_counter() - start}
+
+    def _is_due(self, epoch: int, loss: float) -> bool:
+        """Whether labels are updated after an epoch: the first time by its loss, then at whole intervals."""
+        if epoch >= self.config.epochs:
+            return False
+        if self._first == 0:
+            if loss >= self.options.start_loss and epoch < self.config.outer_from():
+                return False
+            self._first = epoch
+            return True
+        return epoch % self.config.outer_epochs() == 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """The epoch of the first update."""
+        return {"first": torch.tensor(self._first)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take it back."""
+        self._first = int(state["first"])
 
 
 def label_size(samples: SampleSet) -> float:
