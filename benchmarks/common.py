@@ -117,6 +117,22 @@ def write_result(result: dict[str, Any], out: Path) -> None:
     out.write_text(json.dumps({**circumstances(), "result": result}, indent=1) + "\n", encoding="utf-8")
 
 
+def replace_rows(rows: list[dict[str, Any]], about: dict[str, Any], out: Path) -> None:
+    """Put rows into a stored result in place of those with their names; each says what it ran on.
+
+    The script ends where the stored result has other settings, since its rows could not be compared then.
+    """
+    whole = json.loads(out.read_text(encoding="utf-8"))
+    result = whole["result"]
+    for name, value in about.items():
+        if result[name] != value:
+            sys.exit(f"{out} holds rows with {name} {result[name]}, not {value}")
+    new = {row["name"]: {**row, "ran_on": circumstances()} for row in rows}
+    result["rows"] = [new.pop(row["name"], row) for row in result["rows"]] + list(new.values())
+    out.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+    print(f"written into {out}")
+
+
 def run_on_one_thread() -> None:
     """Start the script anew with one thread, where it has more: numpy reads the variables when it is loaded."""
     if any(os.environ.get(name) != value for name, value in ONE_THREAD.items()):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks import common
 from benchmarks.training import ablation, losses, runs, strategies
 from docs.tables import store, training
 
@@ -89,3 +90,18 @@ def test_groups_are_averaged_over_runs():
     two = {"<1": empty, "1-2": {"targets": 4, "iou": 0.4, "pd": 0.5}}
     assert mean([one, two]) == {"<1": {"targets": 0}, "1-2": {"targets": 4, "iou": pytest.approx(0.3), "pd": 0.75}}
     assert mean([None, None]) is None
+
+
+def test_a_row_takes_the_place_of_its_name_and_leaves_the_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(common, "_module", lambda: "benchmarks.training.strategies")
+    out, about = tmp_path / "rows.json", {"epochs": 80, "seeds": [0, 1]}
+    common.write_result({**about, "rows": [{"name": "full", "iou": 0.6}, {"name": "lesps", "iou": 0.1}]}, out)
+    before = json.loads(out.read_text())
+    common.replace_rows([{"name": "lesps", "iou": 0.4}, {"name": "new", "iou": 0.2}], about, out)
+    after = json.loads(out.read_text())
+    full, lesps, new = after["result"].pop("rows")
+    assert full == before["result"].pop("rows")[0]
+    assert (lesps["iou"], new["name"], set(lesps["ran_on"])) == (0.4, "new", set(before) - {"result"})
+    assert after == before
+    with pytest.raises(SystemExit, match="holds rows with epochs 80, not 40"):
+        common.replace_rows([], {**about, "epochs": 40}, out)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import POINTS, finish, need_data
+from benchmarks.common import POINTS, finish, need_data, replace_rows
 from pointlabel.errors import PointLabelError
 from pointlabel.training.config import TrainConfig, differing_setting
 
@@ -58,7 +58,10 @@ def read_options(options: argparse.ArgumentParser, *, seeds: Sequence[int] = (0,
     options.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N; default cpu")
     options.add_argument("--jobs", type=int, default=2, help="runs at a time, each with its share of the processors")
     options.add_argument("--measure", action="store_true", help="train 2 epochs of each and say what the whole takes")
+    options.add_argument("--replace", action="store_true", help="put the rows into --out and leave its other rows")
     args = options.parse_args()
+    if args.replace and (args.measure or args.out is None or not args.out.exists()):
+        options.error("--replace needs an --out that holds scores, and no --measure")
     args.data = need_data(args)
     if args.quick:
         args.epochs, args.seeds = max(1, args.epochs // 10), args.seeds[:1]
@@ -87,7 +90,12 @@ def train_and_tell(args: argparse.Namespace, jobs: Sequence[Job], **about: Any) 
     else:
         rows = rows_of(jobs, train_all(jobs, args.jobs))
         show(rows)
-    finish({**about, **{name: getattr(args, name) for name in ABOUT}, "rows": rows}, args.out)
+    about |= {name: getattr(args, name) for name in ABOUT}
+    if args.replace:
+        # How many ran at a time changes the seconds alone.
+        replace_rows(rows, {key: value for key, value in about.items() if key != "jobs"}, args.out)
+    else:
+        finish({**about, "rows": rows}, args.out)
     return [] if args.measure else rows
 
 

@@ -7,7 +7,7 @@ python -m benchmarks.training.strategies --measure
 
 Runs lie in their own folders under --runs. What is done is skipped, and what was stopped goes on where it was: stop it
 whenever you like, and give the same command again. `--measure` trains two epochs of each strategy and says how many
-hours the whole takes.
+hours the whole takes. `--strategies NAME --replace` trains one row and puts it into the stored result.
 """
 
 from __future__ import annotations
