@@ -28,13 +28,13 @@ CENTRE_PX = 1
 class Growth(Params):
     """How far labels reach and how fast they grow: what every strategy that moves labels has as parameters.
 
-    A pixel passes where the prediction is at least `base` of its peak in the square around the point, for a label
+    A pixel passes where the prediction is at least `base` of its peak in the square around the label, for a label
     without area; of the rest, 1 - base, the share `growth` is asked for once the label covers `area_share`.
     """
 
     prefix: ClassVar[str] = ""
 
-    reach_px: int = param(16, "half side of the square around a point that its label never leaves, pixels", low=1)
+    reach_px: int = param(16, "half side of the square that one update looks at and never leaves, pixels", low=1)
     base: float = param(
         0.5, "share of the prediction's peak that a pixel has to pass (T_b)", low=0, high=1, open_high=True
     )

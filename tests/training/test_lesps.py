@@ -164,7 +164,7 @@ def test_the_published_update_equals_its_twin(rng, reach):
         np.testing.assert_allclose(
             found, twin.evolve(prediction.astype(np.float64), label.astype(np.float64), **rule), atol=1e-6
         )
-        grown += np.count_nonzero(found != label)
+        grown += int(np.count_nonzero(found != label))
     assert grown > 50
 
 
@@ -256,7 +256,6 @@ def stop_after(run, folder, settings, epoch):
 
 def test_options_are_the_published_ones():
     options = LespsOptions()
-    assert options.rule() == Rule(reach_px=16, base=0.5, growth=0.5, area_share=0.0015)
-    assert (options.around, options.start_loss) == ("regions", 10)
+    assert options == LespsOptions(reach_px=16, base=0.5, growth=0.5, area_share=0.0015, start_loss=10, least_peak=0)
     with pytest.raises(InputError, match="strategy lesps has no parameter bse; did you mean base"):
         train(config(options={"bse": 0.4}), ["nowhere"], "nowhere")

@@ -13,7 +13,7 @@ from ...params import param
 from ..batches import Batch
 from ..config import TrainConfig
 from ..data import Data, SampleSet
-from ..evolution import Growth, Rule, evolve_label, evolve_regions, mark_points
+from ..evolution import Growth, evolve_regions, mark_points
 from ..labels import Labeller
 from .base import Strategy
 
@@ -25,24 +25,15 @@ if TYPE_CHECKING:
 class LespsOptions(Growth):
     """Parameters of label evolution."""
 
-    around: str = param(
-        "regions",
-        "regions: the published rule, around the label's own regions; points: each label keeps to its point",
-        choices=("regions", "points"),
-    )
     start_loss: float = param(
-        10.0, "updates start at the first epoch whose mean loss is below it, at the latest with outer_start", low=0
+        10.0, "updates start with the first epoch whose mean loss is below it, or with outer_start", low=0
     )
     least_peak: float = param(
         0.0,
-        "a prediction that stays below it leaves the label there as it is; 0 is the published rule",
+        "a prediction that stays below it around a region leaves the label there as it is; 0 is the published rule",
         low=0,
         high=1,
     )
-
-    def rule(self) -> Rule:
-        """The rule of the update."""
-        return Rule(self.reach_px, self.base, self.growth, self.area_share, least_peak=self.least_peak)
 
 
 class Lesps(Strategy):
@@ -76,13 +67,9 @@ class Lesps(Strategy):
         self._loss, self._n_seen = 0.0, 0
         if not self._is_due(trainer.epoch, loss):
             return {}
-        start, rule, samples = perf_counter(), self.options.rule(), trainer.data.train
+        start, options, samples = perf_counter(), self.options, trainer.data.train
         for index, prediction in trainer.predict(samples):
-            label, points = samples.labels[index], samples.points[index]
-            if self.options.around == "regions":
-                label = evolve_regions(prediction, label, rule, least_peak=rule.least_peak)
-            else:
-                label = evolve_label(prediction, label, points, rule)
+            label = evolve_regions(prediction, samples.labels[index], options, least_peak=options.least_peak)
             samples.set_label(index, label)
         return {"label_px": label_size(samples), "update_seconds": perf_counter() - start}
 
