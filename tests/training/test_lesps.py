@@ -200,16 +200,16 @@ def test_no_pixel_grows_to_one_but_the_points():
     assert label[20, 22] == np.float32(254 / 255)
 
 
-def test_updates_start_by_the_loss_and_at_the_latest_with_outer_start():
-    def epochs_of_updates(losses, **options):
-        settings = config(epochs=20, outer_start=0.5, outer_every=0.2)
-        strategy = Lesps(settings, LespsOptions(**options))
+def test_updates_start_by_the_loss_but_not_before_outer_start():
+    def epochs_of_updates(start, losses, **options):
+        strategy = Lesps(config(epochs=20, outer_start=start, outer_every=0.2), LespsOptions(**options))
         return [epoch for epoch, loss in enumerate(losses, start=1) if strategy._is_due(epoch, loss)]
 
     falling = [50.0, 12.0, 9.0, 11.0, *[5.0] * 16]
-    assert epochs_of_updates(falling) == [3, 4, 8, 12, 16]
-    assert epochs_of_updates(falling, start_loss=20.0) == [2, 4, 8, 12, 16]
-    assert epochs_of_updates(falling, start_loss=0.0) == [10, 12, 16]
+    assert epochs_of_updates(0.0, falling) == [3, 4, 8, 12, 16]
+    assert epochs_of_updates(0.0, falling, start_loss=20.0) == [2, 4, 8, 12, 16]
+    assert epochs_of_updates(0.5, falling) == [10, 12, 16]
+    assert epochs_of_updates(0.0, falling, start_loss=1.0) == []
 
 
 def config(**changes):
@@ -224,12 +224,12 @@ def lines(folder):
 
 def test_labels_start_as_points_and_grow_in_a_run(tmp_path, draw_dataset):
     folder = draw_dataset(n_images=6)
-    result = train(config(lr=0.01, options={"start_loss": 0.0}), [folder], tmp_path / "run")
+    result = train(config(lr=0.01, options={"start_loss": 100.0}), [folder], tmp_path / "run")
     updates = [line for line in lines(tmp_path / "run") if "label_px" in line]
     assert [line["epoch"] for line in updates] == [2, 3, 4, 5]
     assert updates[-1]["label_px"] > 1
     assert result.best_epoch >= 1
-    assert load_run(tmp_path / "run").config.options == {"start_loss": 0.0}
+    assert load_run(tmp_path / "run").config.options == {"start_loss": 100.0}
 
 
 def test_a_resumed_run_ends_with_the_same_bytes(tmp_path, draw_dataset):

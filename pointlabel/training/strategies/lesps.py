@@ -26,7 +26,7 @@ class LespsOptions(Growth):
     """Parameters of label evolution."""
 
     start_loss: float = param(
-        10.0, "updates start with the first epoch whose mean loss is below it, or with outer_start", low=0
+        10.0, "updates start with the first epoch from outer_start on whose mean loss is below it", low=0, open_low=True
     )
     least_peak: float = param(
         0.0,
@@ -74,11 +74,15 @@ class Lesps(Strategy):
         return {"label_px": label_size(samples), "update_seconds": perf_counter() - start}
 
     def _is_due(self, epoch: int, loss: float) -> bool:
-        """Whether labels are updated after an epoch: the first time by its loss, then at whole intervals."""
+        """Whether labels are updated after an epoch: the first time by its loss, then at whole intervals.
+
+        Never before the config's start: a detector that starts from low probabilities has a low loss long before it
+        sees a target, and labels that take in its flat predictions grow to whole squares, or never.
+        """
         if epoch >= self.config.epochs:
             return False
         if self._first == 0:
-            if loss >= self.options.start_loss and epoch < self.config.outer_from():
+            if loss >= self.options.start_loss or epoch < self.config.outer_from():
                 return False
             self._first = epoch
             return True
