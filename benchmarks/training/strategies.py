@@ -27,8 +27,8 @@ STRATEGIES: dict[str, dict[str, Any]] = {
     "offline-diffusion": {"strategy": "offline", "label_method": "diffusion"},
     "offline-default": {"strategy": "offline"},
     "offline-mined": {"strategy": "offline", "mine": True},
-    # Its published loss and interval, 5 of 400 epochs, and crops that keep their scale; see docs/methods/lesps.md.
-    "lesps": {"strategy": "lesps", "loss": "heatmap-focal", "zoom": 0.0, "outer_every": 0.0125},
+    # Its published loss, and crops that keep their scale; see docs/methods/lesps.md.
+    "lesps": {"strategy": "lesps", "loss": "heatmap-focal", "zoom": 0.0},
     "pal": {"strategy": "pal"},
     "bilevel": {"strategy": "bilevel", "label_method": "diffusion"},
     "bilevel-head": {"strategy": "bilevel", "label_method": "diffusion", "options": {"hypergradient": "head"}},
