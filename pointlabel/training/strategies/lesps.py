@@ -76,8 +76,8 @@ class Lesps(Strategy):
     def _is_due(self, epoch: int, loss: float) -> bool:
         """Whether labels are updated after an epoch: the first time by its loss, then at whole intervals.
 
-        Never before the config's start: a detector that starts from low probabilities has a low loss long before it
-        sees a target, and labels that take in its flat predictions grow to whole squares, or never.
+        Never before the config's start: a detector that starts from low probabilities has a low loss before it sees a
+        target, and its predictions are flat then.
         """
         if epoch >= self.config.epochs:
             return False
