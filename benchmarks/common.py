@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,14 @@ from pointlabel.errors import InputError
 from pointlabel.evaluation.environment import circumstances as machine_and_versions
 from pointlabel.io.datasets import POINT_FOLDERS, open_dataset
 from pointlabel.io.samples import read_sample
+from pointlabel.methods.polarity import invert
 
 ROOT = Path(__file__).resolve().parent.parent
 ONE_THREAD = dict.fromkeys(("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 DATASETS = ("SIRST-v1", "NUDT-SIRST", "IRSTD-1k")
+DARK = ("RSS-dark-1", "MT-blowhole")  # data sets whose targets are darker than what is around them
+ALL_DATASETS = (*DATASETS, "MDvsFA-train", "DenseSIRST", *DARK)
+N_FOLDS = 5
 POINTS = POINT_FOLDERS
 
 
@@ -77,6 +82,21 @@ def load(data: Path, name: str, points: str = "centroid", *, every: int = 1, sta
             continue
         assert sample.mask is not None
         yield Sample(sample.id, sample.image, sample.points, sample.mask)
+
+
+def brightened(image: NDArray, name: str) -> NDArray:
+    """An image of data set `name` with bright targets: inverted where they are dark."""
+    return invert(image) if name in DARK else image
+
+
+def fold_of(image_id: str) -> int:
+    """Fold of an image, by a hash of its name."""
+    return zlib.crc32(image_id.encode()) % N_FOLDS
+
+
+def has_leaked(area: Any, true_area: Any) -> Any:
+    """Whether a mask runs far over its target: more than 4 times the true area and 50 px; numbers or arrays."""
+    return area > 4 * true_area + 50
 
 
 def timed(function: Callable[[], Any], repeat: int = 30) -> dict[str, float]:

@@ -26,7 +26,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -36,7 +36,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.common import DATASETS, ROOT, need_data, parser, spread, write_result
+from benchmarks.common import ALL_DATASETS, DATASETS, ROOT, has_leaked, need_data, parser, spread, write_result
 from pointlabel.calibration import calibrate
 from pointlabel.calibration.fit import fit_style
 from pointlabel.calibration.styles import OPTIONS
@@ -46,7 +46,7 @@ from pointlabel.engine.default.style import Styles, fold_style
 from pointlabel.engine.default.weights import Weights, load_weights, parse_weights
 from tools.fit_default import fit
 from tools.fit_style.fit import fit_styles
-from tools.fit_style.gather import SETS, Gathered, gather, redraw, tasks_of
+from tools.fit_style.gather import Gathered, gather, redraw, tasks_of
 
 N_DRAWS = 5
 GIVEN = {"left out": (1, 3, 10), "planted": (10,)}  # images that give their masks
@@ -77,7 +77,7 @@ def scores(outcome: Outcome, at: NDArray[np.int64], cases: list[Case]) -> dict[s
     """Pooled IoU, mean IoU, and leaks of the targets `at`."""
     inter, union = outcome.inter[at], outcome.union[at]
     true = np.array([cases[k].true_area for k in at])
-    leaks = int((inter + union - true > 4 * true + 50).sum())
+    leaks = int(has_leaked(inter + union - true, true).sum())
     return {"iou": float(inter.sum() / union.sum()), "mean_iou": float((inter / union).mean()), "leaks": leaks}
 
 
@@ -101,9 +101,8 @@ def measure(number: int) -> list[dict[str, Any]]:
             taken.append(found.option)
             after = plain
             if found.worth_using:
-                numbers = fold_style(setup.weights, setup.styles, found.style.numbers or np.zeros(7))
-                params = replace(PARAMS, border_px=found.style.border_px)
-                after = label_cases(setup.cases, numbers, params)
+                numbers = fold_style(setup.weights, setup.styles, found.style.numbers)
+                after = label_cases(setup.cases, numbers, found.style.params(PARAMS))
             draws.append([scores(outcome, rest, setup.cases) for outcome in (plain, after, setup.reference)])
         mean = [{key: float(np.mean([d[k][key] for d in draws])) for key in draws[0][k]} for k in range(3)]
         change = [d[1]["iou"] - d[0]["iou"] for d in draws]
@@ -158,7 +157,7 @@ def strangers(given: Gathered, cache: Path, digest: str) -> Iterator[Stranger]:
     key = hashlib.sha256(scripts + digest.encode()).hexdigest()[:16]
     tasks = tasks_of(given)
     infrared = given.at(np.flatnonzero(given.sets < len(DATASETS)))
-    for group, name in enumerate(SETS):
+    for group, name in enumerate(ALL_DATASETS):
         weights = load_weights()
         if name in DATASETS:
             make = partial(_numbers, infrared, infrared.sets != group)

@@ -17,12 +17,12 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.accuracy.calibration import PARAMS, strangers
-from benchmarks.common import finish, need_data, parser
+from benchmarks.common import ALL_DATASETS, finish, need_data, parser
 from pointlabel.calibration.targets import Case, label_cases
 from pointlabel.engine.default.params import LONGEST_STYLE
 from pointlabel.engine.default.style import fold_style
 from pointlabel.engine.default.window import HALF
-from tools.fit_style.gather import SETS, gather
+from tools.fit_style.gather import gather
 
 GUESSES = ("default", "mean", "most similar", "ridge", "half of ridge")
 
@@ -61,10 +61,10 @@ def main() -> None:
     args = options.parse_args()
     torch.set_num_threads(1)
     given, digest = gather(need_data(args), 10 if args.quick else 1)
-    looks = np.array([look(given.of(group).cases) for group in range(len(SETS))])
+    looks = np.array([look(given.of(group).cases) for group in range(len(ALL_DATASETS))])
     rows = []
     for one in strangers(given, args.cache, digest):
-        vectors = np.array([one.vectors[name] for name in SETS if name != one.name])
+        vectors = np.array([one.vectors[name] for name in ALL_DATASETS if name != one.name])
         scores = []
         for style in guesses(looks, one.group, vectors):
             outcome = label_cases(given.of(one.group).cases, fold_style(one.weights, one.styles, style), PARAMS)

@@ -25,14 +25,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.common import DATASETS, POINTS, finish, load, need_data, parser, spread
+from benchmarks.common import DARK, DATASETS, POINTS, finish, has_leaked, load, need_data, parser, spread
 from pointlabel import annotate, get_method
 from pointlabel.evaluation.classes import SIZE_CLASSES, size_class
 from pointlabel.evaluation.targets import owned_ious, true_targets
 from pointlabel.folder.job import image_generator
 
 N_WORKERS = 2
-DARK = ("RSS-dark-1", "MT-blowhole")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +165,7 @@ def larger(data: Path, thin: int) -> list[dict[str, Any]]:
             line: dict[str, Any] = {"data": name, "points": points}
             for row, found in zip(LARGER, run(data, name, points, LARGER, every=thin), strict=True):
                 iou, area, true = found.targets.T
-                line["targets"], leaks = len(iou), int((area > 4 * true + 50).sum())
+                line["targets"], leaks = len(iou), int(has_leaked(area, true).sum())
                 line[row.name] = {"iou": found.scores()["iou"], "mean_iou": float(np.nanmean(iou)), "leaks": leaks}
             table.append(line)
             print(f"{name:<14}{points:<10}{line['targets']:>5}  {line['without']}  {line['with']}", flush=True)

@@ -21,15 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from benchmarks.common import POINTS, finish, load, need_data, parser
+from benchmarks.common import POINTS, brightened, finish, has_leaked, load, need_data, parser
 from benchmarks.plants import EIGHT, Plant, Shape, draw_shape, plant, take_one, take_shapes
 from pointlabel import annotate, get_method
 from pointlabel.folder.job import image_generator
 from pointlabel.io.datasets import open_dataset
-from pointlabel.methods.polarity import invert
 
 N_WORKERS = 2
-DARK = ("RSS-dark-1", "MT-blowhole")
 CLASSES = ((3, 10), (10, 30), (30, 100), (100, 500), (500, 2000))  # true areas in pixels, the upper end exclusive
 WAYS = {"off": False, "on": True}  # `enlarge`
 PLANTS = 1200  # in each data set, or a few more: equally many in each image
@@ -51,7 +49,7 @@ class Found(NamedTuple):
 
     def leaks(self, way: int) -> bool:
         """Whether the mask runs far over the target."""
-        return self.areas[way] > 4 * self.true_area + 50
+        return bool(has_leaked(self.areas[way], self.true_area))
 
     def is_lost(self, way: int) -> bool:
         """Whether the mask holds hardly any of the target."""
@@ -65,7 +63,7 @@ def shapes_of(data: Path, names: Sequence[str]) -> list[Shape]:
         found = [
             shape
             for sample in load(data, name, every=4)
-            for shape in take_shapes(invert(sample.image) if name in DARK else sample.image, sample.mask)
+            for shape in take_shapes(brightened(sample.image, name), sample.mask)
         ]
         found.sort(key=lambda shape: shape.area)
         out += [found[k] for k in np.unique(np.linspace(0, len(found) - 1, min(SHAPES, len(found))).astype(int))]
@@ -115,7 +113,7 @@ def _run_part(job: Job) -> list[Found]:
     data, name, shapes, start, every, n = job
     out = []
     for sample in load(data, name, every=every, start=start):
-        image = invert(sample.image) if name in DARK else sample.image
+        image = brightened(sample.image, name)
         rng = image_generator(0, f"{name}/{sample.id}")
         for source, planted in plants_of(rng, image, sample.mask, shapes, n):
             found = label_plant(planted)

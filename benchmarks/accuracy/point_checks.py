@@ -16,13 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.common import DARK
 from pointlabel.io.datasets import POINT_FOLDERS, open_dataset
 from pointlabel.io.points.checks import check_points
 from pointlabel.io.points.look import MOST_IMAGES, MOST_POINTS, LookedAt, spread
 from pointlabel.io.samples import read_sample
 
 SIZES = (3, 5, 10, 30)
-DARK = ("RSS-dark-1", "MT-blowhole")
+
 Fault = Callable[[LookedAt, LookedAt], LookedAt]
 
 _ANY = ("off_peak", "outside", "swapped", "polarity")

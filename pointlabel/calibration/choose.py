@@ -106,7 +106,7 @@ def calibrate(
         return Style(fit_style([cases[i] for i in at], fitted, directions, base, option.pulls), option.border_px)
 
     def judge(style: Style, at: NDArray[np.int64]) -> Outcome:
-        numbers = fold_style(fitted, directions, style.numbers) if any(style.numbers) else fitted
+        numbers = fold_style(fitted, directions, style.numbers)
         return label_cases([cases[i] for i in at], numbers, style.params(base))
 
     everything = np.arange(len(cases))

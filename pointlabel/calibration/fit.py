@@ -17,7 +17,7 @@ from ..engine.default.regions import FEATURES
 from ..engine.default.style import Numbers, Styles, fold_style
 from ..engine.default.vote import centred
 from ..engine.default.weights import ScoreWeights, Weights
-from .targets import Candidates, Case, candidates_of, inputs_of, votes_of
+from .targets import Candidates, Case, candidates_of, inputs_of, standardised_inputs, true_pixels, votes_of
 
 MAX_ITER = 25
 FIT_TEMPERATURE = 0.25  # of the vote, sharper than in use: the fit should tell candidates apart
@@ -95,10 +95,9 @@ def border_loss(
     seen = inputs_of(cases, votes_of(cases, weights, params))
     sizes = np.array([len(s.rows) for s in seen])
     r = weights.refine
-    x = np.concatenate([np.concatenate([s.inputs, np.repeat(s.extra[None], len(s.rows), 0)], 1) for s in seen])
-    x = np.clip((x - r.centre) / r.deviation, -5, 5)
+    x = standardised_inputs(seen, r)
     still = float(VOTE_GAIN) * (np.concatenate([s.votes for s in seen]) - np.float32(0.5))
-    truth = np.concatenate([case.truth[s.rows, s.columns] for case, s in zip(cases, seen, strict=True)])
+    truth = true_pixels(cases, seen)
     area = np.array([case.true_area for case in cases], float)
     share = np.repeat(1 / ((area + SMALL_PX) * len(cases)), sizes).astype(np.float32)
     n_score = len(styles.score)

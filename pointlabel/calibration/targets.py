@@ -16,7 +16,7 @@ from ..engine.default.quality import quality_inputs
 from ..engine.default.refine import PixelInputs, pixel_inputs
 from ..engine.default.regions import VOTING_SCALES, Regions, grow_regions
 from ..engine.default.vote import Vote, cast_vote
-from ..engine.default.weights import Weights
+from ..engine.default.weights import RefineWeights, Weights
 from ..engine.default.window import HALF, Window, cut_window
 from ..evaluation.targets import true_targets
 from ..methods.peaks import find_peak
@@ -119,6 +119,19 @@ def inputs_of(cases: Sequence[Case], votes: Sequence[HeatedVote]) -> list[PixelI
     return [
         pixel_inputs(case.window, case.regions, vote, field) for case, (vote, field) in zip(cases, votes, strict=True)
     ]
+
+
+def standardised_inputs(seen: Sequence[PixelInputs], weights: RefineWeights) -> NDArray[np.float32]:
+    """Inputs of the perceptron at all pixels of some targets, one after the other, (P, 29), cut at 5 deviations."""
+    extra = np.repeat(np.stack([s.extra for s in seen]), [len(s.rows) for s in seen], axis=0)
+    x = np.concatenate([np.concatenate([s.inputs for s in seen]), extra], 1)
+    out: NDArray[np.float32] = np.clip((x - weights.centre) / weights.deviation, -5, 5)
+    return out
+
+
+def true_pixels(cases: Sequence[Case], seen: Sequence[PixelInputs]) -> NDArray[np.bool_]:
+    """Whether each of these pixels belongs to its target, (P,)."""
+    return np.concatenate([case.truth[s.rows, s.columns] for case, s in zip(cases, seen, strict=True)])
 
 
 def label_cases(cases: Sequence[Case], weights: Weights, params: DefaultParams, tightness: float = 0.5) -> Outcome:

@@ -54,15 +54,8 @@ def draw_numbers(generator: torch.Generator) -> list[float]:
     return torch.rand(8, generator=generator, dtype=torch.float64).tolist()
 
 
-def draw_view(
-    shape: tuple[int, int], points: NDArray[np.float64], config: TrainConfig, generator: torch.Generator
-) -> View:
-    """Draw a view of an image: on one of its points with the chance `target_share`, else anywhere."""
-    return view_of(shape, points, config, draw_numbers(generator))
-
-
 def view_of(shape: tuple[int, int], points: NDArray[np.float64], config: TrainConfig, draws: list[float]) -> View:
-    """The view that some random numbers give, see `draw_view`."""
+    """The view that the random numbers of `draw_numbers` give: on one of the points with the chance `target_share`."""
     on_target, which, *rest = draws
     place = points[int(which * len(points))] if len(points) and on_target < config.target_share else None
     return view_around(shape, place, config, rest)

@@ -16,6 +16,7 @@ from scipy import ndimage
 from ..errors import InputError
 from ..evaluation.components import find_components
 from .data import SampleSet
+from .evolution import mark_points
 
 MINED_SHARE = 0.3  # of the crops that are not placed on a target
 LEAST_ALARM = 0.3  # probability above which a pixel belongs to an alarm
@@ -66,9 +67,8 @@ def find_clutter(predictions: Iterable[tuple[int, NDArray[np.float32]]], samples
 
 
 def _alarms(prediction: NDArray[np.float32], samples: SampleSet, index: int) -> NDArray[np.int64]:
-    known = samples.labels[index] > 0
-    rows, columns = np.clip(np.floor(samples.points[index] + 0.5).astype(int), 0, np.array(known.shape) - 1).T
-    known[rows, columns] = True
+    label = samples.labels[index]
+    known = (label > 0) | (mark_points(samples.points[index], label.shape) > 0)
     far = ~ndimage.maximum_filter(known, 2 * FAR_PX + 1)
     parts = find_components((prediction > LEAST_ALARM) & far)
     numbers = np.arange(1, len(parts) + 1)

@@ -19,7 +19,7 @@ WIDE = Option("wide", border_px=1.0)
 
 
 def mean_iou(cases, style):
-    weights = fold_style(load_weights(), load_styles(), style.numbers) if style.numbers else load_weights()
+    weights = fold_style(load_weights(), load_styles(), style.numbers)
     return label_cases(cases, weights, style.params(DefaultParams())).iou.mean()
 
 

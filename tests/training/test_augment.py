@@ -9,7 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from pointlabel.training.augment import View, change_grey_levels, draw_view
+from pointlabel.training.augment import View, change_grey_levels, draw_numbers, view_of
 
 TURNS = list(product((False, True), repeat=3))
 
@@ -66,7 +66,7 @@ def test_crops_hold_a_target_as_often_as_asked(rng, small_config):
     def share(chance: float) -> float:
         generator = torch.Generator().manual_seed(0)
         config = small_config(target_share=chance, crop=16)
-        views = [draw_view((100, 120), points, config, generator) for _ in range(400)]
+        views = [view_of((100, 120), points, config, draw_numbers(generator)) for _ in range(400)]
         return float(np.mean([len(mapped(view, points)) > 0 for view in views]))
 
     assert share(1.0) == 1.0
@@ -79,14 +79,14 @@ def test_a_view_lies_inside_where_it_fits(rng, small_config):
     config = small_config(crop=32, zoom=0.2)
     for shape in ((64, 80), (33, 300)):
         for _ in range(100):
-            view = draw_view(shape, np.array([[0.0, 0.0]]), config, generator)
+            view = view_of(shape, np.array([[0.0, 0.0]]), config, draw_numbers(generator))
             for size, start in zip(shape, (view.top, view.left), strict=True):
                 assert 0 <= start <= size - view.side or (view.side > size and start <= 0 <= start + view.side - size)
 
 
 def test_every_turn_and_zoom_occurs(small_config):
     generator = torch.Generator().manual_seed(2)
-    views = [draw_view((64, 64), np.zeros((0, 2)), small_config(), generator) for _ in range(200)]
+    views = [view_of((64, 64), np.zeros((0, 2)), small_config(), draw_numbers(generator)) for _ in range(200)]
     assert {(view.flip_rows, view.flip_columns, view.transpose) for view in views} == set(TURNS)
     sides = [view.side for view in views]
     assert (min(sides), max(sides)) == (27, 40)
@@ -94,8 +94,8 @@ def test_every_turn_and_zoom_occurs(small_config):
 
 def test_an_image_draws_as_many_numbers_as_any_other(small_config):
     first, second = torch.Generator().manual_seed(3), torch.Generator().manual_seed(3)
-    draw_view((64, 80), np.zeros((0, 2)), small_config(), first)
-    draw_view((20, 300), np.array([[3.0, 4.0]]), small_config(), second)
+    view_of((64, 80), np.zeros((0, 2)), small_config(), draw_numbers(first))
+    view_of((20, 300), np.array([[3.0, 4.0]]), small_config(), draw_numbers(second))
     assert torch.equal(first.get_state(), second.get_state())
 
 

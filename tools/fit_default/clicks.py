@@ -11,14 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from benchmarks.common import DATASETS, POINTS, Sample, load
+from benchmarks.common import ALL_DATASETS, POINTS, Sample, brightened, load
 from pointlabel._checks import pixel_of
 from pointlabel.evaluation.targets import true_targets
 from pointlabel.methods.polarity import invert
 
-#: The data sets, and those of them whose targets are dark: their images are inverted.
-SETS = (*DATASETS, "MDvsFA-train", "DenseSIRST", "RSS-dark-1", "MT-blowhole")
-DARK = ("RSS-dark-1", "MT-blowhole")
 #: Kinds of click: on a true target by either kind of point, then what is none.
 KINDS = (*POINTS, "random", "clutter", "inverted")
 POSITIVE = len(POINTS)
@@ -30,7 +27,7 @@ HAT_PX = 15  # structures narrower than this stand out in the white top-hat
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """A pixel (row, column) of an image, of one of `KINDS`, in one of `SETS`."""
+    """A pixel (row, column) of an image, of one of `KINDS`, in one of `ALL_DATASETS`."""
 
     group: int
     kind: int
@@ -42,11 +39,11 @@ def clicks_of(data: Path, *, every: int = 1) -> Iterator[tuple[str, NDArray, lis
 
     The inverted image has the true points as clicks: a dark target under a bright click, that is the wrong polarity.
     """
-    for group, name in enumerate(SETS):
+    for group, name in enumerate(ALL_DATASETS):
         coarse = load(data, name, "coarse", every=every)
         for sample, other in zip(load(data, name, "centroid", every=every), coarse, strict=True):
             assert sample.id == other.id
-            image = invert(sample.image) if name in DARK else sample.image
+            image = brightened(sample.image, name)
             true = [Click(group, kind, at) for kind, one in enumerate((sample, other)) for at in on_target(one)]
             free = ndimage.distance_transform_edt(~sample.mask) if sample.mask.any() else np.full(image.shape, np.inf)
             apart = [Click(group, RANDOM, at) for at in random_pixels(free > CLEAR_PX, sample.id)]

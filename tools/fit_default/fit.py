@@ -10,8 +10,6 @@ is on both sides. Needs the extra [train].
 from __future__ import annotations
 
 import hashlib
-import json
-import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.common import DATASETS, POINTS, ROOT, circumstances, finish, load, need_data, parser
+from benchmarks.common import DATASETS, N_FOLDS, POINTS, ROOT, finish, fold_of, load, need_data, parser
 from pointlabel.calibration.targets import (
     Candidates,
     Case,
@@ -29,6 +27,7 @@ from pointlabel.calibration.targets import (
     cases_of,
     inputs_of,
     label_cases,
+    true_pixels,
     votes_of,
 )
 from pointlabel.engine.default.params import DefaultParams
@@ -38,9 +37,9 @@ from pointlabel.engine.default.weights import parse_weights
 from pointlabel.engine.default.window import HALF
 from tools.fit_default.parts import Pixels, fit_quality, fit_refine, fit_score
 from tools.fit_default.ranking import rank
+from tools.stored import provenance, rounded
 
 WEIGHTS = ROOT / "pointlabel" / "engine" / "default" / "weights" / "default.json"
-N_FOLDS = 5
 NO_QUALITY = {"centre": [], "deviation": [], "hidden": [], "hidden_bias": [], "coefficients": [], "bias": 0.0}
 
 
@@ -64,7 +63,7 @@ def pixels_of(cases: list[Case], votes: list[HeatedVote]) -> Pixels:
         owner=np.repeat(np.arange(len(cases)), [len(s.rows) for s in seen]),
         inputs=np.concatenate([s.inputs for s in seen]),
         votes=np.concatenate([s.votes for s in seen]),
-        truth=np.concatenate([case.truth[s.rows, s.columns] for case, s in zip(cases, seen, strict=True)]),
+        truth=true_pixels(cases, seen),
         place=np.concatenate([s.rows * side + s.columns for s in seen]),
         extra=np.stack([s.extra for s in seen]),
     )
@@ -113,7 +112,7 @@ def summary(cases: list[Case], outcome: Outcome, rates: NDArray[np.float64]) -> 
 
 def folds_of(cases: list[Case]) -> NDArray[np.int64]:
     """Fold of each target, by a hash of its image's name."""
-    return np.array([zlib.crc32(case.image.encode()) % N_FOLDS for case in cases])
+    return np.array([fold_of(case.image) for case in cases])
 
 
 def held_out(
@@ -174,25 +173,12 @@ def main() -> None:
             result[key] = summary(cases, *held_out(cases, candidates, parts, args.seed, params))
             show(title, result[key])
     else:
-        stored["provenance"] = {
-            **circumstances(),
-            "command": "python -m tools.fit_default.fit --data DIR" + (f" --seed {args.seed}" if args.seed else ""),
-            "data_sets": list(DATASETS),
-            "data_sha256": digest,
-            "targets": len(cases),
-            "seed": args.seed,
-        }
-        stored["provenance"].pop("machine")
+        stored["provenance"] = provenance("tools.fit_default.fit", DATASETS, digest, seed=args.seed, targets=len(cases))
         args.weights.parent.mkdir(parents=True, exist_ok=True)
-        args.weights.write_text(_rounded(stored) + "\n", encoding="utf-8")
+        # more digits than float32 can tell apart
+        args.weights.write_text(rounded(stored, 7, separators=(",", ":")), encoding="utf-8")
         print(f"\nwritten to {args.weights}")
     finish(result, args.out)
-
-
-def _rounded(stored: dict[str, Any]) -> str:
-    """JSON with 7 significant digits, more than float32 can tell apart."""
-    text = json.dumps(stored, indent=None, separators=(",", ":"))
-    return json.dumps(json.loads(text, parse_float=lambda s: float(f"{float(s):.7g}")), separators=(",", ":"))
 
 
 if __name__ == "__main__":

@@ -11,8 +11,6 @@ sides.
 from __future__ import annotations
 
 import hashlib
-import json
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,19 +19,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from benchmarks.common import DATASETS, ROOT, circumstances, finish, need_data, parser
+from benchmarks.common import ALL_DATASETS, DATASETS, N_FOLDS, ROOT, finish, fold_of, need_data, parser
 from pointlabel.engine.default.label import label_peak
 from pointlabel.engine.default.params import DefaultParams
 from pointlabel.engine.default.presence import INPUTS, LARGEST_Z, parse_presence, presence_inputs, presences
 from pointlabel.engine.default.quality import quality, quality_inputs
 from pointlabel.engine.default.weights import load_weights
 from pointlabel.methods.peaks import find_peak
-from tools.fit_default.clicks import CLUTTER, INVERTED, KINDS, POSITIVE, RANDOM, SETS, clicks_of
+from pointlabel.types import DOUBTFUL_BELOW
+from tools.fit_default.clicks import CLUTTER, INVERTED, KINDS, POSITIVE, RANDOM, clicks_of
+from tools.stored import provenance, rounded
 
 WEIGHTS = ROOT / "pointlabel" / "engine" / "default" / "weights" / "presence.json"
-N_FOLDS, N_BINS = 5, 10
+N_BINS = 10
 DECAY = 1e-3  # on the squares of the coefficients
-LOW = 0.5  # presence below which a target is doubtful
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def gather(data: Path, every: int) -> tuple[Clicks, str]:
                 if label.found:
                     break
             rate = quality(quality_inputs(label.soft, label.mask, label.vote), weights.quality) if label.found else 0.0
-            place = (click.group, click.kind, zlib.crc32(name.encode()) % N_FOLDS)
+            place = (click.group, click.kind, fold_of(name))
             seen = presence_inputs(label.regions, label.vote)
             rows.append((*place, seen, bool(label.vote.share.any()), rate))
     return Clicks(*(np.array(column) for column in zip(*rows, strict=True))), digest.hexdigest()[:16]
@@ -73,7 +72,7 @@ def gather(data: Path, every: int) -> tuple[Clicks, str]:
 def shares_of(clicks: Clicks, train: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Weight of each click in a fit on `train`, (n,), sum 1; wrong polarities have none."""
     out = np.zeros(len(train))
-    for group in range(len(SETS)):
+    for group in range(len(ALL_DATASETS)):
         for kinds in ([*range(POSITIVE)], [RANDOM], [CLUTTER]):
             here = train & (clicks.group == group) & np.isin(clicks.kind, kinds)
             out[here] = (2 if kinds == [*range(POSITIVE)] else 1) / max(here.sum(), 1)
@@ -124,17 +123,17 @@ def auc(above: NDArray[np.float64], below: NDArray[np.float64]) -> float:
 
 
 def summary(clicks: Clicks, rates: NDArray[np.float64]) -> list[dict[str, Any]]:
-    """How a rate tells clicks on targets from each other kind, and how many of each are below `LOW`, by data set."""
+    """How a rate tells clicks on targets from each other kind, and how many of each are doubtful by it, by data set."""
     rows = []
-    for group, name in enumerate(SETS):
+    for group, name in enumerate(ALL_DATASETS):
         kinds = {KINDS[kind]: (clicks.group == group) & (clicks.kind == kind) for kind in (RANDOM, CLUTTER, INVERTED)}
         on = (clicks.group == group) & clicks.is_target
         row: dict[str, Any] = {"data": name, "clicks": {"target": int(on.sum())}, "low": {}, "auc": {}}
-        row["low"]["target"] = float((rates[on] < LOW).mean())
+        row["low"]["target"] = float((rates[on] < DOUBTFUL_BELOW).mean())
         for kind, at in kinds.items():
             row["clicks"][kind] = int(at.sum())
             row["auc"][kind] = auc(rates[on], rates[at])
-            row["low"][kind] = float((rates[at] < LOW).mean())
+            row["low"][kind] = float((rates[at] < DOUBTFUL_BELOW).mean())
         rows.append(row)
     return rows
 
@@ -165,7 +164,7 @@ def show(title: str, rows: list[dict[str, Any]]) -> None:
 
 def report(clicks: Clicks) -> dict[str, Any]:
     """Judge on clicks that were held out, and show how well the quality alone would do."""
-    result: dict[str, Any] = {"data_sets": list(SETS), "infrared": list(DATASETS), "low_below": LOW}
+    result: dict[str, Any] = {"data_sets": list(ALL_DATASETS), "infrared": list(DATASETS), "low_below": DOUBTFUL_BELOW}
     folds = held_out(clicks, clicks.fold)
     for key, title, rates in (
         ("cross_validated", f"presence, cross-validated, {N_FOLDS} folds of images", folds),
@@ -194,16 +193,8 @@ def main() -> None:
     stored = fit(clicks, np.ones(len(clicks.kind), bool))
     rates = presences(clicks.inputs, clicks.has_vote, parse_presence(stored))
     show("scored on what was fitted", summary(clicks, rates))
-    stored["provenance"] = {
-        **circumstances(),
-        "command": "python -m tools.fit_default.presence --data DIR",
-        "data_sets": list(SETS),
-        "data_sha256": digest,
-        "clicks": len(clicks.kind),
-    }
-    stored["provenance"].pop("machine")
-    text = json.dumps(json.loads(json.dumps(stored), parse_float=lambda s: float(f"{float(s):.7g}")), indent=1)
-    args.weights.write_text(text + "\n", encoding="utf-8")
+    stored["provenance"] = provenance("tools.fit_default.presence", ALL_DATASETS, digest, clicks=len(clicks.kind))
+    args.weights.write_text(rounded(stored, 7, indent=1), encoding="utf-8")
     print(f"\nwritten to {args.weights}")
 
 

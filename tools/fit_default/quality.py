@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import DATASETS, POINTS, finish, need_data, parser
+from benchmarks.common import ALL_DATASETS, DATASETS, POINTS, finish, need_data, parser
 from tools.fit_default.ranking import N_BINS, POOR, rank
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73")  # told apart by the colour-blind too
@@ -45,15 +45,15 @@ def measure_strangers(data: Path, quick: bool) -> list[dict[str, Any]]:
     from pointlabel.engine.default.params import DefaultParams
     from pointlabel.engine.default.quality import qualities
     from pointlabel.engine.default.weights import load_weights
-    from tools.fit_style.gather import SETS, gather  # needs the extra [train]
+    from tools.fit_style.gather import gather  # needs the extra [train]
 
     weights = load_weights()
     given, _ = gather(data, 10 if quick else 1)
     rows = []
-    for group in range(len(DATASETS), len(SETS)):
+    for group in range(len(DATASETS), len(ALL_DATASETS)):
         outcome = label_cases(given.of(group).cases, weights, DefaultParams())
         ranked = rank(qualities(outcome.inputs, weights.quality), outcome.iou)
-        rows.append({"data": SETS[group], "points": next(iter(POINTS)), **ranked})
+        rows.append({"data": ALL_DATASETS[group], "points": next(iter(POINTS)), **ranked})
     return rows
 
 

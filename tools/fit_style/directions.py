@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, silu
 
 from pointlabel.calibration.fit import FIT_TEMPERATURE, HEAT, SMALL_PX
-from pointlabel.calibration.targets import Candidates, Case, inputs_of, votes_of
+from pointlabel.calibration.targets import Candidates, Case, inputs_of, standardised_inputs, true_pixels, votes_of
 from pointlabel.engine.default.params import N_STYLE, DefaultParams
 from pointlabel.engine.default.refine import VOTE_GAIN
 from pointlabel.engine.default.regions import FEATURES
@@ -131,15 +131,11 @@ class Pixels:
 def pixels_of(cases: list[Case], weights: Weights) -> Pixels:
     """What the refinement sees of every case under some fitted numbers; inputs are standardised."""
     seen = inputs_of(cases, votes_of(cases, weights, DefaultParams()))
-    sizes, r = [len(s.rows) for s in seen], weights.refine
-    extra = np.repeat(np.stack([s.extra for s in seen]), sizes, axis=0)
-    inputs = np.concatenate([np.concatenate([s.inputs for s in seen]), extra], 1)
-    truth = np.concatenate([case.truth[s.rows, s.columns] for case, s in zip(cases, seen, strict=True)])
     return Pixels(
-        np.concatenate([[0], np.cumsum(sizes)]),
-        torch.tensor(np.clip((inputs - r.centre) / r.deviation, -5, 5)),
+        np.concatenate([[0], np.cumsum([len(s.rows) for s in seen])]),
+        torch.tensor(standardised_inputs(seen, weights.refine)),
         torch.tensor(np.concatenate([s.votes for s in seen])),
-        torch.tensor(truth.astype(np.float32)),
+        torch.tensor(true_pixels(cases, seen).astype(np.float32)),
     )
 
 

@@ -2,13 +2,12 @@
 
     python -m tools.fit_style.fit --data DIR        writes pointlabel/engine/default/weights/styles.json
 
-The numbers of `tools.fit_default` stay as they are. Needs the extra [train]; `tools.fit_style.judge` says how styles
-hold on data sets that they were not fitted on.
+The numbers of `tools.fit_default` stay as they are. Needs the extra [train]; `benchmarks.accuracy.calibration` says
+how styles hold on data sets that they were not fitted on.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.common import DATASETS, ROOT, circumstances, need_data, parser
+from benchmarks.common import ALL_DATASETS, DATASETS, ROOT, need_data, parser
 from pointlabel.engine.default.style import Styles, fold_style, parse_styles
 from pointlabel.engine.default.weights import Weights, load_weights
 from tools.fit_style.directions import fit_border, fit_score, pixels_of, regauge
-from tools.fit_style.gather import LEAST_DRAWN, SETS, Gathered, Task, gather, tasks_of
+from tools.fit_style.gather import LEAST_DRAWN, Gathered, Task, gather, tasks_of
+from tools.stored import provenance, rounded
 
 STYLES = ROOT / "pointlabel" / "engine" / "default" / "weights" / "styles.json"
 DIGITS = 5  # of each number that is written: a style is known less well
@@ -70,17 +70,16 @@ def fit_styles(
     return parse_styles(stored), vectors
 
 
-def encode(styles: Styles, vectors: dict[str, NDArray[np.float64]], provenance: dict[str, Any]) -> str:
-    """JSON of the directions and of the styles that have names."""
+def encode(styles: Styles, vectors: dict[str, NDArray[np.float64]], about: dict[str, Any]) -> str:
+    """JSON of the directions and of the styles that have names; `about` says what they come from."""
     named = {"infrared": [0.0] * len(next(iter(vectors.values())))}
     named |= {name: np.mean([vectors[task] for task in tasks], 0).tolist() for name, tasks in NAMED.items()}
     layers = [
         {name: each.tolist() for name, each in zip(("weight", "bias"), layer, strict=True) if each.any()}
         for layer in styles.layers
     ]
-    stored = {"score": styles.score.tolist(), "layers": layers, "named": named, "provenance": provenance}
-    rounded = json.loads(json.dumps(stored), parse_float=lambda text: float(f"{float(text):.{DIGITS}g}"))
-    return json.dumps(rounded, separators=(",", ":")) + "\n"
+    stored = {"score": styles.score.tolist(), "layers": layers, "named": named, "provenance": about}
+    return rounded(stored, DIGITS, separators=(",", ":"))
 
 
 def main() -> None:
@@ -93,16 +92,8 @@ def main() -> None:
     given, digest = gather(need_data(args), 10 if args.quick else 1)
     everything = np.ones(len(given.cases), bool)
     styles, vectors = fit_styles(load_weights(), given, tasks_of(given), everything, args.seed)
-    provenance = {
-        **circumstances(),
-        "command": "python -m tools.fit_style.fit --data DIR" + (f" --seed {args.seed}" if args.seed else ""),
-        "data_sets": list(SETS),
-        "data_sha256": digest,
-        "targets": len(given.cases),
-        "seed": args.seed,
-    }
-    provenance.pop("machine")
-    args.styles.write_text(encode(styles, vectors, provenance), encoding="utf-8")
+    about = provenance("tools.fit_style.fit", ALL_DATASETS, digest, seed=args.seed, targets=len(given.cases))
+    args.styles.write_text(encode(styles, vectors, about), encoding="utf-8")
     print(f"{len(given.cases)} targets; written to {args.styles}")
 
 

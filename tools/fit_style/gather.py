@@ -11,15 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from benchmarks.common import DATASETS, POINTS, load
+from benchmarks.common import ALL_DATASETS, POINTS, brightened, load
 from pointlabel.calibration.targets import Candidates, Case, candidates_of, cases_of
 from pointlabel.engine.default.regions import FLOOR_NOISES
 from pointlabel.engine.default.window import HALF
-from pointlabel.methods.polarity import invert
 from tools.fit_default.fit import folds_of
 
-DARK = ("RSS-dark-1", "MT-blowhole")  # their targets are darker than what is around them
-SETS = (*DATASETS, "MDvsFA-train", "DenseSIRST", *DARK)
 LEVEL_SCALE = 2  # a level is cut over the background of 35 px
 LARGEST = 4.0  # times the true area: a region beyond is clutter, not what anybody draws
 MOST_DRAWN, LEAST_DRAWN = 250, 30  # targets of a set in each drawn way
@@ -29,7 +26,7 @@ Truth = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """N targets: their windows and candidates, data set (index of `SETS`), kind of point, image, fold, true area."""
+    """N targets: windows and candidates, data set (index of `ALL_DATASETS`), kind of point, image, fold, true area."""
 
     cases: list[Case]
     candidates: Candidates
@@ -55,11 +52,11 @@ def gather(data: Path, every: int = 1) -> tuple[Gathered, str]:
     """Targets of all data sets with both kinds of point, and a hash of what was read."""
     cases: list[Case] = []
     digest = hashlib.sha256()
-    for group, name in enumerate(SETS):
+    for group, name in enumerate(ALL_DATASETS):
         for kind, points in enumerate(POINTS):
             for sample in load(data, name, points, every=every):
                 digest.update(sample.image.tobytes() + sample.mask.tobytes() + sample.points.tobytes())
-                image = invert(sample.image) if name in DARK else sample.image
+                image = brightened(sample.image, name)
                 cases += cases_of(image, sample.points, sample.mask, sample.id, group=group, kind=kind)
     return gathered(cases), digest.hexdigest()[:16]
 
@@ -156,7 +153,7 @@ def tasks_of(given: Gathered, seed: int = 0) -> list[Task]:
     rng = np.random.default_rng(seed)
     fresh = first_of_peak(given)
     out = []
-    for group, name in enumerate(SETS):
+    for group, name in enumerate(ALL_DATASETS):
         at = np.flatnonzero(fresh & (given.sets == group))
         c = given.candidates
         cases = [given.cases[i] for i in at]

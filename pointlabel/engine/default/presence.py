@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 
 from .regions import FEATURES, Regions
 from .vote import Vote
+from .weights import read_numbers
 
 #: The features whose expectations under the vote the presence is read from. No size among them: it tells the data sets
 #: apart. None depends on the refinement or on `tightness`; a style's vote is not asked.
@@ -39,8 +38,7 @@ class PresenceWeights:
 @cache
 def load_presence() -> PresenceWeights:
     """Read ``weights/presence.json`` beside this module; `tools/fit_default/presence.py` writes it."""
-    path = files("pointlabel.engine.default") / "weights" / "presence.json"
-    return parse_presence(json.loads(path.read_text("utf-8")))
+    return parse_presence(read_numbers("presence"))
 
 
 def parse_presence(stored: dict[str, Any]) -> PresenceWeights:

@@ -6,10 +6,8 @@ in the style, so that for a fixed style they are plain fitted numbers again: no 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -17,7 +15,7 @@ from numpy.typing import NDArray
 
 from ...errors import InputError, name_hint, shown
 from .params import N_STYLE, DefaultParams
-from .weights import Weights, load_weights
+from .weights import Weights, load_weights, read_numbers
 
 LEAK_TIMES, LEAK_PX = 4, 50  # of the default style's mask: beyond it a mask has leaked
 Numbers = tuple[float, ...]
@@ -45,7 +43,7 @@ class Styles:
 @cache
 def load_styles() -> Styles:
     """Read ``weights/styles.json`` beside this module; `tools/fit_style/` writes it."""
-    return parse_styles(json.loads((files(__package__) / "weights" / "styles.json").read_text("utf-8")))
+    return parse_styles(read_numbers("styles"))
 
 
 def parse_styles(stored: dict[str, Any]) -> Styles:
@@ -90,8 +88,10 @@ def fold_style(weights: Weights, styles: Styles, style: Numbers | NDArray[np.flo
     ----------
     weights : in the default style; not changed.
     styles : the directions.
-    style : (D,), in units of the spread of the fitted data sets; zeros change nothing.
+    style : (D,), in units of the spread of the fitted data sets; none or zeros give `weights` back.
     """
+    if not np.any(style):
+        return weights
     s = np.asarray(style, float)
     coefficients = weights.score.coefficients + np.tensordot(s[: len(styles.score)], styles.score, 1)
     layers = tuple(

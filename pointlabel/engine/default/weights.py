@@ -58,11 +58,17 @@ class Weights:
 @cache
 def load_weights(name: str = "default") -> Weights:
     """Read ``weights/NAME.json`` beside this module; `tools/fit_default/` writes it."""
+    return parse_weights(read_numbers(name))
+
+
+def read_numbers(name: str) -> dict[str, Any]:
+    """What ``weights/NAME.json`` beside this module holds."""
     path = files("pointlabel.engine.default") / "weights" / f"{name}.json"
     try:
-        return parse_weights(json.loads(path.read_text("utf-8")))
+        stored: dict[str, Any] = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise InputError(f"there are no fitted weights called {name!r}") from None
+    return stored
 
 
 def parse_weights(stored: dict[str, Any]) -> Weights:
