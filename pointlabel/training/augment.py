@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from .config import TrainConfig
+from .config import PAPER_SIZE_PX, TrainConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,7 @@ def view_around(
 ) -> View:
     """The view that holds a place, or lies anywhere; `draws` are the numbers after the first two."""
     down, right, stretch, *turns = draws
-    zoom = 1 + config.zoom * (2 * stretch - 1)
-    side = max(2, round(config.crop / zoom)) if config.zoom else config.crop
+    side = _side_of(shape, config, stretch)
     top, left = (
         _start(size, side, None if place is None else float(place[axis]), draw)
         for axis, (size, draw) in enumerate(zip(shape, (down, right), strict=True))
@@ -82,6 +81,25 @@ def change_grey_levels(image: torch.Tensor, config: TrainConfig, generator: torc
     noise = torch.randn(image.shape, generator=generator)
     out = image * (1 + config.brightness * (2 * gain - 1)) + config.brightness * (2 * offset - 1)
     return out + config.noise * sigma * noise
+
+
+def bring(pixels: NDArray, mode: str = "bilinear") -> NDArray[np.float32]:
+    """A map (H, W) at the size of the protocol "paper"; `mode` as in `torch.nn.functional.interpolate`."""
+    tensor = torch.from_numpy(np.ascontiguousarray(pixels, dtype=np.float32))[None, None]
+    return F.interpolate(tensor, size=(PAPER_SIZE_PX, PAPER_SIZE_PX), mode=mode)[0, 0].numpy()
+
+
+def bring_mask(mask: NDArray) -> NDArray[np.bool_]:
+    """A mask (H, W) at the size of the protocol "paper", by the nearest pixel."""
+    return bring(mask, "nearest-exact") > 0.5
+
+
+def _side_of(shape: tuple[int, int], config: TrainConfig, draw: float) -> int:
+    """Side in the image of the square that becomes a crop."""
+    if config.long_side_high:
+        longer = config.long_side_low + draw * (config.long_side_high - config.long_side_low)
+        return max(2, round(config.crop * max(shape) / longer))
+    return max(2, round(config.crop / (1 + config.zoom * (2 * draw - 1)))) if config.zoom else config.crop
 
 
 def _start(size: int, side: int, place: float | None, draw: float) -> int:

@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .augment import View, change_grey_levels, draw_numbers, view_around, view_of
+from .augment import View, bring, change_grey_levels, draw_numbers, view_around, view_of
 from .config import TrainConfig
 from .data import SampleSet
 from .mining import MINED_SHARE, Clutter
@@ -24,7 +25,7 @@ class Batch:
     index : (B,) int64, the samples' indices in their set.
     image : (B, 1, S, S) float32, scaled and augmented.
     label : (B, 1, S, S) float32 in [0, 1].
-    views : where each crop lies, to cut the same out of other maps by `cut`.
+    views : where each crop lies, to cut the same out of other maps by `cut`; none for whole images.
     """
 
     index: torch.Tensor
@@ -33,7 +34,7 @@ class Batch:
     views: tuple[View, ...]
 
     def __len__(self) -> int:
-        return len(self.views)
+        return len(self.index)
 
     def cut(self, maps: Sequence[NDArray]) -> torch.Tensor:
         """Cut the crops out of other maps, one (H, W) for each sample of the set; (B, 1, S, S) float32."""
@@ -77,12 +78,12 @@ class BatchStream:
         for start in range(0, len(order), self.config.batch_size):
             yield self.cut(order[start : start + self.config.batch_size])
 
-    def next(self) -> Batch:
-        """The next batch of an endless stream."""
+    def next(self, *, whole: bool = False) -> Batch:
+        """The next batch of an endless stream; `whole` brings images and labels to the size of the protocol "paper"."""
         while len(self._queue) < self.config.batch_size:
             self._queue += self._shuffled()
         chosen, self._queue = self._queue[: self.config.batch_size], self._queue[self.config.batch_size :]
-        return self.cut(chosen)
+        return self._whole(chosen) if whole else self.cut(chosen)
 
     def cut(self, indices: Sequence[int]) -> Batch:
         """Cut a batch out of the samples with the given indices."""
@@ -93,6 +94,15 @@ class BatchStream:
         label = torch.stack([view.cut(samples.labels[k]) for k, view in zip(indices, views, strict=True)])
         image = change_grey_levels(image[:, None], self.config, self.generator)
         return Batch(torch.tensor(indices), image, label[:, None].clamp_(0, 1), views)
+
+    def _whole(self, indices: Sequence[int]) -> Batch:
+        """Whole images, neither cropped nor augmented."""
+        samples = self.samples
+        image, label = (
+            torch.from_numpy(np.stack([bring(maps[k], mode) for k in indices]))[:, None]
+            for maps, mode in ((samples.inputs, "bilinear"), (samples.labels, "nearest-exact"))
+        )
+        return Batch(torch.tensor(indices), image, label, ())
 
     def _draw(self, index: int) -> tuple[int, View]:
         """A view of a sample, or of clutter in any sample."""

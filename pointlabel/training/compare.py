@@ -19,8 +19,9 @@ from ..io.datasets import open_dataset, with_masks
 from ..io.files import check_distinct
 from ..io.samples import Entry, read_sample
 from . import run as files
+from .augment import bring, bring_mask
 from .devices import pick_device
-from .evaluate import bring, bring_mask, predict_maps, score_at_size
+from .evaluate import predict_maps, score_at_size
 from .load import LoadedRun, load_run
 from .scaling import fit_range
 from .stamp import RunStamp, read_stamp

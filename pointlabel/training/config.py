@@ -112,6 +112,15 @@ class TrainConfig(Params):
     )
     target_share: float = param(0.5, "Share of the crops that are placed on a target.", low=0, high=1)
     zoom: float = param(0.2, "Crops are enlarged or shrunk by up to this share.", low=0, high=0.5)
+    long_side_low: int = param(
+        0,
+        "With long_side_high: the longer side that an image is scaled to before it is cropped, pixels; 0 for none.",
+        low=0,
+        high=8192,
+    )
+    long_side_high: int = param(
+        0, "Upper end of that range; each crop draws its own, in place of zoom.", low=0, high=8192
+    )
     noise: float = param(0.05, "Largest deviation of the added noise, in deviations of the grey levels.", low=0, high=1)
     brightness: float = param(0.1, "Largest change of gain, and of offset in the same unit.", low=0, high=1)
 
@@ -134,6 +143,9 @@ class TrainConfig(Params):
         if self.origin != "center" and self.points in ("centroid", "coarse"):
             raise InputError(f"origin belongs to a table of points, and points is {self.points}; leave origin out")
         check_device(self.device)
+        low, high = self.long_side_low, self.long_side_high
+        if (low > 0) != (high > 0) or low > high:
+            raise InputError(f"long_side_low must be at most long_side_high, or both 0, got {low} and {high}")
         if "reduction" in self.loss_params:
             raise InputError("loss_params must leave reduction out: training needs the loss of each sample")
 

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional as F
 
 from ..evaluation.metrics import ImageScore, Totals, count_overlap, score_image
-from .config import PAPER_SIZE_PX
+from .augment import bring, bring_mask
 from .data import Data, SampleSet
 
 #: Turns images (B, 1, H, W) into logits (B, 1, H, W).
@@ -89,21 +88,6 @@ def score_at_size(predicted: NDArray[np.bool_], true: NDArray[np.bool_], image: 
     The protocol "paper" brings masks to another size than the images'.
     """
     return score_image(predicted, true, image if image.shape == true.shape else None)
-
-
-def bring(levels: NDArray) -> NDArray[np.float32]:
-    """Grey levels (H, W) at the size of the protocol "paper", bilinearly."""
-    return _interpolated(levels, "bilinear")
-
-
-def bring_mask(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """A mask (H, W) at the size of the protocol "paper", by the nearest pixel."""
-    return _interpolated(mask, "nearest-exact") > 0.5
-
-
-def _interpolated(pixels: NDArray, mode: str) -> NDArray[np.float32]:
-    tensor = torch.from_numpy(np.ascontiguousarray(pixels, dtype=np.float32))[None, None]
-    return F.interpolate(tensor, size=(PAPER_SIZE_PX, PAPER_SIZE_PX), mode=mode)[0, 0].numpy()
 
 
 def scored_test_set(data: Data, protocol: str) -> SampleSet | None:

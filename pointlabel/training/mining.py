@@ -66,11 +66,15 @@ def find_clutter(predictions: Iterable[tuple[int, NDArray[np.float32]]], samples
     return Clutter(np.repeat(np.array(order, np.int64), counts), np.concatenate(places))
 
 
-def _alarms(prediction: NDArray[np.float32], samples: SampleSet, index: int) -> NDArray[np.int64]:
+def far_alarms(prediction: NDArray[np.float32], samples: SampleSet, index: int) -> NDArray[np.bool_]:
+    """Pixels (H, W) of a sample's prediction above `LEAST_ALARM`, far from every label and every click."""
     label = samples.labels[index]
     known = (label > 0) | (mark_points(samples.points[index], label.shape) > 0)
-    far = ~ndimage.maximum_filter(known, 2 * FAR_PX + 1)
-    parts = find_components((prediction > LEAST_ALARM) & far)
+    return (prediction > LEAST_ALARM) & ~ndimage.maximum_filter(known, 2 * FAR_PX + 1)
+
+
+def _alarms(prediction: NDArray[np.float32], samples: SampleSet, index: int) -> NDArray[np.int64]:
+    parts = find_components(far_alarms(prediction, samples, index))
     numbers = np.arange(1, len(parts) + 1)
     peaks = ndimage.maximum_position(prediction, parts.labels, numbers) if len(parts) else []
     ordered = sorted(peaks, key=lambda peak: (-prediction[peak], peak))

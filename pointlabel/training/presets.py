@@ -15,6 +15,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "epochs": 400,
         "batch_size": 16,
         "crop": 256,
+        "long_side_low": 128,
+        "long_side_high": 512,
         "optimizer": "adamw",
         "lr": 5e-4,
         "weight_decay": 1e-2,
@@ -31,6 +33,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "theta_loss": "bce",
             "label_bce": 0.1,
             "redraw": True,
+            "whole": True,
         },
     },
 }

@@ -123,9 +123,9 @@ class Trainer:
         for batch in self._train.epoch(self.strategy.pool()):
             yield batch.to(self.device)
 
-    def validation_batch(self) -> Batch:
-        """Next batch of an endless stream of augmented crops of the validation images."""
-        return self._valid.next().to(self.device)
+    def validation_batch(self, *, whole: bool = False) -> Batch:
+        """Next batch of an endless stream of augmented crops of the validation images, or of the whole images."""
+        return self._valid.next(whole=whole).to(self.device)
 
     def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
         """Logits (B, 1, H, W) in float32, the map used in evaluation first, then side outputs in training."""

@@ -12,7 +12,7 @@ import torch
 from pointlabel.training import TrainConfig
 
 #: What runs in moments; the other files of this folder train, and are left to ``make slow``.
-QUICK = {"test_augment.py", "test_config.py", "test_splits.py", "test_dynamics.py"}
+QUICK = {"test_augment.py", "test_config.py", "test_splits.py", "test_dynamics.py", "test_weights.py"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

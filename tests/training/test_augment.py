@@ -9,6 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from pointlabel.errors import InputError
 from pointlabel.training.augment import View, change_grey_levels, draw_numbers, view_of
 
 TURNS = list(product((False, True), repeat=3))
@@ -90,6 +91,22 @@ def test_every_turn_and_zoom_occurs(small_config):
     assert {(view.flip_rows, view.flip_columns, view.transpose) for view in views} == set(TURNS)
     sides = [view.side for view in views]
     assert (min(sides), max(sides)) == (27, 40)
+
+
+def test_images_are_scaled_to_a_longer_side_of_the_range(small_config):
+    generator = torch.Generator().manual_seed(2)
+    config = small_config(crop=64, long_side_low=32, long_side_high=128)
+    views = [view_of((64, 80), np.zeros((0, 2)), config, draw_numbers(generator)) for _ in range(200)]
+    longer = [80 * view.size / view.side for view in views]
+    assert min(longer) == pytest.approx(32, abs=1)
+    assert max(longer) == pytest.approx(128, abs=2)
+    assert np.median(longer) == pytest.approx(80, abs=8)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 128), (128, 0), (200, 100)])
+def test_half_a_range_of_longer_sides_is_refused(low, high, small_config):
+    with pytest.raises(InputError, match=f"long_side_low must be at most .* or both 0, got {low} and {high}"):
+        small_config(long_side_low=low, long_side_high=high)
 
 
 def test_an_image_draws_as_many_numbers_as_any_other(small_config):

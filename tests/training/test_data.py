@@ -116,6 +116,21 @@ def test_a_batch_cuts_other_maps_as_its_own(split_dataset, read, small_config):
         assert float(batch.label.max()) > 0
 
 
+def test_whole_batches_are_neither_cropped_nor_augmented(split_dataset, read, small_config):
+    data = read(split_dataset(), masks=True)
+    for index, mask in enumerate(data.train.masks):
+        data.train.set_label(index, mask)
+    stream = BatchStream(data.train, small_config(), 5)
+    batch = stream.next(whole=True)
+    assert batch.image.shape == batch.label.shape == (4, 1, 256, 256)
+    for k, index in enumerate(batch.index.tolist()):
+        image, mask = data.train.inputs[index], data.train.masks[index]  # (64, 80)
+        assert set(np.unique(batch.label[k])) == {0, 1}
+        assert float(batch.label[k].mean()) == pytest.approx(mask.mean(), rel=0.1)
+        assert float(batch.image[k].mean()) == pytest.approx(image.mean(), abs=0.02)
+    assert len(set(batch.index.tolist()) | set(stream.next(whole=True).index.tolist())) == 6
+
+
 def test_streams_go_on_from_their_state(split_dataset, read, small_config):
     data = read(split_dataset())
     first, second = BatchStream(data.train, small_config(), 1), BatchStream(data.train, small_config(), 2)

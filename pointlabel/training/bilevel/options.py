@@ -8,6 +8,7 @@ from typing import ClassVar
 from ...params import Params, param
 
 HYPERGRADIENTS = ("proxy", "head", "one-step")
+WEIGHTS = ("learned", "agreement", "quality", "errors")
 THETA_LOSSES = ("soft-iou", "bce")
 
 
@@ -23,11 +24,21 @@ class BilevelOptions(Params):
     update_labels: bool = param(
         True, "learn theta and label anew; without, labels stay as they are (B3)", flag="--no-label-update"
     )
+    weights: str = param(
+        "learned",
+        "how samples are weighed: learned by the meta-classifier, by agreement of detector and label, by the label's "
+        "quality, by certain errors",
+        choices=WEIGHTS,
+        flag="--weights",
+    )
     beta: float = param(
         0.83, "weight of the validation loss in a step that has one, 0 for none (B4)", low=0, high=100, flag="--beta"
     )
     joint: bool = param(
         False, "detector, meta-classifier and theta in one optimiser on both losses (B1)", flag="--joint"
+    )
+    whole: bool = param(
+        False, "validation batches are whole images at 256 x 256, not augmented, as in the published code"
     )
     redraw: bool = param(
         False, "draw the label method's random numbers anew at each update, as the published code does"

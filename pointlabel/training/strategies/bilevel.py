@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -25,6 +26,7 @@ from ..bilevel.hypergradient import (
 from ..bilevel.meta import MetaClassifier
 from ..bilevel.options import BilevelOptions
 from ..bilevel.theta import DiffusedPrediction, start_of, takes_theta, with_theta
+from ..bilevel.weights import agreement_weights, error_weights, quality_weights
 from ..config import TrainConfig
 from ..data import Data, SampleSet
 from ..labels import Labeller
@@ -53,6 +55,10 @@ class Bilevel(Strategy):
         super().__init__(config, options)
         if self.options.hypergradient == "one-step" and config.compile:
             raise InputError("hypergradient one-step needs second derivatives, which compile does not have; drop one")
+        if self.options.weights != "learned" and self.options.joint:
+            raise InputError(f"joint learns the weights, and weights is {self.options.weights}; leave one out")
+        if self.options.weights == "quality" and config.labels:
+            raise InputError("weights quality needs labels of a method, and `labels` names a folder of masks")
         self._difficulty: list[float] = []
 
     def prepare(self, data: Data, labeller: Labeller) -> None:
@@ -79,6 +85,7 @@ class Bilevel(Strategy):
         self.n_weighted = torch.zeros(n, dtype=torch.int64)
         self._reference: Tensor | None = None
         self._weights: Tensor | None = None
+        self._by_rule = torch.ones(n, dtype=torch.float64)  # weights that a rule gives
 
     def parameters(self) -> list[torch.nn.Parameter]:
         """With joint learning, those of the meta-classifier and theta; else they have optimisers of their own."""
@@ -116,7 +123,7 @@ class Bilevel(Strategy):
             self.n_weighted[index] += 1
 
     def on_epoch_end(self, trainer: Trainer) -> dict[str, float]:
-        """Update theta and the labels where it is time; say how weights and labels have moved."""
+        """Update theta, labels and the weights that a rule gives where it is time; say how weights and labels moved."""
         weighted = self.n_weighted > 0
         out: dict[str, float] = {}
         if bool(weighted.any()):
@@ -133,6 +140,8 @@ class Bilevel(Strategy):
             out |= {f"theta_{name}": value for name, value in theta.items()}
             out["labels_changed"] = float(np.mean(np.concatenate(changed)))
             out["label_seconds"] = perf_counter() - start
+        if self.options.weights != "learned" and self.config.is_outer(trainer.epoch):
+            self._by_rule = torch.from_numpy(self._weigh_by_rule(trainer))
         return out
 
     def finish(self, trainer: Trainer) -> None:
@@ -152,6 +161,7 @@ class Bilevel(Strategy):
             "mean_weight": self.mean_weight,
             "n_weighted": self.n_weighted,
             "reference": self._reference,
+            "by_rule": self._by_rule,
             "difficulty": list(self._difficulty),
         }
 
@@ -165,6 +175,8 @@ class Bilevel(Strategy):
         self.n_steps = state["n_steps"]
         for name in ("running_loss", "n_seen", "mean_weight", "n_weighted"):
             setattr(self, name, state[name].clone())
+        if state.get("by_rule") is not None:  # older checkpoints have none
+            self._by_rule = state["by_rule"].clone()
         reference = state["reference"]
         self._reference = None if reference is None else reference.to(device)
         self._difficulty = list(state["difficulty"])
@@ -173,13 +185,16 @@ class Bilevel(Strategy):
         """The next validation batch with its loss, which has a graph where it is descended; None where not needed."""
         options = self.options
         descended = options.joint or options.beta > 0
-        if not (descended or options.balance):
+        if not (descended or (options.balance and options.weights == "learned")):
             return None
-        batch = trainer.validation_batch()
+        batch = trainer.validation_batch(whole=options.whole)
         with torch.set_grad_enabled(descended):
             logits = trainer.forward(batch.image)
             loss = self._validation_loss(logits, batch, trainer)
-        self._reference = residuals(logits[0], batch.label).mean(0, keepdim=True)
+        reference = residuals(logits[0], batch.label).mean(0, keepdim=True)
+        side = self.config.crop  # whole images may be of another size than crops
+        same = reference.shape[-1] == side
+        self._reference = reference if same else F.interpolate(reference, (side, side), mode="bilinear", antialias=True)
         return _Held(batch, loss, logits[0].detach().sigmoid())
 
     def _validation_loss(self, logits: list[Tensor], batch: Batch, trainer: Trainer) -> Tensor:
@@ -192,6 +207,10 @@ class Bilevel(Strategy):
         """Mean of the weighted losses; with a validation batch the meta-classifier makes a step first."""
         if not self.options.balance:
             return losses.mean()
+        if self.options.weights != "learned":
+            weights = self._by_rule[batch.index.cpu()].to(losses)
+            self._weights = weights / weights.mean()
+            return (self._weights * losses).mean()
         features = self._features(batch, logits)
         if self.options.joint:
             weights = self.meta(features)
@@ -202,6 +221,15 @@ class Bilevel(Strategy):
         with torch.no_grad():
             self._weights = self.meta(features)
         return (self._weights * losses).mean()
+
+    def _weigh_by_rule(self, trainer: Trainer) -> NDArray[np.float64]:
+        """Weights of the training images by the rule that the options name, with the present detector and labels."""
+        samples = trainer.data.train
+        if self.options.weights == "quality":
+            params = with_theta(trainer.labeller.params(), self.diffusion.values()) if self._learns_theta else None
+            return quality_weights(lambda index: trainer.labeller.annotate(samples, index, params=params), samples)
+        rule = agreement_weights if self.options.weights == "agreement" else error_weights
+        return rule(trainer.predict(samples), samples)
 
     def _features(self, batch: Batch, logits: Tensor) -> Tensor:
         with torch.no_grad():
@@ -250,7 +278,7 @@ class Bilevel(Strategy):
 
     def _update_theta(self, trainer: Trainer) -> None:
         """One step of theta on what the present detector answers on a validation batch."""
-        batch = trainer.validation_batch()
+        batch = trainer.validation_batch(whole=self.options.whole)
         trainer.net.eval()
         with torch.no_grad():
             prediction = trainer.forward(batch.image)[0].sigmoid()

@@ -17,7 +17,7 @@ from pointlabel.training.checkpoint import read_checkpoint
 from pointlabel.training.events import EpochDone
 from pointlabel.training.run import read_metrics
 from pointlabel.training.selection import read_weights, select_samples
-from pointlabel.training.strategies.bilevel import BilevelOptions
+from pointlabel.training.strategies.bilevel import Bilevel, BilevelOptions
 
 pytestmark = pytest.mark.slow
 
@@ -40,6 +40,7 @@ def last_state(folder: Path) -> dict:
         ({"update_labels": False}, {"meta"}),
         ({"beta": 0.0}, {"meta", "theta"}),
         ({"theta_loss": "bce", "label_bce": 0.1}, {"meta", "theta"}),
+        ({"whole": True}, {"meta", "theta"}),
     ],
 )
 def test_each_ablation_leaves_out_what_it_names(options, moves, split_dataset, small_config, tmp_path):
@@ -90,7 +91,23 @@ def stop_after(epoch):
     return report
 
 
-@pytest.mark.parametrize("options", [{}, {"hypergradient": "one-step"}, {"joint": True}, {"every": 3}])
+@pytest.mark.parametrize("rule", ["agreement", "quality", "errors"])
+def test_weights_by_a_rule_need_no_meta_classifier(rule, split_dataset, small_config, tmp_path):
+    config = small_config(
+        strategy="bilevel", options={**OFTEN, "weights": rule}, epochs=4, outer_start=0.0, outer_every=0.3
+    )
+    train(config, [split_dataset()], tmp_path / "run")
+    state = last_state(tmp_path / "run")["strategy"]
+    assert state["meta"]["out.weight"].abs().max() == 0
+    assert state["by_rule"].std() > 0
+    weights = np.array([row.weight for row in read_weights(tmp_path / "run")])
+    assert (weights > 0).all()
+    assert weights.std() > 0
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"hypergradient": "one-step"}, {"joint": True}, {"every": 3}, {"weights": "errors"}]
+)
 def test_a_resumed_run_ends_with_the_same_bits(options, split_dataset, small_config, tmp_path):
     data = split_dataset()
     config = small_config(
@@ -173,6 +190,18 @@ def test_labels_of_a_folder_are_not_replaced(split_dataset, small_config, tmp_pa
 def test_options_out_of_range(options, message):
     with pytest.raises(InputError, match=message):
         BilevelOptions(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "changes", "message"),
+    [
+        ({"weights": "errors", "joint": True}, {}, "joint learns the weights, and weights is errors"),
+        ({"weights": "quality"}, {"labels": "masks"}, "weights quality needs labels of a method"),
+    ],
+)
+def test_weights_by_a_rule_are_refused(options, changes, message, small_config):
+    with pytest.raises(InputError, match=message):
+        Bilevel(small_config(strategy="bilevel", **changes), BilevelOptions(**options))
 
 
 def test_second_derivatives_and_compilation_exclude_each_other(split_dataset, small_config, tmp_path):
