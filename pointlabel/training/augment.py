@@ -74,13 +74,25 @@ def view_around(
     return View(top, left, side, config.crop, turns[0] < 0.5, turns[1] < 0.5, turns[2] < 0.5)
 
 
-def change_grey_levels(image: torch.Tensor, config: TrainConfig, generator: torch.Generator) -> torch.Tensor:
-    """Draw gain, offset and noise for each image of a batch (B, 1, H, W) of normalised grey levels."""
-    n = len(image)
+@dataclass(frozen=True, slots=True)
+class GreyChange:
+    """Gain and offset (B, 1, 1, 1) and noise (B, 1, H, W) of a batch of normalised grey levels."""
+
+    gain: torch.Tensor
+    offset: torch.Tensor
+    noise: torch.Tensor
+
+    def apply(self, image: torch.Tensor) -> torch.Tensor:
+        """The batch (B, 1, H, W) changed."""
+        return image * self.gain + self.offset + self.noise
+
+
+def draw_grey_change(n: int, config: TrainConfig, generator: torch.Generator) -> GreyChange:
+    """Draw gain, offset and noise for each crop of a batch."""
     gain, offset, sigma = torch.rand(3, n, 1, 1, 1, generator=generator)
-    noise = torch.randn(image.shape, generator=generator)
-    out = image * (1 + config.brightness * (2 * gain - 1)) + config.brightness * (2 * offset - 1)
-    return out + config.noise * sigma * noise
+    noise = torch.randn((n, 1, config.crop, config.crop), generator=generator)
+    gain, offset = 1 + config.brightness * (2 * gain - 1), config.brightness * (2 * offset - 1)
+    return GreyChange(gain, offset, config.noise * sigma * noise)
 
 
 def bring(pixels: NDArray, mode: str = "bilinear") -> NDArray[np.float32]:

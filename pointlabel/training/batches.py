@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset
 
-from .augment import View, bring, change_grey_levels, draw_numbers, view_around, view_of
+from .augment import GreyChange, View, bring, draw_grey_change, draw_numbers, view_around, view_of
 from .config import TrainConfig
 from .data import SampleSet
 from .mining import MINED_SHARE, Clutter
@@ -47,6 +49,42 @@ class Batch:
         return replace(self, **moved)
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A batch before it is cut: its samples, where each crop lies, and how grey levels change."""
+
+    indices: tuple[int, ...]
+    views: tuple[View, ...]
+    grey: GreyChange | None
+
+    def without_noise(self) -> _Plan:
+        """What a worker has to know."""
+        return replace(self, grey=None)
+
+    def crops(self, samples: SampleSet) -> tuple[torch.Tensor, torch.Tensor]:
+        """Image and label (B, 1, S, S) as they lie in the samples."""
+        image, label = (
+            torch.stack([view.cut(maps[k]) for k, view in zip(self.indices, self.views, strict=True)])[:, None]
+            for maps in (samples.inputs, samples.labels)
+        )
+        return image, label.clamp_(0, 1)
+
+    def batch(self, image: torch.Tensor, label: torch.Tensor) -> Batch:
+        """The batch of the crops."""
+        assert self.grey is not None
+        return Batch(torch.tensor(self.indices), self.grey.apply(image), label, self.views)
+
+
+class _Crops(Dataset):
+    """Cuts what a plan says, in a worker."""
+
+    def __init__(self, samples: SampleSet) -> None:
+        self.samples = samples
+
+    def __getitem__(self, plan: _Plan) -> tuple[torch.Tensor, torch.Tensor]:
+        return plan.crops(self.samples)
+
+
 class BatchStream:
     """Batches of augmented crops of a set, from a generator of its own.
 
@@ -73,10 +111,34 @@ class BatchStream:
         return -(-len(self.samples) // self.config.batch_size)
 
     def epoch(self, chosen: Collection[int] | None = None) -> Iterator[Batch]:
-        """Every sample once, or every one of those chosen, in an order drawn anew."""
+        """Every sample once, or every one of those chosen, in an order drawn anew.
+
+        The config's `workers` cut the crops. All that is drawn is drawn here, in the same order without them.
+        """
         order = [index for index in self._shuffled() if chosen is None or index in chosen]
-        for start in range(0, len(order), self.config.batch_size):
-            yield self.cut(order[start : start + self.config.batch_size])
+        parts = [order[k : k + self.config.batch_size] for k in range(0, len(order), self.config.batch_size)]
+        if not self.config.workers:
+            yield from map(self.cut, parts)
+            return
+        plans: deque[_Plan] = deque()  # of the batches that are being cut
+
+        def planned() -> Iterator[_Plan]:
+            for part in parts:
+                plans.append(self._plan(part))
+                yield plans[-1].without_noise()
+
+        # Workers are forked anew, so that they see the labels of this epoch. The generator keeps the loader from
+        # drawing a seed of torch's own stream.
+        loader = DataLoader(
+            _Crops(self.samples),
+            batch_size=None,
+            sampler=planned(),
+            num_workers=self.config.workers,
+            multiprocessing_context="fork",
+            generator=torch.Generator(),
+        )
+        for image, label in loader:
+            yield plans.popleft().batch(image, label)
 
     def next(self, *, whole: bool = False) -> Batch:
         """The next batch of an endless stream; `whole` brings images and labels to the size of the protocol "paper"."""
@@ -87,13 +149,14 @@ class BatchStream:
 
     def cut(self, indices: Sequence[int]) -> Batch:
         """Cut a batch out of the samples with the given indices."""
-        samples = self.samples
+        plan = self._plan(indices)
+        return plan.batch(*plan.crops(self.samples))
+
+    def _plan(self, indices: Sequence[int]) -> _Plan:
+        """Draw all that is random of a batch."""
         drawn = [self._draw(k) for k in indices]
-        indices, views = [k for k, _ in drawn], tuple(view for _, view in drawn)
-        image = torch.stack([view.cut(samples.inputs[k]) for k, view in zip(indices, views, strict=True)])
-        label = torch.stack([view.cut(samples.labels[k]) for k, view in zip(indices, views, strict=True)])
-        image = change_grey_levels(image[:, None], self.config, self.generator)
-        return Batch(torch.tensor(indices), image, label[:, None].clamp_(0, 1), views)
+        grey = draw_grey_change(len(drawn), self.config, self.generator)
+        return _Plan(tuple(k for k, _ in drawn), tuple(view for _, view in drawn), grey)
 
     def _whole(self, indices: Sequence[int]) -> Batch:
         """Whole images, neither cropped nor augmented."""

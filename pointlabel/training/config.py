@@ -127,6 +127,13 @@ class TrainConfig(Params):
     threshold: float = param(0.5, "Probability above which a pixel belongs to a target.", low=0, high=1)
     validate_every: int = param(1, "Epochs between two looks at the validation images.", low=1)
     picture_every: int = param(0, "Epochs between two pictures of predictions; 0 for none.", low=0, free=True)
+    workers: int = param(
+        0,
+        "Processes that cut the crops, so that a GPU does not wait for them; 0 cuts them in between.",
+        low=0,
+        high=64,
+        free=True,
+    )
     checkpoint_every: int = param(1, "Epochs between two checkpoints to resume from.", low=1, free=True)
     tensorboard: bool = param(False, "Write curves for TensorBoard to RUN/tensorboard.", free=True)
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from pointlabel.errors import InputError
-from pointlabel.training.augment import View, change_grey_levels, draw_numbers, view_of
+from pointlabel.training.augment import View, draw_grey_change, draw_numbers, view_of
 
 TURNS = list(product((False, True), repeat=3))
 
@@ -118,11 +118,16 @@ def test_an_image_draws_as_many_numbers_as_any_other(small_config):
 
 def test_grey_levels_change_as_far_as_asked(small_config):
     image = torch.linspace(-2, 2, 64).reshape(1, 1, 8, 8).repeat(50, 1, 1, 1)
-    assert torch.equal(change_grey_levels(image, small_config(noise=0, brightness=0), torch.Generator()), image)
-    bright = change_grey_levels(image, small_config(noise=0, brightness=0.3), torch.Generator().manual_seed(4))
+
+    def changed(**settings: float) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(4)
+        return draw_grey_change(50, small_config(crop=8, **settings), generator).apply(image)
+
+    assert torch.equal(changed(noise=0, brightness=0), image)
+    bright = changed(noise=0, brightness=0.3)
     assert float((bright - image).abs().max()) <= 0.3 * 2 + 0.3 + 1e-5
     assert float(bright.mean((1, 2, 3)).std()) > 0.05
-    noisy = change_grey_levels(image, small_config(noise=0.2, brightness=0), torch.Generator().manual_seed(4))
+    noisy = changed(noise=0.2, brightness=0)
     spread = (noisy - image).std((1, 2, 3))
     assert float(spread.max()) < 0.3
     assert float(spread.min()) < 0.05

@@ -131,6 +131,24 @@ def test_whole_batches_are_neither_cropped_nor_augmented(split_dataset, read, sm
     assert len(set(batch.index.tolist()) | set(stream.next(whole=True).index.tolist())) == 6
 
 
+def test_workers_cut_the_same_batches(split_dataset, read, small_config):
+    """The same numbers, and labels that were replaced between epochs."""
+    data = read(split_dataset(), masks=True)
+    streams = [BatchStream(data.train, small_config(workers=n, target_share=1.0), 5) for n in (0, 2)]
+    before = torch.get_rng_state()
+    for shown in (False, True):
+        for index, mask in enumerate(data.train.masks):
+            data.train.set_label(index, mask if shown else np.zeros_like(mask))
+        for one, other in zip(*(stream.epoch() for stream in streams), strict=True):
+            assert torch.equal(one.index, other.index)
+            assert torch.equal(one.image, other.image)
+            assert torch.equal(one.label, other.label)
+            assert bool(one.label.any()) == shown
+            assert one.views == other.views
+        assert torch.equal(streams[0].generator.get_state(), streams[1].generator.get_state())
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_streams_go_on_from_their_state(split_dataset, read, small_config):
     data = read(split_dataset())
     first, second = BatchStream(data.train, small_config(), 1), BatchStream(data.train, small_config(), 2)
