@@ -102,6 +102,17 @@ class Labeller:
         stored = self._stored_masks(samples.ids) if self.config.labels and label_of is None else None
         self._label(samples, label_of or (lambda index: self._made(samples, index, stored, None)), 0, len(samples))
 
+    def label_anew(self, samples: SampleSet, params: Any, draw: int) -> list[float]:
+        """Replace the labels of a part, see `annotate`; |new - old| over their union, for each."""
+        changed = []
+        for index in range(len(samples)):
+            label = self._in_kind(self.annotate(samples, index, params=params, draw=draw))
+            old = samples.labels[index].astype(np.float32)
+            union = float(np.maximum(old, label).sum())
+            changed.append(float(np.abs(old - label).sum()) / union if union else 0.0)
+            samples.set_label(index, label)
+        return changed
+
     def _label(self, samples: SampleSet, label_of: Callable[[int], NDArray[Any]], done: int, total: int) -> None:
         for index in range(len(samples)):
             label = label_of(index)
@@ -110,11 +121,12 @@ class Labeller:
             self._on_image("labelling", done + index + 1, total)
 
     def _made(self, samples: SampleSet, index: int, stored: dict[str, str] | None, method: str | None) -> NDArray[Any]:
-        soft = self.config.label_kind == "soft"
         if stored is not None:
-            return self._read_label(stored[samples.ids[index]], soft)
-        found = self.annotate(samples, index, method=method)
-        return found.soft() if soft else found.mask()
+            return self._read_label(stored[samples.ids[index]], self.config.label_kind == "soft")
+        return self._in_kind(self.annotate(samples, index, method=method))
+
+    def _in_kind(self, found: ImageLabels) -> NDArray[Any]:
+        return found.soft() if self.config.label_kind == "soft" else found.mask()
 
     def use_true_masks(self, data: Data) -> None:
         """Take the true masks of the training and validation images as labels."""

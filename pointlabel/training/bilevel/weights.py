@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ...types import ImageLabels
 from ..data import SampleSet
 from ..mining import far_alarms
+from ..trainer import Trainer
 
 #: Half a weight lies where the agreement is that of the lowest quarter, and this wide is the step around it.
 AGREEMENT_WIDTH = 0.08
@@ -24,6 +25,15 @@ MOST_ERRORS = 4.0
 CLICK_PX = 2
 
 Predictions = Iterable[tuple[int, NDArray[np.float32]]]
+
+
+def weights_by_rule(rule: str, trainer: Trainer) -> NDArray[np.float64]:
+    """Weights (N,) of a run's training images, with its present detector; `quality` is that of the first labels."""
+    samples = trainer.data.train
+    if rule == "quality":
+        return quality_weights(lambda index: trainer.labeller.annotate(samples, index), samples)
+    of = {"agreement": agreement_weights, "errors": error_weights}[rule]
+    return of(trainer.predict(samples), samples)
 
 
 def agreement_weights(predictions: Predictions, samples: SampleSet) -> NDArray[np.float64]:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -26,9 +25,9 @@ from ..bilevel.hypergradient import (
 from ..bilevel.meta import MetaClassifier
 from ..bilevel.options import BilevelOptions
 from ..bilevel.theta import DiffusedPrediction, start_of, takes_theta, with_theta
-from ..bilevel.weights import agreement_weights, error_weights, quality_weights
+from ..bilevel.weights import weights_by_rule
 from ..config import TrainConfig
-from ..data import Data, SampleSet
+from ..data import Data
 from ..labels import Labeller
 from ..scaling import unit_levels
 from ..selection import write_weights
@@ -136,12 +135,12 @@ class Bilevel(Strategy):
             params = with_theta(trainer.labeller.params(), theta)
             parts = (trainer.data.train, trainer.data.valid)
             draw = trainer.epoch if self.options.redraw else 0
-            changed = [self._label_anew(part, trainer.labeller, params, draw) for part in parts]
+            changed = [trainer.labeller.label_anew(part, params, draw) for part in parts]
             out |= {f"theta_{name}": value for name, value in theta.items()}
             out["labels_changed"] = float(np.mean(np.concatenate(changed)))
             out["label_seconds"] = perf_counter() - start
         if self.options.weights != "learned" and self.config.is_outer(trainer.epoch):
-            self._by_rule = torch.from_numpy(self._weigh_by_rule(trainer))
+            self._by_rule = torch.from_numpy(weights_by_rule(self.options.weights, trainer))
         return out
 
     def finish(self, trainer: Trainer) -> None:
@@ -222,15 +221,6 @@ class Bilevel(Strategy):
             self._weights = self.meta(features)
         return (self._weights * losses).mean()
 
-    def _weigh_by_rule(self, trainer: Trainer) -> NDArray[np.float64]:
-        """Weights of the training images by the rule that the options name, with the present detector and labels."""
-        samples = trainer.data.train
-        if self.options.weights == "quality":
-            params = with_theta(trainer.labeller.params(), self.diffusion.values()) if self._learns_theta else None
-            return quality_weights(lambda index: trainer.labeller.annotate(samples, index, params=params), samples)
-        rule = agreement_weights if self.options.weights == "agreement" else error_weights
-        return rule(trainer.predict(samples), samples)
-
     def _features(self, batch: Batch, logits: Tensor) -> Tensor:
         with torch.no_grad():
             diffused = self.diffusion.diffuse(logits.detach().sigmoid())
@@ -285,18 +275,6 @@ class Bilevel(Strategy):
         trainer.net.train()
         outer = self.diffusion.loss(prediction, batch.label, self.options.theta_loss)
         _step(self.theta_optimizer, outer, list(self.diffusion.parameters()), trainer)
-
-    def _label_anew(self, samples: SampleSet, labeller: Labeller, params: Any, draw: int) -> list[float]:
-        """Replace the labels of a part; share of each label's pixels that changed, |new - old| over their union."""
-        changed = []
-        for index in range(len(samples)):
-            found = labeller.annotate(samples, index, params=params, draw=draw)
-            label = found.soft() if self.config.label_kind == "soft" else found.mask()
-            old = samples.labels[index].astype(np.float32)
-            union = float(np.maximum(old, label).sum())
-            changed.append(float(np.abs(old - label).sum()) / union if union else 0.0)
-            samples.set_label(index, label)
-        return changed
 
 
 @dataclass(frozen=True, slots=True)
