@@ -31,6 +31,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "weight_lr": 1e-3,
             "theta_lr": 1e-2,
             "theta_loss": "bce",
+            "diffused": "code",
             "label_bce": 0.1,
             "redraw": True,
             "whole": True,

@@ -10,6 +10,7 @@ from ...params import Params, param
 HYPERGRADIENTS = ("proxy", "head", "one-step")
 WEIGHTS = ("learned", "agreement", "quality", "errors")
 THETA_LOSSES = ("soft-iou", "bce")
+DIFFUSIONS = ("paper", "code")
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,11 @@ class BilevelOptions(Params):
     theta_lr: float = param(1e-2, "learning rate of theta's Adam", low=0, high=100)
     theta_loss: str = param(
         "soft-iou", "loss that theta descends: soft-iou in the paper, bce in its code", choices=THETA_LOSSES
+    )
+    diffused: str = param(
+        "paper",
+        "the diffusion M of a prediction: by the equations of the paper, or as its code has it",
+        choices=DIFFUSIONS,
     )
     label_bce: float = param(
         0.0,

@@ -24,6 +24,7 @@ from ..bilevel.hypergradient import (
 )
 from ..bilevel.meta import MetaClassifier
 from ..bilevel.options import BilevelOptions
+from ..bilevel.published import PublishedDiffusedPrediction
 from ..bilevel.theta import DiffusedPrediction, start_of, takes_theta, with_theta
 from ..bilevel.weights import weights_by_rule
 from ..config import TrainConfig
@@ -74,7 +75,8 @@ class Bilevel(Strategy):
         params = trainer.labeller.params()
         self._learns_theta = self.options.update_labels and not self.config.labels and takes_theta(params)
         self.meta = MetaClassifier().to(trainer.device)
-        self.diffusion = DiffusedPrediction(start_of(params)).to(trainer.device)
+        kind = PublishedDiffusedPrediction if self.options.diffused == "code" else DiffusedPrediction
+        self.diffusion = kind(start_of(params)).to(trainer.device)
         self.meta_optimizer = torch.optim.Adam(self.meta.parameters(), lr=self.options.weight_lr)
         self.theta_optimizer = torch.optim.Adam(self.diffusion.parameters(), lr=self.options.theta_lr)
         self.n_steps = 0  # since the outer updates began

@@ -39,7 +39,7 @@ def last_state(folder: Path) -> dict:
         ({"balance": False}, {"theta"}),
         ({"update_labels": False}, {"meta"}),
         ({"beta": 0.0}, {"meta", "theta"}),
-        ({"theta_loss": "bce", "label_bce": 0.1}, {"meta", "theta"}),
+        ({"theta_loss": "bce", "label_bce": 0.1, "diffused": "code"}, {"meta", "theta"}),
         ({"whole": True}, {"meta", "theta"}),
     ],
 )

@@ -10,6 +10,7 @@ from pointlabel.baselines.d2d.params import DiffusionParams
 from pointlabel.engine.torch import soft_conductance
 from pointlabel.engine.torch.diffusion import largest_outflow
 from pointlabel.methods import get_method
+from pointlabel.training.bilevel.published import PublishedDiffusedPrediction
 from pointlabel.training.bilevel.theta import (
     N_STEPS,
     PUBLISHED,
@@ -20,6 +21,7 @@ from pointlabel.training.bilevel.theta import (
     takes_theta,
     with_theta,
 )
+from tests.twins import bilevel as twin
 
 
 def spot(level=0.9):
@@ -118,3 +120,26 @@ def test_every_theta_in_reach_is_one_the_method_takes(method):
         with torch.no_grad():
             diffusion.raw.copy_(torch.from_numpy(signs))
         assert with_theta(params, diffusion.values()).beta == pytest.approx(params.beta * (1 + 0.3 * np.sign(signs[1])))
+
+
+@pytest.mark.parametrize("turn", [-20.0, 0.0, 0.3])
+def test_the_published_diffusion_of_a_prediction_is_that_of_its_twin(rng, turn):
+    diffusion = PublishedDiffusedPrediction(dict(PUBLISHED)).double()
+    with torch.no_grad():
+        diffusion.raw.fill_(turn)
+    noise = torch.from_numpy(rng.uniform(0, 1, (2, 1, 24, 32))) ** 4
+    maps = torch.cat([noise, torch.nn.functional.pad(spot().double(), (4, 4)), torch.zeros(1, 1, 24, 32).double()])
+    found = diffusion.diffuse(maps).detach().numpy()
+    for each, prediction in zip(found, maps.numpy(), strict=True):
+        np.testing.assert_allclose(each[0], twin.diffused(prediction[0], **diffusion.values()), atol=1e-5)
+
+
+def test_the_published_diffusion_has_one_half_where_nothing_is_predicted_and_teaches_all_of_theta():
+    diffusion = PublishedDiffusedPrediction(dict(PUBLISHED))
+    found = diffusion.diffuse(torch.cat([spot(), torch.zeros(1, 1, 24, 24)]))
+    assert found[0, 0, 0, 0].item() == pytest.approx(0.5, abs=1e-3)
+    assert found[1].flatten().tolist() == pytest.approx([0.5] * 576)
+    assert 0.5 < found.max() < 0.74
+    diffusion.loss(spot(), (spot() > 0.5).float(), "bce").backward()
+    assert diffusion.raw.grad is not None
+    assert (diffusion.raw.grad != 0).all()
