@@ -13,6 +13,8 @@ SIZE_PRIORS = ("none", "fixed", "oracle")
 #: Published size classes: largest area in pixels, and how far a window reaches on each side of the point.
 POINT_AREA, SPOT_AREA = 9, 81
 REACH = {"Point": (3, 5), "Spot": (10, 11), "Extended": (15, 25)}
+#: Reach of Point windows to the right in the repository of MCLC; in that of the diffusion it is as to the other sides.
+MCLC_RIGHT = 3
 
 #: Pixels that the published windows are grown by before the heat spreads in them.
 MARGIN = 4
@@ -28,16 +30,24 @@ def size_classes(request: LabelRequest, size_prior: str) -> list[str]:
     return ["Point" if a <= POINT_AREA else "Spot" if a <= SPOT_AREA else "Extended" for a in areas]
 
 
-def published_windows(request: LabelRequest, size_prior: str) -> list[Bounds]:
+def published_windows(request: LabelRequest, size_prior: str, *, point_right: int | None = None) -> list[Bounds]:
     """The published windows: the point and a random reach on each side, by size class, ends exclusive.
 
     The last row and column of the reach are left out, as in the published code. The point's own pixel is always in.
+
+    Parameters
+    ----------
+    request : for the points, the true areas and the random numbers.
+    size_prior : see `size_classes`.
+    point_right : reach of Point windows to the right where it is fixed, `MCLC_RIGHT`; None draws it.
     """
     height, width = request.image.shape
     out = []
     for (row, column), name in zip(request.pixels, size_classes(request, size_prior), strict=True):
         low, high = REACH[name]
         up, down, left, right = child_rng(request.rng, row, column).integers(low, high + 1, 4).tolist()
+        if point_right is not None and name == "Point":
+            right = point_right
         out.append(
             (max(row - up, 0), max(min(row + down, height - 1), row + 1),
              max(column - left, 0), max(min(column + right, width - 1), column + 1))

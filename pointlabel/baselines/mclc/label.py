@@ -17,7 +17,7 @@ from .._outline_kernels import measure_kernel
 from ..crf import CRF_SUMS
 from ..crf.mean_field import refine_crf
 from ..outline import wrap_mask
-from ..published_windows import SIZE_PRIORS, child_seed, published_windows
+from ..published_windows import MCLC_RIGHT, SIZE_PRIORS, child_seed, published_windows
 from ..threshold import ThresholdParams, label_threshold
 from ._mclc_kernels import vote_kernel
 
@@ -120,9 +120,9 @@ def label_mclc(request: LabelRequest, params: MclcParams) -> list[TargetLabel]:
 def windows_of(request: LabelRequest, size_prior: str) -> list[tuple[int, int, int, int]]:
     """Window of each point; without a size prior its class is that of the plain rule's mask."""
     if size_prior != "none":
-        return published_windows(request, size_prior)
+        return published_windows(request, size_prior, point_right=MCLC_RIGHT)
     areas = np.array([label.area for label in label_threshold(request, GUESS)], np.int64)
-    return published_windows(replace(request, true_area=areas), "oracle")
+    return published_windows(replace(request, true_area=areas), "oracle", point_right=MCLC_RIGHT)
 
 
 def count_votes(grey: NDArray[np.uint8], pixel: tuple[int, int], params: MclcParams, seed: int) -> NDArray[np.int32]:
