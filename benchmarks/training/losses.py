@@ -10,7 +10,7 @@ the true masks, `offline` on those that the default method makes from one point 
 rate and everything else. Runs lie in their own folders under --runs, those of `soft-iou` where strategies.py has them
 too. What is done is skipped, and what was stopped goes on where it was.
 
-The family is soft IoU up to epoch 5, and REEM is `sls` up to epoch 10, so that a `--quick` run tells little of them.
+The family is soft IoU up to epoch 6, and REEM is `sls` up to epoch 11, so that a `--quick` run tells little of them.
 """
 
 from __future__ import annotations

@@ -59,9 +59,10 @@ class Detector(nn.Module):
         self.deep_supervision = default if deep_supervision is None else bool(deep_supervision)
 
     def maps(self, image: torch.Tensor) -> list[torch.Tensor]:
-        """Logits at the size of `image`: the map of the evaluation first, then side outputs where they are asked for.
+        """Logits: the map of the evaluation at the size of `image` first, then side outputs where they are asked for.
 
-        Side outputs may be left out where ``self.training and self.deep_supervision`` is false.
+        Side outputs have the same size, or one 2, 4, 8, ... times smaller. They may be left out where
+        ``self.training and self.deep_supervision`` is false.
         """
         raise NotImplementedError
 
@@ -73,7 +74,11 @@ class Detector(nn.Module):
         return layers
 
     def forward(self, image: torch.Tensor) -> torch.Tensor | list[torch.Tensor]:
-        """Return logits (B, 1, H, W) for (B, in_channels, H, W); a list of them in training with deep supervision."""
+        """Return logits (B, 1, H, W) for (B, in_channels, H, W); a list of maps in training with deep supervision.
+
+        The first of them is the map of the evaluation. Some nets have smaller side outputs, see the nets: theirs are
+        (B, 1, ceil(H / k), ceil(W / k)) with k = 2, 4, 8, ...
+        """
         if image.ndim != 4 or image.shape[1] != self.in_channels or 0 in image.shape:
             raise InputError(f"image must have shape (B, {self.in_channels}, H, W), got {tuple(image.shape)}")
         size = (image.shape[-2], image.shape[-1])
@@ -84,5 +89,8 @@ class Detector(nn.Module):
                 f"a training batch must hold more than one image of {self.multiple} x {self.multiple} pixels, "
                 f"got shape {tuple(image.shape)}"
             )
-        maps = [cut_back(logits, size) for logits in self.maps(padded)]
-        return maps if self.training and self.deep_supervision else maps[0]
+        logits, *sides = self.maps(padded)
+        logits = cut_back(logits, size)
+        if not (self.training and self.deep_supervision):
+            return logits
+        return [logits, *(cut_back(side, size, padded.shape[-1] // side.shape[-1]) for side in sides)]

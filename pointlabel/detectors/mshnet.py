@@ -23,8 +23,9 @@ class MSHNet(Detector):
 
     While `warming_up` is true, in the first epochs of the paper's training, the head of the finest level is the only
     output. After that training with deep supervision (the paper's way) returns five maps: the merged one, then the
-    heads from fine to coarse, each enlarged to the size of the image, where the paper compares the coarse heads with
-    smaller labels. The heads are part of the net with or without deep supervision.
+    heads from fine to coarse, each at its own size, half that of the one before. The losses compare them with labels
+    that are made smaller by maxima, as published: a coarse head that is enlarged and compared with the full one learns
+    to answer nothing. The heads are part of the net with or without deep supervision.
     """
 
     multiple = 2**DEPTH
@@ -58,7 +59,7 @@ class MSHNet(Detector):
         return heads[:1] if self.warming_up else [self.merge, *heads]
 
     def maps(self, image: torch.Tensor) -> list[torch.Tensor]:
-        """Logits at the size of `image`: merged, then of each scale from fine to coarse."""
+        """Logits at the size of `image`, merged; then those of each scale from fine to coarse, at its own size."""
         levels = [self.down[0](self.stem(image))]
         for block in self.down[1:]:
             levels.append(block(F.max_pool2d(levels[-1], 2)))
@@ -67,6 +68,9 @@ class MSHNet(Detector):
         for level in range(DEPTH - 1, -1, -1):
             out = self.up[level](torch.cat([levels.pop(), upsample(out, 2)], dim=1))
             if not (self.warming_up and level):
-                scales.append(upsample(self.heads[level](out), 2**level))
+                scales.append(self.heads[level](out))
         scales.reverse()
-        return scales if self.warming_up else [self.merge(torch.cat(scales, dim=1)), *scales]
+        if self.warming_up:
+            return scales
+        large = [upsample(logits, 2**level) for level, logits in enumerate(scales)]
+        return [self.merge(torch.cat(large, dim=1)), *scales]

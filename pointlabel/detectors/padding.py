@@ -31,6 +31,6 @@ def _mirrored(size: int, padded_size: int, device: torch.device) -> torch.Tensor
     return torch.minimum(place, period - place)
 
 
-def cut_back(logits: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """Return the first `size` rows and columns of (B, 1, H, W)."""
-    return logits[..., : size[0], : size[1]]
+def cut_back(logits: torch.Tensor, size: tuple[int, int], shrunk: int = 1) -> torch.Tensor:
+    """Return the first `size` rows and columns of (B, 1, H, W); of a map `shrunk` times smaller, those they meet."""
+    return logits[..., : -(-size[0] // shrunk), : -(-size[1] // shrunk)]

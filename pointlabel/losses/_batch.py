@@ -33,6 +33,17 @@ def as_batch(logits: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, 
     return flat.to(dtype), _without_channel(target, "target").to(dtype)
 
 
+def shrink_target(target: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+    """Halve a target by maxima over 2 x 2 pixels until it has the size of the logits; as it is where it never has."""
+    size = logits.shape[-2:]
+    if target.shape[-2:] == size:
+        return target
+    halved = target if target.dtype == torch.float64 else target.float()
+    while halved.shape[-2] > size[0] or halved.shape[-1] > size[1]:
+        halved = functional.max_pool2d(halved, 2, ceil_mode=True)
+    return halved if halved.shape[-2:] == size else target
+
+
 def log_probabilities(logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return ln p and ln(1 - p) of logits; half precision overflows to infinity, and 0 times infinity would be NaN."""
     values = logits.nan_to_num(nan=torch.nan, posinf=1e4, neginf=-1e4)

@@ -11,7 +11,7 @@ from torch import nn
 
 from ..errors import InputError
 from ..params import Params
-from ._batch import Reduction, check_reduction, reduce_samples
+from ._batch import Reduction, check_reduction, reduce_samples, shrink_target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +47,12 @@ class Loss(nn.Module):
         """Loss of each sample, (B,)."""
         return self.measure(logits, target)
 
+    def per_sample_of_side(
+        self, logits: torch.Tensor, target: torch.Tensor, image: torch.Tensor | None, epoch: int | None
+    ) -> torch.Tensor:
+        """Loss of each sample in a side output, (B,), for losses that ask less of it."""
+        return self.per_sample(logits, target, image, epoch)
+
     def measure(self, *arguments: torch.Tensor, **more: Any) -> torch.Tensor:
         """Call the function with the options; the loss of each sample, (B,)."""
         options = {item.name: getattr(self, item.name) for item in fields(self.options_class)}
@@ -64,9 +70,10 @@ class Loss(nn.Module):
 
         Parameters
         ----------
-        logits : (B, 1, H, W) or (B, H, W) floating point, or with deep supervision a sequence of them, each
-            with the same weight.
-        target : real in [0, 1] or bool, the shape of one map of logits.
+        logits : (B, 1, H, W) or (B, H, W) floating point, or with deep supervision a sequence of them, the map of the
+            evaluation first, each with the same weight. Side outputs may be 2, 4, 8, ... times smaller, rounded up:
+            they are compared with the largest target in the pixels that each of theirs covers.
+        target : real in [0, 1] or bool, the shape of the first map of logits.
         image : (B, C, H, W) or (B, H, W), optional
             What the detector saw, for losses that look at it.
         epoch : int, optional
@@ -79,7 +86,8 @@ class Loss(nn.Module):
         maps = [logits] if isinstance(logits, torch.Tensor) else list(logits)
         if not maps:
             raise InputError("logits must hold at least one map, got an empty sequence")
-        losses = [self.per_sample(each, target, image, epoch) for each in maps]
+        losses = [self.per_sample(maps[0], target, image, epoch)]
+        losses += [self.per_sample_of_side(each, shrink_target(target, each), image, epoch) for each in maps[1:]]
         return reduce_samples(losses[0] if len(losses) == 1 else torch.stack(losses).mean(0), self.reduction)
 
     def extra_repr(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 
@@ -31,6 +31,7 @@ def reem_loss(
     reward_weight: float = 1.0,
     kind: Kind = "variance",
     location: bool = True,
+    centroid: bool = False,
     smooth: float = 1e-6,
     epoch: int | None = None,
     warm_up_epochs: int = WARM_UP_EPOCHS,
@@ -50,7 +51,8 @@ def reem_loss(
     target : real in [0, 1] or bool, same shape.
     image : (B, C, H, W) or (B, H, W), what the detector saw.
     reward_weight : lambda, not negative; the authors choose it between 0.8 and 1.5 for each data set.
-    kind, location, smooth, epoch, warm_up_epochs : as in `scale_loss`; the published loss is "variance" with location.
+    kind, location, centroid, smooth, epoch, warm_up_epochs : as in `scale_loss`; the published loss is "variance" with
+        location.
     reward_delay_epochs : the reward starts when ``epoch > warm_up_epochs + reward_delay_epochs``, or at once where
         `epoch` is ``None``.
     reduction : "mean" over the samples or "none".
@@ -75,6 +77,7 @@ def reem_loss(
         target,
         kind=kind,
         location=location,
+        centroid=centroid,
         smooth=smooth,
         epoch=epoch,
         warm_up_epochs=warm_up_epochs,
@@ -101,3 +104,10 @@ class REEMLoss(ScaleLoss):
         if image is None:
             raise InputError("the loss reem needs image=, what the detector saw, got None")
         return self.measure(logits, target, image, epoch=epoch)
+
+    def per_sample_of_side(
+        self, logits: torch.Tensor, target: torch.Tensor, image: torch.Tensor | None, epoch: int | None
+    ) -> torch.Tensor:
+        """The scale loss alone, as published: the reward is for the map that is used in evaluation."""
+        options = {item.name: getattr(self, item.name) for item in fields(ScaleOptions)}
+        return scale_loss(logits, target, epoch=epoch, reduction="none", **options)

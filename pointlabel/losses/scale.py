@@ -11,16 +11,17 @@ import torch
 from ..params import param
 from ._batch import Reduction, as_batch, measure_areas, reduce_samples
 from .base import Loss, LossOptions
-from .location import location_loss
+from .location import LocationOptions, location_loss
 
-#: Epochs in which the loss looks at the IoU alone, and MSHNet trains its finest head alone: published.
-WARM_UP_EPOCHS = 5
+#: Epochs in which the loss looks at the IoU alone, and MSHNet trains its finest head alone: as published, where epochs
+#: count from 0 and the warm-up is over in those above 5.
+WARM_UP_EPOCHS = 6
 
 Kind = Literal["variance", "ratio", "absolute", "signed"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScaleOptions(LossOptions):
+class ScaleOptions(LocationOptions):
     """Options of `scale_loss`."""
 
     kind: str = param("variance", "how the weight falls where the areas differ", choices=get_args(Kind))
@@ -87,6 +88,7 @@ def scale_loss(
     *,
     kind: Kind = "variance",
     location: bool = True,
+    centroid: bool = False,
     smooth: float = 1e-6,
     epoch: int | None = None,
     warm_up_epochs: int = WARM_UP_EPOCHS,
@@ -104,6 +106,7 @@ def scale_loss(
     target : real in [0, 1] or bool, same shape.
     kind : "variance" (MSHNet's SLS), "ratio", "absolute" or "signed".
     location : whether the location loss is added.
+    centroid : whether it compares centroids, see `location_loss`; as published it does not.
     smooth : pixels added to numerators and denominators, positive; the published loss has none, and 1e-6 gives
         its values without dividing by 0. See `soft_iou_loss` on samples without a target.
     epoch : int, optional
@@ -124,7 +127,7 @@ def scale_loss(
     ----------
     Q. Liu et al.: Infrared Small Target Detection with Scale and Location Sensitivity, CVPR 2024.
     """
-    ScaleOptions(kind=kind, location=location, smooth=smooth, warm_up_epochs=warm_up_epochs)
+    ScaleOptions(kind=kind, location=location, centroid=centroid, smooth=smooth, warm_up_epochs=warm_up_epochs)
     values, mask = as_batch(logits, target)
     areas = measure_areas(values.sigmoid(), mask)
     iou = areas.iou(smooth)
@@ -132,7 +135,7 @@ def scale_loss(
         return reduce_samples(1 - iou, reduction)
     loss = 1 - scale_weight(areas.predicted, areas.target, kind=kind, smooth=smooth) * iou
     if location:
-        loss = loss + location_loss(logits, target, reduction="none")
+        loss = loss + location_loss(logits, target, centroid=centroid, reduction="none")
     return reduce_samples(loss, reduction)
 
 

@@ -157,6 +157,19 @@ def test_spatial_attention_against_its_formula(rng):
     np.testing.assert_allclose(weights, 1 / (1 + np.exp(-np.array(logits))), rtol=1e-12)
 
 
+def test_the_heads_of_mshnet_answer_at_their_own_size_and_are_merged_enlarged(image):
+    torch.manual_seed(0)
+    net = build("mshnet", deep_supervision=True).train()
+    seen: list[torch.Tensor] = []
+    for head in net.heads:
+        head.register_forward_hook(lambda layer, given, out: seen.insert(0, out))
+    merged, *sides = net(image)
+    assert [list(side.shape[2:]) for side in sides] == [[size // 2**n for size in image.shape[2:]] for n in range(4)]
+    torch.testing.assert_close(sides, seen)
+    large = [blocks.upsample(side, 2**n) for n, side in enumerate(sides)]
+    torch.testing.assert_close(merged, net.merge(torch.cat(large, dim=1)))
+
+
 def test_the_attention_block_adds_its_shortcut_last(rng):
     block = blocks.AttentionBlock(16, 16).eval()
     nn.init.zeros_(block.get_parameter("body.1.1.weight"))  # the body gives zeros

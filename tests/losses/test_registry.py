@@ -71,8 +71,8 @@ def test_which_losses_look_at_the_image():
         ),
         ("focal", {"gama": 1}, r"^loss focal has no option gama; did you mean gamma\?$"),
         ("dice", {"warm": 1}, r"^loss dice has no option warm; it has smooth, reduction$"),
-        ("ratio", {"kind": "signed"}, r"^loss ratio has no option kind; it has location, "),
-        ("sls", {"kind": "ratio"}, r"^loss sls has no option kind; it has location, "),
+        ("ratio", {"kind": "signed"}, r"^loss ratio has no option kind; it has centroid, location, "),
+        ("sls", {"kind": "ratio"}, r"^loss sls has no option kind; it has centroid, location, "),
     ],
 )
 def test_unknown_names_get_a_hint(name, options, message):

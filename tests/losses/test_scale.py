@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pointlabel import InputError
-from pointlabel.losses import ScaleLoss, scale_loss, scale_weight, soft_iou, soft_iou_loss
+from pointlabel.losses import ScaleLoss, build_loss, scale_loss, scale_weight, soft_iou, soft_iou_loss
 from tests.twins import losses as twin
 
 N_PIXELS = 256 * 256
@@ -140,6 +140,17 @@ def test_warm_up_is_soft_iou(kind, rng):
     assert (after > plain).all()
     assert torch.equal(after, loss(logits, target))
     assert torch.equal(ScaleLoss()(logits, target), scale_loss(logits, target))
+
+
+def test_the_warm_up_lasts_six_epochs_and_the_reward_starts_after_eleven():
+    """As published, where epochs count from 0 and both tests are for more than 5 and more than 10."""
+    loss, reem = build_loss("sls"), build_loss("reem")
+    logits, target = torch.zeros(1, 8, 8), torch.zeros(1, 8, 8)
+    target[0, 2:5, 2:5] = 1
+    plain = loss(logits, target, epoch=0)
+    assert [epoch for epoch in range(1, 13) if loss(logits, target, epoch=epoch) == plain] == [1, 2, 3, 4, 5, 6]
+    same = [epoch for epoch in range(1, 13) if reem(logits, target, image=target, epoch=epoch) == loss(logits, target)]
+    assert same == [7, 8, 9, 10, 11]
 
 
 def test_an_unknown_kind_is_named():

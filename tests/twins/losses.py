@@ -36,16 +36,19 @@ def heatmap_focal(p: Array, t: Array, gamma: float, leniency: float) -> float:
     return (demanded + unwanted) / max(sum(t[at] == 1.0 for at in pixels), 1)
 
 
-def location(p: Array, t: Array) -> float:
-    """Location loss of one sample: both places as sums over the pixels."""
+def location(p: Array, t: Array, *, centroid: bool = False) -> float:
+    """Location loss of one sample: both places as sums over the pixels, by their number or by the mass."""
+    if centroid and not t.any():
+        return 0.0
     places = []
     for mask in (p, t):
         height, width = mask.shape
+        weight = mask / (mask.sum() + 1e-8) if centroid else mask / mask.size
         x = y = 0.0
         for row in range(height):
             for column in range(width):
-                x += mask[row, column] * column / width / mask.size
-                y += mask[row, column] * row / height / mask.size
+                x += weight[row, column] * column / width
+                y += weight[row, column] * row / height
         places.append((math.sqrt(x * x + y * y + 1e-8), math.atan(y / (x + 1e-8))))
     (length_p, angle_p), (length_t, angle_t) = places
     length = 1 - min(length_p, length_t) / (max(length_p, length_t) + 1e-8)
@@ -62,6 +65,27 @@ def weight(predicted: float, target: float, kind: str) -> float:
 def scale(p: Array, t: Array, kind: str) -> float:
     """Scale loss of one sample after the warm-up, with location."""
     return 1 - weight(float(p.sum()), float(t.sum()), kind) * soft_iou(p, t, 1e-6) + location(p, t)
+
+
+def halved(t: Array) -> Array:
+    """Each 2 x 2 pixels become their largest; those at the border that lack partners, too."""
+    height, width = (-(-size // 2) for size in t.shape)
+    return np.array(
+        [
+            [t[2 * row : 2 * row + 2, 2 * column : 2 * column + 2].max() for column in range(width)]
+            for row in range(height)
+        ]
+    )
+
+
+def deep(merged: Array, heads: list[Array], t: Array, kind: str) -> float:
+    """Scale loss of one sample with MSHNet's heads from fine to coarse, each against a label of its own size."""
+    values = [scale(merged, t, kind)]
+    for level, head in enumerate(heads):
+        if level:
+            t = halved(t)
+        values.append(scale(head, t, kind))
+    return sum(values) / len(values)
 
 
 def local_scr(image: Array, target: NDArray[np.bool_]) -> float:
