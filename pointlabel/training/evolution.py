@@ -1,16 +1,18 @@
 """How labels follow a detector's predictions: pure functions of prediction, present label and points.
 
-`evolve_regions` is the update of LESPS as published, `evolve_label` that of PAL, which keeps to the points; `admits`
-and `label_of_admitted` decide which images PAL takes in, and with which label.
+`evolve_regions` is the update of LESPS as published, `evolve_and_decay` that of PAL; `admits` and `label_of_admitted`
+decide which images PAL takes in, and with which label.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from ..errors import InputError
 from ..evaluation.components import find_components
@@ -44,82 +46,10 @@ class Growth(Params):
     )
 
 
-@dataclass(frozen=True)
-class Rule(Growth):
-    """How far and how fast labels move."""
-
-    anchor_px: int = param(
-        -1,
-        "half side of the square around a point that a group of passing pixels has to meet, pixels; "
-        "-1: it has to meet the label",
-        low=-1,
-    )
-    decay: float = param(1.0, "factor of label values outside the passing pixels", low=0, high=1, open_low=True)
-    least_peak: float = param(0.0, "where the prediction's peak in the square is lower, no pixel passes", low=0, high=1)
-
-
 def mark_points(points: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.float32]:
     """A label that is 1 at the pixel of each point and 0 elsewhere, (H, W) float32: where evolution starts."""
     out = np.zeros(shape, np.float32)
     out[_pixels(points, shape)] = 1
-    return out
-
-
-def evolve_label(
-    prediction: NDArray[np.float32], label: NDArray, points: NDArray[np.float64], rule: Rule
-) -> NDArray[np.float32]:
-    """Move a label half the way to the prediction where that stands out around the points.
-
-    Around each point, within the reach of the rule, P being the prediction and A the pixels of the point's component
-    of the label above one half,
-
-        T = max(P) (base + growth (1 - base) A / (area_share H W))
-
-    Of the pixels with P > T those groups pass that are connected (8 neighbours) with that component, or with the square
-    of the rule's anchor. There the label becomes (label + P) / 2, elsewhere it is multiplied by the decay. Pixels at 1
-    stay at 1, and those of the points are always there. As A grows T reaches the peak, and the label grows no further.
-
-    Parameters
-    ----------
-    prediction : (H, W) float32, probabilities.
-    label : (H, W) real in [0, 1], the present label.
-    points : (N, 2) float64, (row, column).
-    rule : see `Rule`.
-
-    Returns
-    -------
-    (H, W) float32 in [0, 1]; the inputs are left as they are.
-
-    References
-    ----------
-    C. Yu et al.: From Easy to Hard, ICCV 2025 (decay 0.97, anchor 1 px), after `evolve_regions`.
-    """
-    shape = _check_size(prediction, label)
-    present = label.astype(np.float32)
-    rows, columns = _pixels(points, shape)
-    present[rows, columns] = 1
-    regions = find_components(present > 0.5)
-    passing = np.zeros(shape, bool)
-    for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
-        window = _square(row, column, rule.reach_px)
-        near = prediction[window]
-        peak = float(near.max())
-        if peak < rule.least_peak:
-            continue
-        number = int(regions.labels[row, column])
-        share = float(regions.areas[number - 1]) / (rule.area_share * label.size)
-        found = near > peak * (rule.base + rule.growth * (1 - rule.base) * share)
-        groups = find_components(found).labels
-        if rule.anchor_px < 0:
-            met = groups[regions.labels[window] == number]
-        else:
-            around = np.zeros(shape, bool)
-            around[_square(row, column, rule.anchor_px)] = True
-            met = groups[around[window]]
-        passing[window] |= np.isin(groups, met[met > 0])
-    out = np.where(passing, (present + prediction) / 2, present * np.float32(rule.decay)).astype(np.float32)
-    out[present == 1] = 1
-    out[out < LEAST] = 0
     return out
 
 
@@ -155,7 +85,54 @@ def evolve_regions(
     _check_size(prediction, label)
     out = label.astype(np.float32)
     fixed = out == 1
-    regions = find_components(out > 0.5)
+    for window, passing in _passing_around_regions(prediction, out, rule, least_peak, always=False):
+        out[window] = np.where(passing, np.minimum((out[window] + prediction[window]) / 2, MOST), out[window])
+    return _settled(out, fixed)
+
+
+def evolve_and_decay(
+    prediction: NDArray[np.float32], label: NDArray, rule: Growth, *, decay: float, least_peak: float = 0.0
+) -> NDArray[np.float32]:
+    """Move a label half the way to the prediction around its regions, and let it shrink elsewhere: PAL.
+
+    As `evolve_regions`, but for three things. Groups of passing pixels have to meet the 3 x 3 pixels around the
+    region's centroid even where there is one only; pixels that pass in several squares go half the way once; all
+    others are multiplied by `decay`. Pixels at 1 stay at 1.
+
+    Parameters
+    ----------
+    prediction : (H, W) float32, probabilities.
+    label : (H, W) real in [0, 1], the present label.
+    rule : reach and growth.
+    decay : in (0, 1].
+    least_peak : regions around which the prediction stays below it are left as they are, but for the decay; 0 is the
+        published rule.
+
+    Returns
+    -------
+    (H, W) float32 in [0, 1]; the inputs are left as they are.
+
+    References
+    ----------
+    C. Yu et al.: From Easy to Hard, ICCV 2025 (decay 0.97), and the code of the authors.
+    """
+    _check_size(prediction, label)
+    present = label.astype(np.float32)
+    passing = np.zeros(present.shape, bool)
+    for window, found in _passing_around_regions(prediction, present, rule, least_peak, always=True):
+        passing[window] |= found
+    moved = np.minimum((present + prediction) / 2, MOST)
+    return _settled(np.where(passing, moved, present * np.float32(decay)), present == 1)
+
+
+def _passing_around_regions(
+    prediction: NDArray[np.float32], label: NDArray[np.float32], rule: Growth, least_peak: float, *, always: bool
+) -> Iterator[tuple[tuple[slice, slice], NDArray[np.bool_]]]:
+    """The square around each region, in reading order, and its passing pixels.
+
+    `always`: groups have to meet the pixels around the centroid; else only where there are several.
+    """
+    regions = find_components(label > 0.5)
     for (row, column), area in zip(regions.centroids.astype(np.int64).tolist(), regions.areas.tolist(), strict=True):
         window = _square(row, column, rule.reach_px)
         near = prediction[window]
@@ -165,12 +142,17 @@ def evolve_regions(
         share = area / (rule.area_share * label.size)
         found = near > peak * (rule.base + rule.growth * (1 - rule.base) * share)
         groups = find_components(found)
-        if len(groups) > 1:
-            centre = np.zeros(out.shape, bool)
+        if always or len(groups) > 1:
+            centre = np.zeros(label.shape, bool)
             centre[_square(row, column, CENTRE_PX)] = True
             met = groups.labels[centre[window]]
             found = np.isin(groups.labels, met[met > 0])
-        out[window] = np.where(found, np.minimum((out[window] + near) / 2, MOST), out[window])
+        yield window, found
+
+
+def _settled(label: NDArray[np.float32], fixed: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """An updated label with the pixels that never change, and without those that are next to nothing."""
+    out = label.astype(np.float32)
     out[fixed] = 1
     out[out < LEAST] = 0
     return out
@@ -181,6 +163,8 @@ def admits(
 ) -> bool:
     """Whether a detector finds enough of an image's targets, and not too much else, to learn from the image.
 
+    Holes of components are filled first. Points whose pixels touch are one, as published.
+
     Parameters
     ----------
     prediction : (H, W) bool.
@@ -188,19 +172,20 @@ def admits(
     missed_share : largest share of points that no component covers, in [0, 1].
     false_per_point : largest number of components beyond those that points account for, for each point.
     """
-    if len(points) == 0:
+    marks = find_components(mark_points(points, (prediction.shape[0], prediction.shape[1])) > 0)
+    if len(marks) == 0:
         return True
-    found = find_components(prediction)
-    n_hit = int(np.count_nonzero(found.labels[_pixels(points, found.labels.shape)]))
-    n = len(points)
+    found = find_components(ndimage.binary_fill_holes(prediction))
+    hit = marks.labels[found.labels > 0]
+    n, n_hit = len(marks), len(np.unique(hit[hit > 0]))
     return (n - n_hit) / n <= missed_share and (len(found) - n_hit) / n <= false_per_point
 
 
 def label_of_admitted(prediction: NDArray[np.bool_], points: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Components of a prediction that cover a point, and the pixels of the points: (H, W) float32 of 0 and 1."""
+    """Components of a prediction, filled, that cover a point, and the pixels of the points: (H, W) float32 of 0, 1."""
     out = mark_points(points, (prediction.shape[0], prediction.shape[1]))
-    groups = find_components(prediction).labels
-    met = groups[_pixels(points, groups.shape)]
+    groups = find_components(ndimage.binary_fill_holes(prediction)).labels
+    met = groups[out > 0]
     out[np.isin(groups, met[met > 0])] = 1
     return out
 

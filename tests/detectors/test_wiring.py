@@ -159,7 +159,7 @@ def test_spatial_attention_against_its_formula(rng):
 
 def test_the_heads_of_mshnet_answer_at_their_own_size_and_are_merged_enlarged(image):
     torch.manual_seed(0)
-    net = build("mshnet", deep_supervision=True).train()
+    net = MSHNet(deep_supervision=True).train()
     seen: list[torch.Tensor] = []
     for head in net.heads:
         head.register_forward_hook(lambda layer, given, out: seen.insert(0, out))

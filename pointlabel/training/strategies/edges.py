@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage import feature
 
 from ...methods.polarity import choose_polarity, invert
 
 REACH_PX = 10  # half-side of the window around a point
-LOW, HIGH = 20.0, 40.0  # thresholds of the edges, on grey levels of 0 .. 255
-SIGMA_PX = 0.8  # of the Gaussian whose rest is searched for edges: that of a 3 x 3 window
+LOW, HIGH = 20, 40  # thresholds of the edges, on grey levels of 0 .. 255
+BLUR = (0.25, 0.5, 0.25)  # along rows and columns; what it takes off is searched for edges
 LARGEST_PX = 50.0  # area that an edge may enclose
 _EIGHT = np.ones((3, 3), bool)
+#: Tangent of 22.5 degrees, in the units of the published edge finder: gradients flatter than this lie along a row.
+_FLAT = 13573 / 32768
 
 
 def enclose_points(
@@ -21,9 +22,9 @@ def enclose_points(
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Fill the closed edges that hold the points.
 
-    In a window of 10 px to each side, edges (Canny) of what a small Gaussian takes off the grey levels are closed by
-    3 x 3 pixels. The component of the edges that holds the point in or on it is filled and taken where the line through
-    the centres of its outermost pixels encloses at most 50 px.
+    In a window of 10 px to each side, edges (`find_edges`) of what a blur over 3 x 3 pixels takes off the grey levels
+    are closed by 3 x 3 pixels. The component of the edges that holds the point in or on it is filled and taken where
+    the line through the centres of its outermost pixels encloses at most 50 px.
 
     Parameters
     ----------
@@ -58,31 +59,74 @@ def enclose_points(
     return mask, found
 
 
-def _enclosed(levels: NDArray[np.float64], row: int, column: int) -> NDArray[np.bool_] | None:
-    rest = np.maximum(levels - ndimage.gaussian_filter(levels, SIGMA_PX, mode="mirror", truncate=1.25), 0)
-    if min(rest.shape) < 3:
-        return None
-    edges = feature.canny(rest, sigma=0, low_threshold=LOW, high_threshold=HIGH)
+def find_edges(levels: NDArray, low: float = LOW, high: float = HIGH) -> NDArray[np.bool_]:
+    """Edges after Canny, as OpenCV finds them: the published strengths are sums, not lengths.
+
+    The strength of a pixel is |g_x| + |g_y| with Sobel's differences, the border repeated. Those above `low` are
+    candidates where they are the largest across the edge, that is along the row, the column or the diagonal which the
+    gradient is next to; of equal ones in a row or column the first. Candidates above `high`, and those that are
+    connected with them (8 neighbours), are edges.
+
+    Parameters
+    ----------
+    levels : (H, W) whole grey levels.
+    low, high : thresholds of the strength.
+    """
+    across, down = (ndimage.sobel(levels.astype(np.int64), axis, mode="nearest") for axis in (1, 0))
+    strength = np.abs(across) + np.abs(down)
+    wide = np.pad(strength, 1)
+    height, width = levels.shape
+
+    def beside(rows: int, columns: int) -> NDArray[np.int64]:
+        return wide[1 + rows : 1 + rows + height, 1 + columns : 1 + columns + width]
+
+    x, y = np.abs(across), np.abs(down)
+    falling = (across < 0) != (down < 0)
+    along_row = (strength > beside(0, -1)) & (strength >= beside(0, 1))
+    along_column = (strength > beside(-1, 0)) & (strength >= beside(1, 0))
+    before = np.where(falling, beside(-1, 1), beside(-1, -1))
+    after = np.where(falling, beside(1, -1), beside(1, 1))
+    along_diagonal = (strength > before) & (strength > after)
+    flat, steep = y < x * _FLAT, y > x * (_FLAT + 2)
+    largest = np.where(flat, along_row, np.where(steep, along_column, along_diagonal))
+    parts, n = ndimage.label(largest & (strength > low), _EIGHT)
+    kept = np.zeros(n + 1, bool)
+    kept[parts[largest & (strength > high)]] = True
+    kept[0] = False
+    return kept[parts]
+
+
+def _enclosed(levels: NDArray[np.int64], row: int, column: int) -> NDArray[np.bool_] | None:
+    blurred = ndimage.correlate1d(
+        ndimage.correlate1d(levels.astype(float), BLUR, 0, mode="mirror"), BLUR, 1, mode="mirror"
+    )
+    edges = find_edges(np.maximum(levels - np.floor(blurred + 0.5).astype(np.int64), 0))
     closed = ndimage.binary_erosion(ndimage.binary_dilation(edges, _EIGHT), _EIGHT, border_value=1)
     parts, n = ndimage.label(closed, _EIGHT)
     for number in range(1, n + 1):
         filled = ndimage.binary_fill_holes(parts == number)
         if filled[row, column]:
-            return filled if _outline_area(filled) <= LARGEST_PX else None
+            return filled if outline_area(filled) <= LARGEST_PX else None
     return None
 
 
-def _outline_area(filled: NDArray[np.bool_]) -> float:
-    """Area inside the line through the centres of the outermost pixels, by Pick's theorem."""
-    n_outermost = np.count_nonzero(filled & ~ndimage.binary_erosion(filled))
-    return np.count_nonzero(filled) - n_outermost / 2 - 1
+def outline_area(filled: NDArray[np.bool_]) -> float:
+    """Area inside the line through the centres of the outermost pixels of one component without holes.
+
+    Each 2 x 2 pixels of the component enclose 1 px, each three of such four one half.
+    """
+    number = filled.astype(np.int64)
+    blocks = number[:-1, :-1] + number[:-1, 1:] + number[1:, :-1] + number[1:, 1:]
+    return float(np.count_nonzero(blocks == 4) + np.count_nonzero(blocks == 3) / 2)
 
 
-def _grey_levels(image: NDArray) -> NDArray[np.float64]:
-    levels = image.astype(np.float64)
+def _grey_levels(image: NDArray) -> NDArray[np.int64]:
+    """Whole grey levels of 0 .. 255: those of 8 bits as they are, others by their range."""
     if image.dtype == np.uint8:
-        return levels
+        return image.astype(np.int64)
+    levels = image.astype(np.float64)
     finite = levels[np.isfinite(levels)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     clean = np.nan_to_num(levels, nan=low, posinf=high, neginf=low)
-    return (clean - low) * (255 / (high - low)) if high > low else np.zeros_like(clean)
+    scale = 255 / (high - low) if high > low else 0.0
+    return np.rint((clean - low) * scale).astype(np.int64)
