@@ -12,6 +12,7 @@ from pointlabel.io.writers import MASKS, RUN_FILES, WRITERS
 from .console import say, say_when_kernels_compile
 from .options import (
     PARAMS_KEY,
+    ClickedPoint,
     FiniteRange,
     OutputFolder,
     config_option,
@@ -20,7 +21,7 @@ from .options import (
     masks_option,
     method_option,
     origin_option,
-    points_option,
+    points_options,
     polarity_option,
     progress_option,
     seed_option,
@@ -39,8 +40,17 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.command()
-@click.argument("images", metavar="DATASET|IMAGES", type=click.Path())
-@points_option
+@click.argument("images", metavar="DATASET|IMAGES...", nargs=-1, required=True, type=click.Path())
+@points_options
+@click.option(
+    "--at",
+    "clicks",
+    metavar="X,Y",
+    type=ClickedPoint(),
+    multiple=True,
+    help="A point of the one image, as a viewer shows it: x to the right, y down, 0,0 at the centre of the first pixel. "
+    "Can be given several times.",
+)
 @click.option("-o", "--out", required=True, type=OutputFolder(), help="Output folder.")
 @method_option
 @set_option
@@ -107,8 +117,11 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.pass_context
 def annotate(
     ctx: click.Context,
-    images: str,
+    images: tuple[str, ...],
     points: str | None,
+    points_format: str | None,
+    allow_pickle: bool,
+    clicks: tuple[tuple[float, float], ...],
     out: str,
     method: str,
     assignments: dict[str, Any],
@@ -133,8 +146,9 @@ def annotate(
 ) -> None:
     """Turn one point per target into masks.
 
-    DATASET is a folder with images/ and masks_centroid/ or clicks.csv. IMAGES is a folder (searched with its
-    sub-folders), one file, or a quoted glob: PNG, TIFF, BMP or JPEG, of any depth. True masks are read for
+    DATASET is a folder with images/ and masks_centroid/ or clicks.csv. IMAGES are folders (searched with their
+    sub-folders), files, or quoted globs: PNG, TIFF, BMP or JPEG, of any depth. Without -p, points are read from files
+    beside the images, such as those of LabelMe. True masks are read for
     --size-prior oracle only. Masks go to OUT/masks under the names of the images, with a line for each image in
     OUT/manifest.jsonl.
 
@@ -143,19 +157,30 @@ def annotate(
     \b
     Examples:
         pointlabel annotate data -o out
+        pointlabel annotate frame.png --at 120,43 --at 61,200 -o out
         pointlabel annotate data/images -p data/points -o out
         pointlabel annotate data/images -p clicks.csv -o out --soft --overlay -j 4
         pointlabel annotate data/images -p clicks.csv -o out --soft --overlay -j 4 --resume
     """
     from pointlabel.errors import InputError, OutputError
     from pointlabel.folder import RunSettings, annotate_folder, build_params
-    from pointlabel.io.datasets import locate_parts
+    from pointlabel.io.datasets import locate_beside, locate_parts
+    from pointlabel.io.points.clicks import Clicks
 
     if resume and overwrite:
         raise InputError("--resume and --overwrite exclude each other; give one of them")
     if masks is not None and size_prior != "oracle":
         raise InputError("--masks is read with --size-prior oracle only; leave it out")
-    images, points, found_masks = locate_parts(images, points, masks)
+    if clicks and points is not None:
+        raise InputError("--at and --points exclude each other; give one of them")
+    where: str | list[str] = list(images)
+    given: str | Clicks
+    if clicks:
+        given, found_masks = Clicks(clicks), masks
+    elif len(images) > 1:
+        given, found_masks = points or locate_beside(where), masks
+    else:
+        where, given, found_masks = locate_parts(images[0], points, masks)
     if size_prior == "oracle" and found_masks is None:
         raise InputError("--size-prior oracle needs the true masks: --masks DIR")
     changes = {**ctx.meta.get(PARAMS_KEY, {}), **assignments}
@@ -176,11 +201,13 @@ def annotate(
                 mask_threshold=mask_threshold,
             )
             summary = annotate_folder(
-                images,
-                points,
+                where,
+                given,
                 out,
                 settings,
                 origin=origin,
+                points_format=points_format,
+                allow_pickle=allow_pickle,
                 true_masks=found_masks if size_prior == "oracle" else None,
                 jobs=jobs,
                 mode="resume" if resume else "overwrite" if overwrite else "new",

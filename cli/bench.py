@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import FILE, json_option, mask_threshold_option, masks_option, points_option, progress_option
+from .options import FILE, json_option, mask_threshold_option, masks_option, points_options, progress_option
 from .streams import STDOUT, check_outputs, write_bytes, write_json
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _shared_options(command: Callable) -> Callable:
 
 @bench.command()
 @click.argument("datasets", metavar="DATASET...|IMAGES", nargs=-1, required=True, type=click.Path())
-@points_option
+@points_options
 @masks_option
 @click.option(
     "--size-prior",
@@ -90,6 +90,8 @@ def accuracy(
     ctx: click.Context,
     datasets: tuple[str, ...],
     points: str | None,
+    points_format: str | None,
+    allow_pickle: bool,
     masks: str | None,
     size_prior: str,
     n_seeds: int,
@@ -129,7 +131,10 @@ def accuracy(
     check_outputs({"--json": json_file, "--html": html_file})
     check_distinct(datasets, "data set")
     points, kind = _kind_of(points)
-    found = [open_data(folder, points, masks, split=split) for folder in datasets]
+    found = [
+        open_data(folder, points, masks, split=split, points_format=points_format, allow_pickle=allow_pickle)
+        for folder in datasets
+    ]
     with BenchConsole(progress=not no_progress) as console:
         comparison, stopped = compare_methods(
             [dataset.sample(limit or len(dataset)) for dataset in found],
@@ -153,7 +158,7 @@ def accuracy(
 
 @bench.command()
 @click.argument("images", metavar="DATASET|IMAGES", type=click.Path())
-@points_option
+@points_options
 @click.option(
     "--size-prior",
     type=_PRIORS,
@@ -175,6 +180,8 @@ def timing(
     ctx: click.Context,
     images: str,
     points: str | None,
+    points_format: str | None,
+    allow_pickle: bool,
     size_prior: str,
     repeat: int,
     methods: str | None,
@@ -207,7 +214,9 @@ def timing(
     setups = _setups(methods, checkpoints, size_prior, 1)
     check_outputs({"--json": json_file})
     points, kind = _kind_of(points)
-    dataset = open_data(images, points, needs_masks=False, split=split)
+    dataset = open_data(
+        images, points, needs_masks=False, split=split, points_format=points_format, allow_pickle=allow_pickle
+    )
     with BenchConsole(progress=not no_progress) as console:
         comparison, stopped = compare_methods(
             [dataset.sample(limit or len(dataset))],

@@ -13,7 +13,7 @@ from .options import (
     mask_threshold_option,
     masks_option,
     origin_option,
-    points_option,
+    points_options,
     polarity_option,
     progress_option,
     seed_option,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("images", metavar="DATASET|IMAGES", type=click.Path())
-@points_option
+@points_options
 @masks_option
 @click.option("-o", "--out", required=True, type=click.Path(), help="Style for annotate --config; - is stdout.")
 @click.option("--overwrite", is_flag=True, help="Replace the file where it is there already.")
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 def calibrate(
     images: str,
     points: str | None,
+    points_format: str | None,
+    allow_pickle: bool,
     masks: str | None,
     out: str,
     overwrite: bool,
@@ -83,6 +85,8 @@ def calibrate(
             points,
             masks,
             origin=origin,
+            points_format=points_format,
+            allow_pickle=allow_pickle,
             polarity=polarity,
             mask_threshold=mask_threshold,
             seed=seed,

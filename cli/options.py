@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from pointlabel.errors import name_hint, shown
+from pointlabel.io.points.formats import FORMATS
 
 from .console import say
 
@@ -65,6 +66,24 @@ class FiniteRange(click.FloatRange):
         return number
 
 
+class ClickedPoint(click.ParamType):
+    """A point ``X,Y`` in pixels."""
+
+    name = "point"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
+        """Return (x, y)."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            x, y = (float(part) for part in value.split(","))
+        except ValueError:
+            x = y = math.nan
+        if not (math.isfinite(x) and math.isfinite(y)):
+            self.fail(f"a point must be X,Y in pixels, such as 120,43, got {value}", param, ctx)
+        return x, y
+
+
 class OutputFolder(click.Path):
     """The path of a folder to write: ``-`` is standard output everywhere, and no folder."""
 
@@ -75,13 +94,26 @@ class OutputFolder(click.Path):
         return super().convert(value, param, ctx)
 
 
-#: ``-p POINTS`` of commands that take a data set, or images with points from anywhere.
-points_option = click.option(
+_points_option = click.option(
     "-p",
     "--points",
     metavar="POINTS",
-    help="Of IMAGES: a folder of one-pixel PNGs, or a CSV table. Of a DATASET: centroid (the default) or coarse.",
+    help="Of IMAGES: a file or folder of points in any of the formats of --points-format, told by its content; - is "
+    "standard input. Of a DATASET: centroid (the default) or coarse.",
 )
+_format_option = click.option(
+    "--points-format",
+    type=click.Choice(list(FORMATS)),
+    help="Format of POINTS, in place of what the content says.",
+)
+_pickle_option = click.option(
+    "--allow-pickle", is_flag=True, help="Read the pickled tables of MCLC and D2D (.npy); plain values only."
+)
+
+
+def points_options(command: Callable[..., None]) -> Callable[..., None]:
+    """``-p POINTS``, its format and leave to unpickle, of commands that take images with points from anywhere."""
+    return _points_option(_format_option(_pickle_option(command)))
 
 
 #: ``-m MASKS``, beside `points_option`.
@@ -110,7 +142,7 @@ origin_option = click.option(
     type=click.Choice(["center", "corner"]),
     default="center",
     show_default=True,
-    help="Where a table's x = y = 0 lies: centre of the first pixel, or its corner.",
+    help="Where x = y = 0 of a table lies: centre of the first pixel, or its corner. Other formats have their own.",
 )
 
 
@@ -234,6 +266,8 @@ def _read_config(ctx: click.Context, param: click.Parameter, path: str | None) -
 
 def _as_option(option: click.Parameter, value: Any) -> Any:
     """A value of a configuration file in the type of its option; click would turn other types into words."""
+    if option.nargs == -1 and not isinstance(value, list):
+        value = [value]
     if option.multiple or option.nargs != 1:
         if not isinstance(value, list):
             raise click.BadParameter(f"must be a list, got {shown(value)}")

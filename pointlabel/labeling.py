@@ -124,7 +124,7 @@ def annotate_images(
     for name, entries in (("points", points), ("tightness", levels)):
         if len(entries) != n:
             raise InputError(f"{name} must have one entry an image, {n}, got {len(entries)}")
-    return labeller.label_many(zip(images, points, levels, strict=True))
+    return labeller.label_many(zip(images, points, levels, [None] * n, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,32 +150,39 @@ class Labeller:
         points: ArrayLike,
         *,
         tightness: ArrayLike = 0.5,
+        polarity: Sequence[str] | None = None,
         true_area: ArrayLike | None = None,
         rng: int | np.random.Generator | None = 0,
     ) -> ImageLabels:
-        """Label the targets of one image; parameters, result and errors as for `annotate`."""
+        """Label the targets of one image; parameters, result and errors as for `annotate`.
+
+        `polarity` holds one for each point, in place of the labeller's for all.
+        """
         generator = as_generator(rng)
         if self.device is not None:
-            return self.label_many([(image, points, tightness)])[0]
-        array, dark, requests = self._split(image, points, tightness, true_area, generator)
+            return self.label_many([(image, points, tightness, polarity)])[0]
+        array, dark, requests = self._split(image, points, tightness, polarity, true_area, generator)
         made = []
         for request in requests.values():
             made.append(self.method.function(request, self.params))  # as `engine.default.label.label_default`
         return self._join(array, dark, requests, made)
 
-    def label_many(self, items: Iterable[tuple[ArrayLike, ArrayLike, ArrayLike]]) -> list[ImageLabels]:
+    def label_many(
+        self, items: Iterable[tuple[ArrayLike, ArrayLike, ArrayLike, Sequence[str] | None]]
+    ) -> list[ImageLabels]:
         """Label the targets of several images, with torch all of them in one batch.
 
         Parameters
         ----------
-        items : (image, points, tightness) per image, each as for `annotate`. Random numbers start from 0 per image.
+        items : (image, points, tightness, polarity) per image, each as for `label`. Random numbers start from 0 per
+            image.
         """
         if self.device is None:
-            return [self.label(image, points, tightness=tightness) for image, points, tightness in items]
+            return [self.label(image, points, tightness=tight, polarity=own) for image, points, tight, own in items]
         from .engine.torch.label import label_requests
 
         generator = np.random.default_rng(0)  # the method draws nothing from it
-        split = [self._split(image, points, tightness, None, generator) for image, points, tightness in items]
+        split = [self._split(image, points, tight, own, None, generator) for image, points, tight, own in items]
         every = [request for _, _, requests in split for request in requests.values()]
         made = iter(label_requests(every, self.params, self.device))
         return [self._join(array, dark, each, list(islice(made, len(each)))) for array, dark, each in split]
@@ -185,6 +192,7 @@ class Labeller:
         image: ArrayLike,
         points: ArrayLike,
         tightness: ArrayLike,
+        polarity: Sequence[str] | None,
         true_area: ArrayLike | None,
         generator: np.random.Generator,
     ) -> tuple[NDArray, NDArray[np.bool_], dict[bool, LabelRequest]]:
@@ -199,7 +207,12 @@ class Labeller:
         if not self.method.has_tightness and np.any(tight != 0.5):
             raise InputError(f"method {self.method.name} does not follow tightness; leave it at 0.5")
         areas = None if true_area is None else as_areas(true_area, n)
-        dark = choose_polarity(array, spots, self.polarity)
+        if polarity is not None:
+            if len(polarity) != n:
+                raise InputError(f"polarity must have one entry a point, {n}, got {len(polarity)}")
+            for each in polarity:
+                as_choice(each, "polarity", POLARITIES)
+        dark = choose_polarity(array, spots, self.polarity if polarity is None else polarity)
         requests = {}
         kinds = sorted(set(dark.tolist()))
         for is_dark in kinds:

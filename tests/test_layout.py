@@ -33,7 +33,7 @@ __main__"""
 LIBRARIES = {
     "torch": "engine.torch convolutions losses detectors training baselines.sam cli",
     "numba": "compiled kernel_cache engine engine.default baselines.com baselines.crf baselines.d2d baselines.mclc",
-    "PIL tifffile imagecodecs": "io",
+    "PIL tifffile imagecodecs defusedxml yaml": "io",
     "click rich matplotlib": "cli",
     "safetensors onnx onnxruntime": "detectors training",
     "transformers huggingface_hub": "baselines.sam",

@@ -73,6 +73,8 @@ def read_examples(
     masks: str | os.PathLike[str],
     *,
     origin: str = "center",
+    points_format: str | None = None,
+    allow_pickle: bool = False,
     polarity: str = "bright",
     mask_threshold: float = MASK_THRESHOLD,
     seed: int = 0,
@@ -83,9 +85,9 @@ def read_examples(
     Parameters
     ----------
     images : a folder with its sub-folders, one file, or a glob.
-    points : a folder of one-pixel images, or a table.
+    points : a file or folder of any format of `pointlabel.io.points.formats`.
     masks : a folder with masks under the names of the images.
-    origin : of a table's coordinates: "center" of the first pixel, or its "corner".
+    origin, points_format, allow_pickle : as for `pointlabel.io.points.readers.open_points`.
     polarity : "bright", "dark", or "auto", which decides for each point.
     mask_threshold : grey level that a target's pixels lie above.
     seed : of the choice where more than `MOST` images have targets.
@@ -98,7 +100,7 @@ def read_examples(
         (`survey_masks`), or no image has a target at a point.
     """
     as_choice(polarity, "polarity", POLARITIES)
-    found = open_images(images, points, origin=origin).entries
+    found = open_images(images, points, origin=origin, points_format=points_format, allow_pickle=allow_pickle).entries
     paths = list_masks(masks)
     masked = [replace(entry, mask=paths[entry.id]) for entry in found if entry.id in paths]
     if not masked:
@@ -145,7 +147,7 @@ def _read(entry: Entry, polarity: str, mask_threshold: float) -> tuple[list[Case
     sample = read_sample(entry, mask_threshold=mask_threshold)
     assert sample.mask is not None
     image = as_image(sample.image)
-    dark = choose_polarity(image, sample.points, polarity)
+    dark = choose_polarity(image, sample.points, [row.polarity or polarity for row in sample.rows])
     cases = []
     for is_dark in (False, True):
         at = dark == is_dark

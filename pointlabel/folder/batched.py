@@ -90,7 +90,8 @@ def label_together(batch: Sequence[Opened | Ended], context: RunContext) -> list
     start = perf_counter()
     try:
         labels = settings.labeller.label_many(
-            (sample.image, sample.points, settings.tightness_of(sample.rows)) for _, sample in waiting
+            (sample.image, sample.points, settings.tightness_of(sample.rows), settings.polarity_of(sample.rows))
+            for _, sample in waiting
         )
     except Exception:  # any image may have failed; the others are done
         return [label_job(each, context) for each in batch]

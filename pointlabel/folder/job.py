@@ -144,6 +144,7 @@ def label_job(opened: Opened | Ended, context: RunContext) -> Labelled | Ended:
             sample.image,
             sample.points,
             tightness=settings.tightness_of(sample.rows),
+            polarity=settings.polarity_of(sample.rows),
             true_area=true_areas(sample, attempt),
             rng=image_generator(settings.seed, sample.id) if settings.draws_numbers else _UNUSED,
         )

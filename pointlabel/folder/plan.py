@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from ..errors import InputError
 from ..io.images import ImageFile, ImageList, list_images
@@ -24,10 +24,10 @@ from .settings import RunSettings
 EMPTY_SHARE, FEWEST_EMPTY = 0.3, 3
 
 
-def find_images(images: str, points: str, out: str) -> ImageList:
-    if os.path.isdir(images) and os.path.realpath(images) == os.path.realpath(out):
+def find_images(images: Sequence[str], points: str, out: str) -> ImageList:
+    if any(os.path.isdir(each) and os.path.realpath(each) == os.path.realpath(out) for each in images):
         raise InputError(f"{out}: the output folder must not be the folder of the images")
-    return list_images(images, skip=[out, points])
+    return list_images(images[0] if len(images) == 1 else images, skip=[out, points])
 
 
 def find_true_masks(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import closing
 from time import perf_counter
 
@@ -10,6 +11,8 @@ from .._values import as_choice, as_number, as_path
 from ..errors import InputError
 from ..io.lock import hold_folder
 from ..io.messages import Note
+from ..io.points.base import PointSource
+from ..io.points.given import STDIN, STDIN_NAME
 from ..io.points.match import match_points
 from ..io.writers import OVERLAY
 from .events import Report, RunNote, RunStarted, RunSummary
@@ -24,12 +27,14 @@ Path = str | os.PathLike[str]
 
 
 def annotate_folder(
-    images: Path,
-    points: Path,
+    images: Path | Sequence[Path],
+    points: Path | PointSource,
     out: Path,
     settings: RunSettings | None = None,
     *,
     origin: str = "center",
+    points_format: str | None = None,
+    allow_pickle: bool = False,
     true_masks: Path | None = None,
     jobs: int = 1,
     mode: str = "new",
@@ -40,11 +45,12 @@ def annotate_folder(
 
     Parameters
     ----------
-    images : a folder with its sub-folders, one file, or a glob; PNG, TIFF, BMP, JPEG.
-    points : a folder of one-pixel images, or a CSV table ``image,x,y[,label,id,tightness]``.
+    images : a folder with its sub-folders, one file, or a glob, or several of these; PNG, TIFF, BMP, JPEG.
+    points : a file or folder of any format of `pointlabel.io.points.formats`, ``-`` for standard input, or points that
+        are open already, such as `pointlabel.io.points.clicks.Clicks`.
     out : the output folder; ``masks/ID.png`` and ``manifest.jsonl`` are written below it.
     settings : method, its parameters, and what is written; None for the defaults of `RunSettings`.
-    origin : of a table's coordinates: "center" of the first pixel, or its "corner".
+    origin, points_format, allow_pickle : as for `pointlabel.io.points.readers.open_points`.
     true_masks : folder of true masks, for methods run with ``size_prior="oracle"`` only.
     jobs : worker processes; 1 works in this process, 0 takes one per processor. With the backend torch, threads
         that read and write images.
@@ -67,7 +73,10 @@ def annotate_folder(
         On Ctrl-C, after what was in progress is recorded.
     """
     start = perf_counter()
-    images, points, out = (as_path(each, name) for each, name in ((images, "images"), (points, "points"), (out, "out")))
+    places = [images] if isinstance(images, str | bytes | os.PathLike) else list(images)
+    wheres, out = [as_path(each, "images") for each in places], as_path(out, "out")
+    source_or_path = as_path(points, "points") if not hasattr(points, "bind") else points
+    name = STDIN_NAME if source_or_path == STDIN else str(source_or_path)
     settings = settings or RunSettings()
     say: Report = report or (lambda event: None)
     as_choice(on_error, "on_error", ("skip", "stop"))
@@ -75,12 +84,12 @@ def annotate_folder(
     as_number(jobs, "jobs", 0, 1024, whole=True)
     if settings.needs_true_area and true_masks is None:
         raise InputError("size_prior oracle needs a folder of true masks (`true_masks`)")
-    found = find_images(images, points, out)
+    found = find_images(wheres, name, out)
     if OVERLAY in settings.outputs and SHEET_NAME in found.ids:
         raise InputError(
-            f"{images}: an image called {SHEET_NAME} cannot have an overlay, whose name is taken; rename it"
+            f"{found.root}: an image called {SHEET_NAME} cannot have an overlay, whose name is taken; rename it"
         )
-    source, bound = match_points(found, points, origin)
+    source, bound = match_points(found, source_or_path, origin, points_format=points_format, allow_pickle=allow_pickle)
     masks: dict[str, str] | None = None
     mask_notes: tuple[Note, ...] = ()
     if settings.needs_true_area and true_masks is not None:
@@ -93,8 +102,8 @@ def annotate_folder(
         work = plan_jobs(found, bound, source, masks, folder)
         refuse_changed(work, folder)
         notes = [
-            *look_ahead(found, bound, points, settings.polarity, folder.earlier),
-            *run_notes(found, points, bound, source, settings, folder),
+            *look_ahead(found, bound, name, "auto" if source.has_polarity else settings.polarity, folder.earlier),
+            *run_notes(found, name, bound, source, settings, folder),
             *mask_notes,
         ]
         folder.begin()
@@ -115,7 +124,7 @@ def annotate_folder(
         finally:
             for writer in writers:
                 writer.close()
-        last = closing_notes(summary, points, settings.polarity)
+        last = closing_notes(summary, name, settings.polarity)
         for note in last:
             say(RunNote(note))
         summary.n_warnings += len(notes + last)

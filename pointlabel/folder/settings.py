@@ -110,6 +110,12 @@ class RunSettings:
             return self.tightness
         return [self.tightness if row.tightness is None else row.tightness for row in rows]
 
+    def polarity_of(self, rows: Sequence[PointRow]) -> list[str] | None:
+        """Polarity of each point: its own where it has one, else that of the run; None where none has its own."""
+        if all(row.polarity is None for row in rows):
+            return None
+        return [row.polarity or self.polarity for row in rows]
+
     def stamp(self) -> dict[str, Any]:
         """The part of each line of the manifest that all lines of a run have in common, as JSON gives it back.
 

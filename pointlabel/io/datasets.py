@@ -15,6 +15,7 @@ from .images import ImageFile, ImageList, list_images, normal_id, strip_suffix
 from .masks.pairs import list_masks
 from .points.base import PointEntry
 from .points.match import match_points
+from .points.readers import has_own_points
 from .samples import Entry
 from .text import read_text
 
@@ -103,18 +104,40 @@ def locate_parts(
     Raises
     ------
     InputError
-        Where no points are given, and `images` is no data set with points.
+        Where no points are given, and `images` is no data set with points, nor holds points beside the images.
     """
     root, kind = os.fspath(images), "centroid" if points is None else os.fspath(points)
     is_dataset = os.path.isdir(os.path.join(root, "images"))
     if points is not None and (kind not in POINT_FOLDERS or os.path.exists(kind) or not is_dataset):
         return root, kind, None if masks is None else os.fspath(masks)
     if not is_dataset:
+        beside = root if os.path.isdir(root) else os.path.dirname(root) or "."
+        if points is None and os.path.exists(root) and has_own_points(beside):
+            return root, beside, None if masks is None else os.fspath(masks)
         raise InputError(f"{root}: not a data set, which holds the folder images/; for other images give `points`")
     own_masks = os.path.join(root, "masks")
     if masks is None and os.path.isdir(own_masks):
         masks = own_masks
     return os.path.join(root, "images"), _find_points(root, kind), None if masks is None else os.fspath(masks)
+
+
+def locate_beside(places: Sequence[str | os.PathLike[str]]) -> str:
+    """The folder around images that holds points beside them.
+
+    Parameters
+    ----------
+    places : images, or folders of images.
+
+    Raises
+    ------
+    InputError
+        Where it holds no points.
+    """
+    roots = [os.path.abspath(each if os.path.isdir(each) else os.path.dirname(each) or ".") for each in places]
+    folder = os.path.relpath(os.path.commonpath(roots))
+    if not os.path.isdir(folder) or not has_own_points(folder):
+        raise InputError(f"{folder}: no points lie beside these images; give `points`")
+    return folder
 
 
 def open_data(
@@ -124,6 +147,8 @@ def open_data(
     *,
     needs_masks: bool = True,
     split: str | None = None,
+    points_format: str | None = None,
+    allow_pickle: bool = False,
 ) -> Dataset:
     """List a data set (`open_dataset`), or images with points and masks from anywhere (`open_images`).
 
@@ -134,6 +159,7 @@ def open_data(
     masks : folder of true masks; None for that of the data set.
     needs_masks : whether every image needs a true mask.
     split : as for `open_dataset`.
+    points_format, allow_pickle : of points from elsewhere, as for `points.readers.open_points`.
 
     Raises
     ------
@@ -147,7 +173,7 @@ def open_data(
     elif needs_masks and masks is None:
         raise InputError("images with points from elsewhere need their true masks: `masks`")
     else:
-        dataset = open_images(images, points)
+        dataset = open_images(images, points, points_format=points_format, allow_pickle=allow_pickle)
     return dataset if masks is None else with_masks(dataset, folder=os.fspath(masks))
 
 
@@ -172,14 +198,21 @@ def with_masks(dataset: Dataset, *, what: str = "a data set", folder: str | None
     return replace(dataset, entries=tuple(replace(entry, mask=paths[entry.id]) for entry in dataset.entries))
 
 
-def open_images(images: str | os.PathLike[str], points: str | os.PathLike[str], *, origin: str = "center") -> Dataset:
+def open_images(
+    images: str | os.PathLike[str],
+    points: str | os.PathLike[str],
+    *,
+    origin: str = "center",
+    points_format: str | None = None,
+    allow_pickle: bool = False,
+) -> Dataset:
     """List images with points from anywhere, without masks, as ``annotate`` takes them.
 
     Parameters
     ----------
     images : a folder with its sub-folders, one file, or a glob.
-    points : a folder of one-pixel images, or a CSV table.
-    origin : of a table's coordinates: "center" of the first pixel, or its "corner".
+    points : a file or folder of any format of `points.formats.FORMATS`.
+    origin, points_format, allow_pickle : as for `points.readers.open_points`.
 
     Raises
     ------
@@ -188,7 +221,7 @@ def open_images(images: str | os.PathLike[str], points: str | os.PathLike[str], 
     """
     found = list_images(images, skip=[os.fspath(points)])
     _check_rivals(found.files)
-    bound = match_points(found, points, origin)[1]
+    bound = match_points(found, points, origin, points_format=points_format, allow_pickle=allow_pickle)[1]
     entries = tuple(Entry(file.id, file.path, bound.entries.get(file.id), None) for file in found.files)
     return Dataset(os.path.basename(os.path.abspath(found.root)), found.root, entries)
 

@@ -32,29 +32,37 @@ _numbers = itertools.count()
 _known_folders: set[str] = set()
 
 
-def read_bytes(path: str, *, most: int = MAX_FILE_BYTES) -> bytes:
+def read_bytes(path: str, *, most: int = MAX_FILE_BYTES, may_be_empty: bool = False) -> bytes:
     """Return the bytes of the file at `path`; one sentence where that fails, there are none, or more than `most`.
 
-    Only regular files are read: a pipe, a socket or a device could give no bytes, or no end of them.
+    Only regular files are read: a pipe, a socket or a device could give no bytes, or no end of them. `may_be_empty` is
+    for files that say something by having no bytes.
     """
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most:
+            raise InputError(f"{path}: the file has {size / 1e6:,.0f} MB, more than the limit of {most / 1e6:,.0f} MB")
+        data = file.read()
+    if not data and not may_be_empty:
+        raise InputError(f"{path}: the file is empty (0 bytes)")
+    return data
+
+
+@contextmanager
+def open_regular(path: str) -> Iterator[io.FileIO]:
+    """Open a regular file to read its bytes; any error of it is one sentence, also those of reading it."""
     try:
         # Without the flag, opening a pipe that has no writer would never return.
         with open(path, "rb", buffering=0, opener=_open_at_once) as file:
-            about = os.fstat(file.fileno())
-            if not stat.S_ISREG(about.st_mode):
-                kind = _KINDS.get(stat.S_IFMT(about.st_mode), "no regular file")
+            mode = os.fstat(file.fileno()).st_mode
+            if not stat.S_ISREG(mode):
+                kind = _KINDS.get(stat.S_IFMT(mode), "no regular file")
                 raise InputError(f"{path}: cannot be read (it is {kind}, not a file)")
-            if about.st_size > most:
-                size, limit = about.st_size / 1e6, most / 1e6
-                raise InputError(f"{path}: the file has {size:,.0f} MB, more than the limit of {limit:,.0f} MB")
-            data = file.read()
+            yield file
     except (OSError, ValueError) as error:  # ValueError: a name with a null character
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path}: cannot be read ({_reason(error)})") from error
-    if not data:
-        raise InputError(f"{path}: the file is empty (0 bytes)")
-    return data
 
 
 def _open_at_once(path: str, flags: int) -> int:

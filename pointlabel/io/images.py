@@ -6,7 +6,7 @@ import glob
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import InputError
@@ -77,12 +77,15 @@ def strip_suffix(name: str) -> str:
     return stem if suffix.lower() in IMAGE_SUFFIXES else name
 
 
-def list_images(where: str | os.PathLike[str], skip: Collection[str] = ()) -> ImageList:
+def list_images(
+    where: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], skip: Collection[str] = ()
+) -> ImageList:
     """Find the images that `where` names.
 
     Parameters
     ----------
-    where : a folder (searched with its sub-folders), one file, or a glob (``**`` for any sub-folders).
+    where : a folder (searched with its sub-folders), one file, or a glob (``**`` for any sub-folders); or several of
+        these, whose ids are then relative to the folder around all of them.
     skip : folders to leave out, for example the output folder inside the images' folder.
 
     Raises
@@ -90,6 +93,8 @@ def list_images(where: str | os.PathLike[str], skip: Collection[str] = ()) -> Im
     InputError
         Where there is nothing at `where`, or no image in it.
     """
+    if not isinstance(where, str | os.PathLike):
+        return _list_several([list_images(each, skip) for each in where])
     text = os.fspath(where)
     if os.path.isdir(text):
         root, found, whole = text, list(walk_images(text, skip)), True
@@ -104,6 +109,26 @@ def list_images(where: str | os.PathLike[str], skip: Collection[str] = ()) -> Im
         kinds = " ".join(IMAGE_SUFFIXES)
         there = f"; it {name_contents(text)}" if whole else ""
         raise InputError(f"{text}: no image found (files with one of the suffixes {kinds}){there}")
+    return _grouped(root, found, whole)
+
+
+def _list_several(parts: Sequence[ImageList]) -> ImageList:
+    """Images of several places, each file once."""
+    if not parts:
+        raise InputError("no images are given")
+    root = os.path.commonpath([os.path.abspath(part.root) for part in parts])
+    shown = os.path.relpath(root)
+    paths: dict[str, str] = {}
+    for part in parts:
+        for file in part.files:
+            for name in (file.shown, *file.rivals):
+                path = os.path.join(part.root, name)
+                paths.setdefault(os.path.realpath(path), path)
+    return _grouped(root if shown.startswith("..") else shown, [*paths.values()], False)
+
+
+def _grouped(root: str, found: Collection[str], whole: bool) -> ImageList:
+    """The list of the images at these paths."""
     groups: dict[str, list[tuple[str, str]]] = {}
     for path in found:
         shown = os.path.relpath(path, root).replace(os.sep, "/")
@@ -122,6 +147,11 @@ def walk_images(folder: str, skip: Collection[str] = ()) -> list[str]:
     that is possible, and a link that leads to a folder around `folder` is ignored.
     """
     return [path for path in _walk(folder, skip) if _is_image_name(path)]
+
+
+def walk_files(folder: str) -> list[str]:
+    """Paths of all files below `folder` in the order of their names, found as `walk_images` finds images."""
+    return sorted(_walk(folder))
 
 
 def name_contents(folder: str) -> str:

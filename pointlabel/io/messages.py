@@ -20,6 +20,8 @@ NOTE_KINDS = {
     "unused_points": "a point file has no image",
     "unknown_images": "a table names images that are not there",
     "columns": "columns of a table were left unused",
+    "boxes": "the points are the centres of a table's boxes",
+    "shapes": "marks that are no points were left unused",
     "polarity": "most points lie on spots of the other polarity",
     "swapped": "x and y look swapped",
     "outside": "most points lie outside their images",

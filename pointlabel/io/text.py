@@ -31,7 +31,11 @@ def read_text(path: str, what: str, errors: str = "strict") -> str:
     InputError
         Where it cannot be read, is empty, or is no such text.
     """
-    data = read_bytes(path)
+    return decode_text(read_bytes(path), path, what, errors)
+
+
+def decode_text(data: bytes, path: str, what: str, errors: str = "strict") -> str:
+    """The text of a file's bytes; parameters and errors as for `read_text`."""
     try:
         text = data.decode("utf-16") if data.startswith(_UTF16) else data.decode("utf-8-sig", errors)
     except UnicodeDecodeError as error:

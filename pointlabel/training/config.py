@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from ..convolutions import KINDS as CONVOLUTIONS
 from ..detectors.registry import get_detector
 from ..errors import InputError, name_hint, shown
+from ..io.points.formats import FORMATS
 from ..losses.registry import get_loss
 from ..params import Params, default_of, param
 from .registry import get_strategy
@@ -47,7 +48,9 @@ class TrainConfig(Params):
     loss: str = param("soft-iou", "Loss between logits and labels.")
     loss_params: Mapping[str, Any] = param({}, "Parameters of the loss by name.")
 
-    points: str = param("centroid", "centroid or coarse, or a folder of one-pixel images or a CSV table.")
+    points: str = param("centroid", "centroid or coarse, or a file or folder of points.")
+    points_format: str = param("", "Format of the points, in place of what their content says.", choices=("", *FORMATS))
+    allow_pickle: bool = param(False, "Read the pickled tables of MCLC and D2D; plain values only.")
     origin: str = param(
         "center",
         "Where a table's x = y = 0 lies: centre of the first pixel, or its corner.",

@@ -257,7 +257,13 @@ def _open_points(folder: str, config: TrainConfig) -> Dataset:
     if points in POINT_FOLDERS:
         return open_dataset(folder, points=points, masks=False)
     images = os.path.join(folder, "images")
-    found = open_images(images if os.path.isdir(images) else folder, points, origin=config.origin)
+    found = open_images(
+        images if os.path.isdir(images) else folder,
+        points,
+        origin=config.origin,
+        points_format=config.points_format or None,
+        allow_pickle=config.allow_pickle,
+    )
     return replace(found, name=os.path.basename(os.path.abspath(folder)), folder=folder)
 
 

@@ -62,13 +62,13 @@ def targets() -> dict[str, int]:
 # What matches nothing
 
 
-def write_labelme(folder: Path) -> None:
+def write_json(folder: Path) -> None:
     for name in ("a", "b", "c"):
         (folder / f"{name}.json").write_text("{}")
 
 
-def write_yolo(folder: Path) -> None:
-    (folder / "a.txt").write_text("0 0.4 0.4 0.1 0.1\n")
+def write_text(folder: Path) -> None:
+    (folder / "a.txt").write_text("no numbers\n")
 
 
 def write_other_names(folder: Path) -> None:
@@ -78,8 +78,8 @@ def write_other_names(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("write", "sentence"),
     [
-        (write_labelme, r"the folder holds 3 .json and no image"),
-        (write_yolo, r"the folder holds 1 .txt and no image"),
+        (write_json, r"the folder holds 3 .json and no image"),
+        (write_text, r"the folder holds 1 .txt and no image"),
         (lambda folder: None, r"the folder holds no file"),
         (write_other_names, "none of its 1 point images is the path of an image below that folder; a was looked for, "
          "and the nearest is a_point"),

@@ -18,9 +18,12 @@ from PIL import Image
 from pointlabel.errors import InputError
 from pointlabel.io.points.base import PointRow, PointSet
 from pointlabel.io.points.fit import MAX_POINTS, fit_points
+from pointlabel.io.points.formats import FORMATS
+from pointlabel.io.points.given import Given
 from pointlabel.io.points.images import ImageEntry, ImageFolder, point_image
-from pointlabel.io.points.readers import READERS, open_points
-from pointlabel.io.points.table import PointTable
+from pointlabel.io.points.named import NamedPoints
+from pointlabel.io.points.readers import open_points
+from pointlabel.io.points.table import read_table
 
 
 def write_table(folder: Path, text: str, name: str = "points.csv", encoding: str = "utf-8") -> str:
@@ -29,8 +32,12 @@ def write_table(folder: Path, text: str, name: str = "points.csv", encoding: str
     return str(path)
 
 
+def table_at(path: str, origin: str = "center") -> NamedPoints:
+    return read_table(Given(path), origin)
+
+
 def rows_of(path: str, image_id: str = "a", origin: str = "center") -> tuple[PointRow, ...]:
-    return PointTable(path, origin).bind({image_id}).entries[image_id].load().rows
+    return table_at(path, origin).bind({image_id}).entries[image_id].load().rows
 
 
 def places(rows: tuple[PointRow, ...]) -> list[tuple[float, float]]:
@@ -125,19 +132,19 @@ def test_corner_origin_is_half_a_pixel_away(tmp_path):
 
 
 def test_a_row_without_point_names_an_image_without_targets(tmp_path):
-    bound = PointTable(write_table(tmp_path, "image,x,y\na.png,,\n")).bind({"a"})
+    bound = table_at(write_table(tmp_path, "image,x,y\na.png,,\n")).bind({"a"})
     assert bound.entries["a"].load().rows == ()
 
 
 def test_names_without_image_are_unknown_with_their_line(tmp_path):
-    bound = PointTable(write_table(tmp_path, "image,x,y\na,1,1\nb.png,2,2\n")).bind({"a"})
+    bound = table_at(write_table(tmp_path, "image,x,y\na,1,1\nb.png,2,2\n")).bind({"a"})
     assert bound.unknown == [("b", f"{tmp_path / 'points.csv'}, line 3: there is no image b.png")]
 
 
 def test_hash_follows_the_rows_of_the_image_only(tmp_path):
-    one = PointTable(write_table(tmp_path, "image,x,y\na,1,1\n")).bind({"a"}).entries["a"].load()
-    two = PointTable(write_table(tmp_path, "image,x,y\nb,9,9\na,1,1\n")).bind({"a"}).entries["a"].load()
-    three = PointTable(write_table(tmp_path, "image,x,y\na,1,2\n")).bind({"a"}).entries["a"].load()
+    one = table_at(write_table(tmp_path, "image,x,y\na,1,1\n")).bind({"a"}).entries["a"].load()
+    two = table_at(write_table(tmp_path, "image,x,y\nb,9,9\na,1,1\n")).bind({"a"}).entries["a"].load()
+    three = table_at(write_table(tmp_path, "image,x,y\na,1,2\n")).bind({"a"}).entries["a"].load()
     assert one.sha256 == two.sha256 != three.sha256
 
 
@@ -146,7 +153,7 @@ def test_hash_follows_the_rows_of_the_image_only(tmp_path):
     [
         ("", r"points\.csv: the file is empty"),
         ("\n\n", r"points\.csv: the table is empty"),
-        ("image,row,col\na,1,2\n", r"the header must name image, x, y, got image, row, col"),
+        ("image,rows,col\na,1,2\n", r"the header must name image, x, y, got image, rows, col"),
         ("image,x,x,y\na,1,2,3\n", r"names the column x twice"),
         ("image,x,y\na,1,2\na,one,2\n", r"points\.csv, line 3: x must be a number, got 'one'"),
         ("image,x,y\na,1,\n", r"line 2: y must be a number, got ''"),
@@ -159,12 +166,12 @@ def test_hash_follows_the_rows_of_the_image_only(tmp_path):
 )
 def test_bad_tables_name_file_line_and_value(tmp_path, text, sentence):
     with pytest.raises(InputError, match=sentence):
-        PointTable(write_table(tmp_path, text))
+        table_at(write_table(tmp_path, text))
 
 
 def test_other_encodings_are_named(tmp_path):
     with pytest.raises(InputError, match=r"must be UTF-8, or UTF-16 with its byte order mark; got byte 0xe4"):
-        PointTable(write_table(tmp_path, "image,x,y\nhäuser,1,2\n", encoding="latin-1"))
+        table_at(write_table(tmp_path, "image,x,y\nhäuser,1,2\n", encoding="latin-1"))
 
 
 names = st.text("abcdäö-_() .,;\"'", min_size=1, max_size=8).map(str.strip).filter(lambda name: name and name[0] != ".")
@@ -180,7 +187,7 @@ def test_tables_come_back(tmp_path_factory, rows, delimiter):
         writer.writerow(["image", "x", "y"])
         writer.writerows([(f"{name}.png", repr(x), repr(y)) for name, x, y in rows])
     ids = {name for name, _, _ in rows}
-    bound = PointTable(str(folder / "points.csv")).bind(ids)
+    bound = table_at(str(folder / "points.csv")).bind(ids)
     for image_id in ids:
         expected = [(y, x) for name, x, y in rows if name == image_id]
         assert places(bound.entries[image_id].load().rows) == expected
@@ -189,9 +196,9 @@ def test_tables_come_back(tmp_path_factory, rows, delimiter):
 def test_the_table_of_readers_picks_by_path(tmp_path):
     point_image([(0, 0)], (3, 3)).save(tmp_path / "a.png")
     assert isinstance(open_points(tmp_path), ImageFolder)
-    assert isinstance(open_points(write_table(tmp_path, "image,x,y\n")), PointTable)
+    assert isinstance(open_points(write_table(tmp_path, "image,x,y\n")), NamedPoints)
     (tmp_path / "points.nothing").write_text("{}")
-    with pytest.raises(InputError, match=" or ".join(reader.name for reader in READERS)):
+    with pytest.raises(InputError, match=re.escape(", ".join(FORMATS.values()))):
         open_points(tmp_path / "points.nothing")
     with pytest.raises(InputError, match="nowhere: no such file or folder"):
         open_points(tmp_path / "nowhere")

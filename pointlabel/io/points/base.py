@@ -23,6 +23,7 @@ class PointRow(NamedTuple):
     given : the values as written in the file, for messages.
     tightness : the point's own tightness in [0, 1], None where the file gives none.
     label, id : the file's names of the point, empty where it gives none.
+    polarity : the point's own polarity, out of `methods.polarity.POLARITIES`, None where the file gives none.
     """
 
     row: float
@@ -32,6 +33,7 @@ class PointRow(NamedTuple):
     tightness: float | None = None
     label: str = ""
     id: str = ""
+    polarity: str | None = None
 
 
 class PointSet(NamedTuple):
@@ -43,12 +45,15 @@ class PointSet(NamedTuple):
     rows : the points in the order of the file.
     shape : (height, width) of the image the points were made on, None where the file does not say.
     sha256 : hexadecimal hash of what the points depend on.
+    in_shares : whether the points are shares of the image's size: pixels of an image of 1 x 1, with its centre at 0 and
+        its edges at -0.5 and 0.5.
     """
 
     file: str
     rows: tuple[PointRow, ...]
     shape: tuple[int, int] | None
     sha256: str
+    in_shares: bool = False
 
 
 class PointEntry(Protocol):
@@ -76,7 +81,7 @@ class PointSource(Protocol):
 
     Attributes
     ----------
-    has_tightness : whether points may carry their own tightness.
+    has_tightness, has_polarity : whether points may carry their own.
     names_images : True where points without an image are an error of the run (a table that names images),
         False where it is enough to say so (a folder that may cover more images).
     what : what its entries are called, for messages ("point images", "names").
@@ -84,6 +89,7 @@ class PointSource(Protocol):
     """
 
     has_tightness: bool
+    has_polarity: bool
     names_images: bool
     what: str
     notes: tuple[Note, ...]

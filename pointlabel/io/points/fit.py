@@ -105,6 +105,8 @@ def _where(given: PointSet, point: PointRow) -> str:
 
 
 def _scale(given: PointSet, shape: tuple[int, int]) -> tuple[tuple[float, float], list[Note]]:
+    if given.in_shares:
+        return (float(shape[0]), float(shape[1])), []
     if given.shape is None or given.shape == shape:
         return (1.0, 1.0), []
     height, width = given.shape

@@ -41,6 +41,7 @@ class ImageFolder:
     """A folder of point images with the names and sub-folders of the images."""
 
     has_tightness = False
+    has_polarity = False
     names_images = False
     what = "point images"
     notes: tuple[Note, ...] = ()
@@ -50,10 +51,7 @@ class ImageFolder:
         for path in sorted(walk_images(folder)):
             self._paths.setdefault(file_id(path, folder), []).append(path)
         if not self._paths:
-            raise InputError(
-                f"{folder}: points must be a folder of one-pixel images or a CSV table; the folder "
-                f"{name_contents(folder)}"
-            )
+            raise InputError(f"{folder}: there is no one-pixel image; the folder {name_contents(folder)}")
 
     def bind(self, ids: Collection[str], root: str | None = None) -> Bound:
         """Match point images with the images of the same id."""

@@ -14,18 +14,35 @@ from .readers import open_points
 _SEARCHED, _AMONG = 5, 2000
 
 
-def match_points(found: ImageList, points: str | os.PathLike[str], origin: str = "center") -> tuple[PointSource, Bound]:
+def match_points(
+    found: ImageList,
+    points: str | os.PathLike[str] | PointSource,
+    origin: str = "center",
+    *,
+    points_format: str | None = None,
+    allow_pickle: bool = False,
+) -> tuple[PointSource, Bound]:
     """Open the points at `points` and match them with the images that were found.
+
+    Parameters
+    ----------
+    found : the images.
+    points : where the points are, or points that are open already.
+    origin, points_format, allow_pickle : as for `open_points`.
 
     Raises
     ------
     InputError
         Where there are no points that can be read, they are the images themselves, or no image has any.
     """
-    place = os.fspath(points)
-    if os.path.isdir(place) and os.path.realpath(place) == os.path.realpath(found.root):
-        raise InputError(f"{place}: images and points are the same folder; -p names a folder of its own, or a table")
-    source = open_points(place, origin)
+    if isinstance(points, str | os.PathLike):
+        place = os.fspath(points)
+        beside_images = os.path.isdir(place) and os.path.realpath(place) == os.path.realpath(found.root)
+        source = open_points(
+            place, origin, points_format=points_format, allow_pickle=allow_pickle, beside_images=beside_images
+        )
+    else:
+        place, source = str(points), points
     bound = source.bind(found.ids, found.root)
     if not bound.entries:
         raise InputError(_nothing(found, place, source, bound))

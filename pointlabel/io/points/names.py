@@ -32,6 +32,7 @@ class NameFinder:
                 place = os.path.dirname(place)
                 self._around[place] = None
         self._known: dict[str, tuple[str, ...]] = {}
+        self._by_last: dict[str, list[str]] | None = None
 
     def id_of(self, name: str) -> str | None:
         """Id of the image, None where there is none."""
@@ -50,6 +51,15 @@ class NameFinder:
             if found in self._ids:
                 return found
         return None
+
+    def id_by_end(self, name: str) -> str | None:
+        """Id of the one image whose last part is that of the name; None where there is none, or several."""
+        if self._by_last is None:
+            self._by_last = {}
+            for each in self._ids:
+                self._by_last.setdefault(each.rpartition("/")[2], []).append(each)
+        found = self._by_last.get(normal_id(strip_suffix(name.rpartition("/")[2])), [])
+        return found[0] if len(found) == 1 else None
 
     def _below(self, folder: str) -> Iterator[str]:
         """What the ids of images in `folder`, as a table has it, start with."""

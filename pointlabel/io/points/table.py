@@ -1,51 +1,60 @@
-"""Points as a table: CSV with a header ``image,x,y`` and optionally ``label,id,tightness``."""
+"""Points as a table: CSV with a header such as ``image,x,y``, see `columns`."""
 
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import math
 import re
 import sys
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from ...errors import InputError
-from ..images import normal_id, strip_suffix
 from ..messages import Note
-from ..text import read_text
-from .base import Bound, PointEntry, PointRow, PointSet
-from .names import NameFinder
+from .base import PointRow
+from .columns import Columns, find_columns, has_points
+from .given import Given
+from .named import NamedImage, NamedPoints
+from .values import as_polarity, as_tightness, at
 
-REQUIRED = ("image", "x", "y")
-OPTIONAL = ("label", "id", "tightness")
 #: Offset of a file's coordinates from pixel centres at whole numbers, by the name of its origin.
 ORIGINS = {"center": 0.0, "corner": 0.5}
+#: A file of such a name is taken as a table where no other reader claims it.
+SUFFIXES = (".csv", ".tsv", ".txt")
 _SEPARATOR_LINE = re.compile(r'\s*"?sep=([,;\t])"?[ ]*(?:\r\n|\r|\n|$)', re.IGNORECASE)
 #: How European spreadsheets write numbers, in tables that commas do not separate.
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
-@dataclass(frozen=True, slots=True)
-class TableEntry:
-    """The rows of one image."""
+def is_table(given: Given) -> bool:
+    """Whether a file has the header of a table of points, or the suffix of one."""
+    if given.is_folder:
+        return False
+    if given.path.lower().endswith(SUFFIXES):
+        return True
+    if b"\0" in given.head:
+        return False
+    first = first_line(given.head)
+    return has_points(first.split(separator_of(first)))
 
-    file: str
-    rows: tuple[PointRow, ...]
 
-    def load(self) -> PointSet:
-        """Hash the rows. Their places in the file do not count, so other images' rows may come and go."""
-        text = repr([(row.row, row.column, row.tightness, row.label, row.id) for row in self.rows])
-        return PointSet(self.file, self.rows, None, hashlib.sha256(text.encode()).hexdigest())
+def first_line(head: bytes) -> str:
+    """The first line of a text that is not blank, without Excel's line ``sep=;``."""
+    text, _, _ = _without_separator_line(head.decode("utf-8", "replace"))
+    return next((line for line in text.splitlines() if line.strip()), "")
 
 
-class PointTable:
-    """A CSV file with a row for each point.
+def separator_of(line: str) -> str:
+    """What separates the cells of a header."""
+    return max(",;\t", key=line.count)
+
+
+def read_table(given: Given, origin: str = "center") -> NamedPoints:
+    """Read a table with a row for each point.
 
     Parameters
     ----------
-    path : the file, UTF-8 or UTF-16; commas, semicolons or tabs; any line ends; a first line ``sep=;`` is understood.
+    given : the file, UTF-8 or UTF-16; commas, semicolons or tabs; any line ends; a first line ``sep=;`` is understood.
     origin : "center" where pixel centres lie at whole numbers, "corner" where x = 0 is the left edge of the image.
 
     Raises
@@ -54,93 +63,72 @@ class PointTable:
         Where the header lacks a column, a row cannot be used, or all coordinates are shares of the image's size; the
         message names file, line and value.
     """
+    if origin not in ORIGINS:
+        raise InputError(f"origin must be one of {', '.join(ORIGINS)}, got {origin!r}")
+    path, offset, notes = given.path, ORIGINS[origin], list[Note]()
+    rows: dict[tuple[str, int | None], list[PointRow]] = {}
+    lines: dict[tuple[str, int | None], int] = {}
+    n, in_unit, any_fraction = 0, True, False
+    for line, name, frame, point in _parse(given, offset, notes):
+        key = (name, frame)
+        if key not in rows:
+            rows[key], lines[key] = [], line
+        if point is None:
+            continue
+        rows[key].append(point)
+        if in_unit:
+            n += 1
+            x, y = point.column + offset, point.row + offset
+            in_unit = 0 <= x <= 1 and 0 <= y <= 1
+            any_fraction |= bool(x % 1 or y % 1)
+    if n and in_unit and any_fraction:
+        first = next(points[0] for points in rows.values() if points)
+        raise InputError(
+            f"{path}: all {n} points lie in [0, 1], the first at {first.given}: shares of the image's size, not "
+            "pixels; multiply x by the image's width and y by its height, for `origin=corner`"
+        )
+    images = [
+        NamedImage(path, (name,), tuple(points), place=f"line {lines[name, frame]}", frame=frame)
+        for (name, frame), points in rows.items()
+    ]
+    return NamedPoints(path, images, names_images=True, notes=notes)
 
-    names_images = True
-    what = "names"
 
-    def __init__(self, path: str, origin: str = "center") -> None:
-        if origin not in ORIGINS:
-            raise InputError(f"origin must be one of {', '.join(ORIGINS)}, got {origin!r}")
-        self._path = path
-        self._rows: dict[str, list[PointRow]] = {}
-        self._lines: dict[str, int] = {}
-        self.has_tightness = False
-        self.notes: tuple[Note, ...] = ()
-        offset = ORIGINS[origin]
-        n, in_unit, any_fraction = 0, True, False
-        for line, name, point in self._parse(offset):
-            rows = self._rows.get(name)
-            if rows is None:
-                rows = self._rows[name] = []
-                self._lines[name] = line
-            if point is not None:
-                rows.append(point)
-                self.has_tightness |= point.tightness is not None
-                if in_unit:
-                    n += 1
-                    x, y = point.column + offset, point.row + offset
-                    in_unit = 0 <= x <= 1 and 0 <= y <= 1
-                    any_fraction |= bool(x % 1 or y % 1)
-        if n and in_unit and any_fraction:
-            first = next(rows[0] for rows in self._rows.values() if rows)
-            raise InputError(
-                f"{path}: all {n} points lie in [0, 1], the first at {first.given}: shares of the image's size, not "
-                "pixels; multiply x by the image's width and y by its height, for `origin=corner`"
-            )
-
-    def bind(self, ids: Collection[str], root: str | None = None) -> Bound:
-        """Match the names of the column ``image`` with image ids.
-
-        A name is the path of an image below `root`, with or without suffix. Where it is none, it may be a path that
-        leads to one: from the root of the file system, from the current folder, from the folder of the table, or from
-        a folder around `root`.
-        """
-        merged: dict[str, list[PointRow]] = {}
-        unknown = []
-        finder = NameFinder(self._path, ids, root)
-        for name, rows in self._rows.items():
-            found = finder.id_of(name)
-            if found is not None:
-                merged.setdefault(found, []).extend(rows)
+def _parse(given: Given, offset: float, notes: list[Note]) -> Iterator[tuple[int, str, int | None, PointRow | None]]:
+    """Yield (line, image name, frame, point) for each row; the point is None where its cells are all empty."""
+    path = given.path
+    text, skipped, delimiter = _without_separator_line(given.text("the table"))
+    if delimiter is None:
+        delimiter = separator_of(next((line for line in text.splitlines() if line.strip()), ""))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    columns: Columns | None = None
+    try:
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
                 continue
-            shown = name.lstrip("/")
-            if ".." in shown.split("/"):
-                raise InputError(f"{self._path}, line {self._lines[name]}: {name} leads to no image of the run")
-            sentence = f"{self._path}, line {self._lines[name]}: there is no image {name}"
-            unknown.append((normal_id(strip_suffix(shown)), sentence))
-        entries: dict[str, PointEntry] = {key: TableEntry(self._path, tuple(rows)) for key, rows in merged.items()}
-        return Bound(entries, unknown)
+            if columns is None:
+                columns, width = find_columns(path, cells), len(cells)
+                notes += _notes_on(path, cells, columns)
+                continue
+            line = reader.line_num + skipped
+            if len(cells) > width and any(cell.strip() for cell in cells[width:]):
+                raise InputError(f"{path}, line {line}: {len(cells)} values, but the header names {width}")
+            if len(cells) < width:
+                cells += [""] * (width - len(cells))
+            yield line, *_row(path, line, cells, columns, offset, delimiter)
+    except csv.Error as error:
+        raise InputError(f"{path}, line {reader.line_num + skipped}: not a row of a table ({error})") from error
+    if columns is None:
+        raise InputError(f"{path}: the table is empty; its first line must name image, x and y")
 
-    def _parse(self, offset: float) -> Iterator[tuple[int, str, PointRow | None]]:
-        """Yield (line, image name, point) for each row; the point is None where x and y are both empty."""
-        path = self._path
-        text, skipped, delimiter = _without_separator_line(read_text(path, "the table"))
-        if delimiter is None:
-            first = next((line for line in text.splitlines() if line.strip()), "")
-            delimiter = max(",;\t", key=first.count)
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-        columns: dict[str, int] | None = None
-        try:
-            for cells in reader:
-                if not any(cell.strip() for cell in cells):
-                    continue
-                if columns is None:
-                    columns, width = _header(path, cells), len(cells)
-                    others = [cell.strip() for at, cell in enumerate(cells) if at not in columns.values()]
-                    named = ", ".join(cell for cell in others if cell)
-                    if named:
-                        self.notes = (Note("columns", f"{path}: these columns are left unused: {named}"),)
-                    continue
-                line = reader.line_num + skipped
-                if len(cells) > width and any(cell.strip() for cell in cells[width:]):
-                    raise InputError(f"{path}, line {line}: {len(cells)} values, but the header names {width}")
-                if len(cells) < width:
-                    cells += [""] * (width - len(cells))
-                yield line, *_row(path, line, cells, columns, offset, delimiter)
-        except csv.Error as error:
-            raise InputError(f"{path}, line {reader.line_num + skipped}: not a row of a table ({error})") from error
-        if columns is None:
-            raise InputError(f"{path}: the table is empty; its first line must name image, x and y")
+
+def _notes_on(path: str, cells: list[str], columns: Columns) -> Iterator[Note]:
+    used = {*columns.at.values(), *columns.places}
+    named = ", ".join(cell.strip() for at, cell in enumerate(cells) if at not in used and cell.strip())
+    if named:
+        yield Note("columns", f"{path}: these columns are left unused: {named}")
+    if columns.kind != "point":
+        yield Note("boxes", f"{path}: points are the centres of the boxes {', '.join(columns.names)}")
 
 
 def _without_separator_line(text: str) -> tuple[str, int, str | None]:
@@ -149,40 +137,55 @@ def _without_separator_line(text: str) -> tuple[str, int, str | None]:
     return (text[found.end() :], 1, found.group(1)) if found else (text, 0, None)
 
 
-def _header(path: str, cells: list[str]) -> dict[str, int]:
-    names = [" ".join(cell.split()).lower() for cell in cells]
-    for name in REQUIRED:
-        if name not in names:
-            raise InputError(f"{path}: the header must name {', '.join(REQUIRED)}, got {', '.join(names)[:200]}")
-    for name in REQUIRED + OPTIONAL:
-        if names.count(name) > 1:
-            raise InputError(f"{path}: the header names the column {name} twice")
-    return {name: names.index(name) for name in REQUIRED + OPTIONAL if name in names}
-
-
 def _row(
-    path: str, line: int, cells: list[str], columns: dict[str, int], offset: float, delimiter: str
-) -> tuple[str, PointRow | None]:
-    def cell(name: str) -> str:
-        return cells[columns[name]].strip() if name in columns else ""
+    path: str, line: int, cells: list[str], columns: Columns, offset: float, delimiter: str
+) -> tuple[str, int | None, PointRow | None]:
+    places = columns.at
 
-    name = cell("image").replace("\\", "/")
+    def cell(name: str) -> str:
+        return cells[places[name]].strip() if name in places else ""
+
+    frame = _frame(path, line, cell("frame"), delimiter) if "frame" in places else None
+    # With frames, an image's name is that of its sequence, unless the two have columns of their own.
+    name = cell("image" if frame is None or "sequence" not in places else "sequence").replace("\\", "/")
     while name.startswith("./"):
         name = name[2:].lstrip("/")
-    if not name.strip("/"):
+    if frame is None and not name.strip("/"):
         raise InputError(f"{path}, line {line}: the column image is empty")
-    x_text, y_text, tightness_text = cell("x"), cell("y"), cell("tightness")
-    if not x_text and not y_text:
-        return name, None
-    x, y = _number(path, line, "x", x_text, delimiter), _number(path, line, "y", y_text, delimiter)
-    tightness = None
-    if tightness_text:
-        tightness = _number(path, line, "tightness", tightness_text, delimiter)
-        if not 0 <= tightness <= 1:
-            raise InputError(f"{path}, line {line}: tightness must lie in [0, 1], got {tightness_text}")
-    given = f"(x, y) = ({x_text}, {y_text})"
+    texts = [cells[place].strip() for place in columns.places]
+    if not any(texts):
+        return name, frame, None
+    numbers = [_number(path, line, column, text, delimiter) for column, text in zip(columns.names, texts, strict=True)]
+    x, y = numbers[:2]
+    if columns.kind == "edges":
+        x, y = (x + numbers[2]) / 2, (y + numbers[3]) / 2
+    elif columns.kind == "size":  # the box covers the pixels from x to x + w - 1, or the stretch from x to x + w
+        x, y = x + numbers[2] / 2 - 0.5 + offset, y + numbers[3] / 2 - 0.5 + offset
+    tightness = polarity = None
+    if cell("tightness"):
+        with at(path, f"line {line}"):
+            tightness = as_tightness(_point_for_comma(cell("tightness"), delimiter))
+    if cell("polarity"):
+        with at(path, f"line {line}"):
+            polarity = as_polarity(cell("polarity"))
+    given = f"({', '.join(columns.names)}) = ({', '.join(texts)})"
     label, point_id = sys.intern(cell("label")), cell("id")
-    return name, PointRow(y - offset, x - offset, f"line {line}", given, tightness, label, point_id)
+    return name, frame, PointRow(y - offset, x - offset, f"line {line}", given, tightness, label, point_id, polarity)
+
+
+def _frame(path: str, line: int, text: str, delimiter: str) -> int | None:
+    """Number of a frame; None where the cell is empty, which leaves the image its own name."""
+    if not text:
+        return None
+    number = _number(path, line, "frame", text, delimiter)
+    if not (number >= 0 and number % 1 == 0):
+        raise InputError(f"{path}, line {line}: frame must be a whole number from 0, got {text[:50]!r}")
+    return int(number)
+
+
+def _point_for_comma(text: str, delimiter: str) -> str:
+    """A number with its decimal comma replaced, in a table that commas do not separate."""
+    return text.replace(",", ".") if delimiter != "," and _DECIMAL_COMMA.fullmatch(text) else text
 
 
 def _number(path: str, line: int, column: str, text: str, delimiter: str) -> float:
@@ -190,7 +193,7 @@ def _number(path: str, line: int, column: str, text: str, delimiter: str) -> flo
         value = float(text)
     except ValueError:
         value = math.nan
-    if (value == value and "_" not in text) or (text.lower().lstrip("+-") == "nan" and column != "tightness"):
+    if (value == value and "_" not in text) or text.lower().lstrip("+-") == "nan":
         return value
     if not _DECIMAL_COMMA.fullmatch(text):
         raise InputError(f"{path}, line {line}: {column} must be a number, got {text[:50]!r}")

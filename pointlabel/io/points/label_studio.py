@@ -1,0 +1,183 @@
+"""Points in the JSON and JSON_MIN that Label Studio exports.
+
+Coordinates are shares of the image's size in percent, from the corner of the first pixel. They refer to the image as it
+is stored: a page that turns it (``image_rotation``) turns the marks with it, and neither they nor ``original_width``
+and ``original_height`` change. Only the ``rotation`` of a box, about its upper left corner, moves its centre.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from ..images import IMAGE_SUFFIXES
+from .base import PointRow
+from .given import Given
+from .labelme import unused_shapes
+from .named import NamedImage, NamedPoints
+from .values import as_float, as_list, as_name, as_size, as_table, at, polygon_center, traits
+
+#: What uploads get in front of their names.
+_UPLOAD_PREFIX = re.compile(r"[0-9a-f]{8}-(?=.)")
+#: Kinds of results that have a place, by the key of their labels.
+_LABELS = ("keypointlabels", "rectanglelabels", "ellipselabels", "polygonlabels")
+#: The same without labels, where the labels are results of their own.
+_KINDS = tuple(name.removesuffix("labels") for name in _LABELS)
+
+
+def is_label_studio(given: Given) -> bool:
+    """Whether a file is a list of tasks of Label Studio."""
+    if not given.is_json or not isinstance(given.json, list) or not given.json:
+        return False
+    first = next((task for task in given.json if isinstance(task, dict)), {})
+    return isinstance(first.get("data"), dict) or any(_is_min(task) for task in given.json[:100])
+
+
+def _is_min(task: Any) -> bool:
+    """Whether a task is one of JSON_MIN: its results in lists under names of their own."""
+    if not isinstance(task, dict):
+        return False
+    return any(isinstance(item, dict) and "original_width" in item for item in _items(task)) or "annotation_id" in task
+
+
+def _items(task: dict[str, Any]) -> Iterator[Any]:
+    for value in task.values():
+        if isinstance(value, list):
+            yield from value
+
+
+def read_label_studio(given: Given, origin: str = "center") -> NamedPoints:
+    """Read the tasks; annotations that were cancelled do not count, nor do predictions.
+
+    An image is found by its whole path, then by the last part of it without what an upload put in front.
+
+    Raises
+    ------
+    InputError
+        Where the file is no list of tasks, or a result is damaged; it names file, task and value.
+    """
+    unused: Counter[str] = Counter()
+    images: list[NamedImage] = []
+    with at(given.path, ""):
+        tasks = as_list(given.json, "JSON of Label Studio")
+    for k, task in enumerate(tasks):
+        with at(given.path, f"task [{k}]"):
+            images += _images_of(given.path, as_table(task, "a task"), k, unused)
+    return NamedPoints(given.path, images, notes=unused_shapes(given.path, unused), by_end=True)
+
+
+def _images_of(path: str, task: dict[str, Any], k: int, unused: Counter[str]) -> Iterator[NamedImage]:
+    place = f"task [{k}]"
+    data = as_table(task.get("data"), "data") if "data" in task else task
+    names = _names_of(data)
+    if not names:
+        raise ValueError(f"it names no image: data holds {', '.join(map(str, data))[:80] or 'nothing'}")
+    results = list(_results_of(task)) if "data" in task else [_as_result(item) for item in _items(task)]
+    rows: list[PointRow] = []
+    shapes = set()
+    for result in results:
+        value = as_table(result.get("value"), "value")
+        centre = _centre_of(result, value, unused)
+        if centre is None:
+            continue
+        shapes.add(as_size(result.get("original_width"), result.get("original_height")))
+        rows.append(_row(result, value, centre, place))
+    # Shares need no size; where all results agree on one, the image can be checked against it.
+    shape = shapes.pop() if len(shapes) == 1 else None
+    if shape is not None:
+        height, width = shape
+        rows = [
+            row._replace(row=(row.row + 0.5) * height - 0.5, column=(row.column + 0.5) * width - 0.5) for row in rows
+        ]
+    yield NamedImage(path, names, tuple(rows), shape, place, in_shares=shape is None)
+
+
+def _results_of(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for annotation in as_list(task.get("annotations", task.get("completions")), "annotations"):
+        annotation = as_table(annotation, "an annotation")
+        if annotation.get("was_cancelled"):
+            continue
+        for result in as_list(annotation.get("result"), "result"):
+            yield as_table(result, "a result")
+
+
+def _as_result(item: Any) -> dict[str, Any]:
+    """An entry of JSON_MIN as a result; what is no table is none."""
+    return {**item, "value": item} if isinstance(item, dict) else {}
+
+
+def _centre_of(result: dict[str, Any], value: dict[str, Any], unused: Counter[str]) -> tuple[float, float] | None:
+    """Centre in percent; None for results without a place, which are counted where they mark one."""
+    kind = next((name for name in _LABELS if name in value), "") or as_name(result.get("type"), "type")
+    kind = kind.removesuffix("labels") if kind else ("rectangle" if "rotation" in value else "")
+    if kind == "polygon":
+        corners = [
+            (as_float(x, "x"), as_float(y, "y"))
+            for x, y in (_pair(each) for each in as_list(value.get("points"), "points"))
+        ]
+        if not corners:
+            raise ValueError("points must hold at least one point, got []")
+        return polygon_center(corners)
+    if kind not in _KINDS:
+        if kind and ("x" in value or kind == "brush"):
+            unused[kind] += 1
+        return None
+    x, y = as_float(value.get("x"), "x"), as_float(value.get("y"), "y")
+    if kind != "rectangle":  # an ellipse has x and y at its centre
+        return x, y
+    half_width, half_height = as_float(value.get("width"), "width") / 2, as_float(value.get("height"), "height") / 2
+    angle = math.radians(as_float(value.get("rotation") or 0, "rotation"))
+    shape = as_size(result.get("original_width"), result.get("original_height"))
+    if angle and shape is not None:  # in pixels, where the sides are at right angles
+        aspect = shape[1] / shape[0]
+        across = half_width * math.cos(angle) - half_height / aspect * math.sin(angle)
+        down = half_width * aspect * math.sin(angle) + half_height * math.cos(angle)
+        return x + across, y + down
+    return x + half_width, y + half_height
+
+
+def _pair(corner: Any) -> tuple[Any, Any]:
+    items = as_list(corner, "a point")
+    if len(items) != 2:
+        raise ValueError(f"a point must hold x and y, got {len(items)} numbers")
+    return items[0], items[1]
+
+
+def _row(result: dict[str, Any], value: dict[str, Any], centre: tuple[float, float], place: str) -> PointRow:
+    x, y = centre
+    labels: Any = next((value[name] for name in _LABELS if value.get(name)), [])
+    label = as_name(as_list(labels, "labels")[0], "label") if labels else ""
+    tightness, polarity = traits(as_table(result.get("meta"), "meta"))
+    point_id = as_name(result.get("id"), "id")
+    given = f"(x, y) = ({x:g}%, {y:g}%)"
+    return PointRow(y / 100 - 0.5, x / 100 - 0.5, place, given, tightness, label, point_id, polarity)
+
+
+def _names_of(data: dict[str, Any]) -> tuple[str, ...]:
+    """Paths that a task's image may have: the one under ``image``, or under the first key that names one."""
+    texts = [data.get("image"), data.get("img"), *data.values()]
+    for text in texts:
+        if not isinstance(text, str) or not text.strip():
+            continue
+        names = _paths_in(text.strip())
+        if text is data.get("image") or names[0].lower().endswith(IMAGE_SUFFIXES):
+            return names
+    return ()
+
+
+def _paths_in(text: str) -> tuple[str, ...]:
+    try:
+        parts = urlsplit(text)
+        local = parse_qs(parts.query).get("d", [""])[0]
+    except ValueError:  # brackets that are no address
+        parts, local = None, ""
+    path = local or unquote(parts.path if parts is not None and parts.scheme and parts.netloc else text)
+    path = path.replace("\\", "/").lstrip("/") if parts is not None and parts.netloc else path.replace("\\", "/")
+    folder, name = os.path.split(path.partition("?")[0] if not local else path)
+    bare = _UPLOAD_PREFIX.sub("", name, count=1) if _UPLOAD_PREFIX.match(name) else name
+    return tuple(dict.fromkeys((os.path.join(folder, name), os.path.join(folder, bare), bare)))
