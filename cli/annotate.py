@@ -48,7 +48,7 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
     metavar="X,Y",
     type=ClickedPoint(),
     multiple=True,
-    help="A point of the one image, as a viewer shows it: x to the right, y down, 0,0 at the centre of the first pixel. "
+    help="A point of the one image, as a viewer shows it: x to the right, y down, 0,0 the centre of the first pixel. "
     "Can be given several times.",
 )
 @click.option("-o", "--out", required=True, type=OutputFolder(), help="Output folder.")

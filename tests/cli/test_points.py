@@ -86,10 +86,10 @@ def test_csv_holds_the_same_points(masks, tmp_path):
 
 
 def test_the_csv_is_one_that_annotate_reads(masks, tmp_path):
-    from pointlabel.io.points.table import PointTable
+    from pointlabel.io.points.readers import open_points
 
     run(masks, "-o", tmp_path / "points.csv", "--format", "csv")
-    bound = PointTable(str(tmp_path / "points.csv")).bind({"sub/blobs", "ring", "empty"})
+    bound = open_points(tmp_path / "points.csv").bind({"sub/blobs", "ring", "empty"})
     rows = bound.entries["sub/blobs"].load().rows
     assert [(row.row, row.column) for row in rows] == [tuple(p) for p in marks_of(masks / "sub" / "blobs.png")]
     assert not bound.unknown

@@ -45,11 +45,23 @@ def _read_mask(path: str) -> None:
 
 def _read_table(path: str) -> None:
     from pointlabel.io.points.fit import fit_points
-    from pointlabel.io.points.table import PointTable
+    from pointlabel.io.points.readers import open_points
 
-    bound = PointTable(path).bind({"a", "sub/b", "c", "a,b"})
+    bound = open_points(path, points_format="csv").bind({"a", "sub/b", "c", "a,b"})
     for entry in bound.entries.values():
         fit_points(entry.load(), (20, 24))
+
+
+def _read_point_files(path: str) -> None:
+    from pointlabel.errors import InputError
+    from pointlabel.io.points.fit import fit_points
+    from pointlabel.io.points.readers import open_points
+
+    bound = open_points(path, allow_pickle=True).bind({"t1"}, str(Path(path).parent))
+    for entry in bound.entries.values():
+        fit_points(entry.load(), (4, 5))
+    if any("\n" in sentence for _, sentence in bound.unknown):
+        raise InputError("\n")
 
 
 def _read_manifest(path: str) -> None:
@@ -124,6 +136,7 @@ READERS: dict[str, Reader] = {
     "points": Reader(seeds.point_images, _read_points, ".png"),
     "masks": Reader(seeds.masks, _read_mask, ".png"),
     "table": Reader(seeds.tables, _read_table, ".csv"),
+    "point files": Reader(seeds.point_files, _read_point_files),
     "manifest": Reader(seeds.manifests, _read_manifest, ".jsonl"),
     "config": Reader(seeds.configs, _read_config, ".toml"),
     "list": Reader(seeds.lists, _read_list, ".txt"),

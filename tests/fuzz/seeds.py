@@ -10,6 +10,8 @@ import numpy as np
 import tifffile
 from PIL import Image
 
+from tests.point_samples import CVAT_VIDEO, MCLC_EMPTY, SAMPLES, npy
+
 
 def images() -> list[bytes]:
     """Image files of every kind that is read."""
@@ -65,6 +67,11 @@ def tables() -> list[bytes]:
         b"\xef\xbb\xbfy;x;image\r\n1;2;a\r\n",
         b'image\tx\ty\n"a,b"\t1e1\t-2\n',
     ]
+
+
+def point_files() -> list[bytes]:
+    """Points in the formats of tools."""
+    return [*SAMPLES.values(), CVAT_VIDEO.encode(), npy(MCLC_EMPTY)]
 
 
 def manifests() -> list[bytes]:

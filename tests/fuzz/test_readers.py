@@ -11,7 +11,7 @@ from tests.fuzz.mutate import mutate
 from tests.fuzz.readers import READERS
 
 #: Inputs of each reader; those of whole networks and archives take milliseconds each.
-N_INPUTS = dict.fromkeys(READERS, 1150) | {"weights": 60, "published": 500, "config": 500}
+N_INPUTS = dict.fromkeys(READERS, 1150) | {"weights": 60, "published": 500, "config": 500, "point files": 4000}
 
 
 @pytest.mark.parametrize("name", [name for name in READERS if name != "images"])

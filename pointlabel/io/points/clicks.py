@@ -35,5 +35,5 @@ class Clicks:
     def bind(self, ids: Collection[str], root: str | None = None) -> Bound:
         """Give the clicks to the one image; raise `InputError` where there are several."""
         if len(ids) != 1:
-            raise InputError(f"`at` gives the clicks of one image, got {len(ids)} images; use a table for several")
+            raise InputError(f"clicks are of one image, got {len(ids)} images; a table holds those of several")
         return Bound({next(iter(ids)): RowsEntry(str(self), self._rows)}, [])

@@ -13,7 +13,7 @@ from .base import PointRow
 from .given import Given
 from .labelme import unused_shapes
 from .named import NamedImage, NamedPoints
-from .values import as_floats, as_list, as_name, as_size, as_table, at, corner_point, pairs, traits
+from .values import as_floats, as_list, as_name, as_size, as_table, at, corner_point, list_of, pairs, traits
 
 
 def is_coco(given: Given) -> bool:
@@ -33,7 +33,7 @@ def read_coco(given: Given, origin: str = "center") -> NamedPoints:
     unused: Counter[str] = Counter()
     with at(path, ""):
         data = as_table(given.json, "JSON of COCO")
-        images, annotations = as_list(data.get("images"), "images"), as_list(data.get("annotations"), "annotations")
+        images, annotations = list_of(data, "images"), list_of(data, "annotations")
         labels = _labels(as_list(data.get("categories"), "categories"))
     rows: dict[Any, list[PointRow]] = {}
     about: dict[Any, tuple[str, tuple[int, int] | None]] = {}

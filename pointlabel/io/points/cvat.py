@@ -106,7 +106,11 @@ def _image(path: str, element: Element, unused: Counter[str]) -> NamedImage:
         if not name:
             raise ValueError("name must not be empty")
         shape = as_size(element.get("width"), element.get("height"))
-        rows = [row for mark in element for row in _rows_of(mark, f"{place}, {mark.tag}", unused)]
+    rows: list[PointRow] = []
+    for mark in element:
+        where = f"{place}, {mark.tag}"
+        with at(path, where):
+            rows += _rows_of(mark, where, unused)
     return NamedImage(path, (name,), tuple(rows), shape, place)
 
 

@@ -22,6 +22,7 @@ from .values import (
     at,
     box_center,
     corner_point,
+    list_of,
     pairs,
     polygon_center,
     traits,
@@ -46,7 +47,7 @@ def read_datumaro(given: Given, origin: str = "center") -> NamedPoints:
     unused: Counter[str] = Counter()
     with at(path, ""):
         data = as_table(given.json, "JSON of Datumaro")
-        items = as_list(data.get("items"), "items")
+        items = list_of(data, "items")
         categories = as_table(as_table(data.get("categories"), "categories").get("label"), "label")
         labels = [
             as_name(as_table(item, "a label").get("name"), "name")

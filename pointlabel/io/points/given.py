@@ -99,9 +99,10 @@ class Given:
         return walk_files(self.path) if self.is_folder else []
 
     def with_suffix(self, suffix: str) -> list[str]:
-        """Those of the files that have a suffix, or the file itself where it has it."""
-        paths = self.files if self.is_folder else [self.path]
-        return [path for path in paths if path.lower().endswith(suffix)]
+        """Those of a folder's files that have a suffix; a file that is given itself, whatever its suffix."""
+        if not self.is_folder:
+            return [] if self._is_stdin else [self.path]
+        return [path for path in self.files if path.lower().endswith(suffix)]
 
     def some(self, suffix: str) -> list[str]:
         """A few of the files that have a suffix, to look into."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...errors import InputError
+from ...errors import InputError, shown
 from ..messages import Note
 from ..text import decode_json
 from .base import PointRow
@@ -52,7 +52,9 @@ def read_manifest_points(given: Given, origin: str = "center") -> NamedPoints:
 def _add(path: str, record: dict[str, Any], place: str, images: dict[str, NamedImage]) -> None:
     image_id = as_name(record.get("id"), "id")
     images.pop(image_id, None)
-    if record.get("status") != "ok":
+    if record.get("status") not in ("ok", "error"):
+        raise ValueError(f"status must be ok or error, got {shown(record.get('status'))}")
+    if record["status"] == "error":
         return
     rows = [_row(as_table(target, "a target"), place) for target in as_list(record.get("targets"), "targets")]
     names = dict.fromkeys((as_name(record.get("image"), "image") or image_id, image_id))

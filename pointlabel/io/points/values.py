@@ -63,6 +63,13 @@ def as_list(value: Any, name: str) -> list[Any]:
     return value
 
 
+def list_of(table: dict[str, Any], name: str) -> list[Any]:
+    """A list that an object must have."""
+    if name not in table:
+        raise ValueError(f"it has no list {name}")
+    return as_list(table[name], name)
+
+
 def as_table(value: Any, name: str) -> dict[str, Any]:
     """An object out of JSON; what is missing is an empty one."""
     if value is None:
