@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Callable
 
-from docs.tables import calibration, engine, methods, training
+from docs.tables import calibration, engine, methods, points, training
 from docs.tables.store import ROOT
 
 PAGES = (
@@ -23,12 +23,13 @@ PAGES = (
     ROOT / "docs" / "bench.md",
     ROOT / "docs" / "calibrate.md",
     ROOT / "docs" / "detectors.md",
+    ROOT / "docs" / "formats.md",
     ROOT / "benchmarks" / "README.md",
 )
 MARKER = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 TABLES: dict[str, Callable[[], str]] = {
-    table.__name__: table for part in (engine, methods, calibration, training) for table in part.TABLES
+    table.__name__: table for part in (engine, methods, calibration, points, training) for table in part.TABLES
 }
 
 
