@@ -71,7 +71,8 @@ def tables() -> list[bytes]:
 
 def point_files() -> list[bytes]:
     """Points in the formats of tools."""
-    return [*SAMPLES.values(), CVAT_VIDEO.encode(), npy(MCLC_EMPTY)]
+    one_frame = CVAT_VIDEO.replace("<size>2", "<size>1").replace('frame="1"', 'frame="0"')
+    return [*SAMPLES.values(), one_frame.encode(), npy(MCLC_EMPTY)]
 
 
 def manifests() -> list[bytes]:
