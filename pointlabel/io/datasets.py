@@ -111,8 +111,8 @@ def locate_parts(
     if points is not None and (kind not in POINT_FOLDERS or os.path.exists(kind) or not is_dataset):
         return root, kind, None if masks is None else os.fspath(masks)
     if not is_dataset:
-        beside = root if os.path.isdir(root) else os.path.dirname(root) or "."
-        if points is None and os.path.exists(root) and has_own_points(beside):
+        beside = root if os.path.isdir(root) else f"{os.path.splitext(root)[0]}.json"
+        if points is None and os.path.exists(beside) and has_own_points(beside):
             return root, beside, None if masks is None else os.fspath(masks)
         raise InputError(f"{root}: not a data set, which holds the folder images/; for other images give `points`")
     own_masks = os.path.join(root, "masks")

@@ -17,6 +17,7 @@ from pointlabel.io.points.base import Bound, PointRow
 from pointlabel.io.points.fit import fit_points
 from pointlabel.io.points.formats import FORMATS
 from pointlabel.io.points.given import Given
+from pointlabel.io.points.images import point_image
 from pointlabel.io.points.readers import READERS, find_reader, open_points
 from tests.point_samples import (
     COCO,
@@ -181,6 +182,11 @@ def test_headers_go_by_many_names(tmp_path, header, values):
     assert places(put(tmp_path, "p.csv", f"{header}\nt1.png,{values}\n")) == [[1, 2]]
 
 
+def test_x_and_y_go_before_other_names(tmp_path):
+    assert places(put(tmp_path, "p.csv", "image,x,y,row,col\nt1,2,1,3,3\n")) == [[1, 2]]
+    assert places(put(tmp_path, "p.csv", "image,x,y,w,h,cx,cy\nt1,0,0,9,9,2,1\n")) == [[1, 2]]
+
+
 def test_boxes_are_told(tmp_path):
     source = open_points(put(tmp_path, "p.csv", "image,x,y,w,h\nt1,1,1,1,1\n"))
     assert [note.kind for note in source.notes] == ["boxes"]
@@ -207,6 +213,19 @@ def test_a_frame_is_the_image_with_its_number(tmp_path, text):
         bind(path, *numbers[1:])
     with pytest.raises(InputError, match=r"line 2: frame must be a whole number from 0, got '1\.5'"):
         open_points(put(tmp_path, "p.csv", "frame,x,y\n1.5,2,1\n"))
+
+
+def test_frames_beside_the_names_of_images(tmp_path):
+    path = put(tmp_path, "p.csv", "image,frame,x,y\nstack.tif,0,1,1\nstack.tif,3,2,2\nimg_7.png,7,1,1\nx.png,5,1,1\n")
+    bound = bind(path, "stack", "img_7", "x")
+    assert {name: len(entry.load().rows) for name, entry in bound.entries.items()} == {"stack": 1, "img_7": 1, "x": 1}
+    assert [sentence.partition(": ")[2] for _, sentence in bound.unknown] == ["there is no image stack.tif, frame 3"]
+
+
+def test_one_point_image_belongs_to_one_image(tmp_path):
+    point_image([(1, 1)], SHAPE).save(tmp_path / "clicks.png")
+    assert places(tmp_path / "clicks.png") == [[1, 1]]
+    assert not bind(tmp_path / "clicks.png", "t1", "t2").entries
 
 
 # LabelMe
@@ -345,7 +364,7 @@ def test_cancelled_annotations_and_predictions_do_not_count(tmp_path):
     tasks = label_studio()
     tasks[0]["predictions"] = tasks[0]["annotations"]
     tasks[0]["annotations"] = [{**tasks[0]["annotations"][0], "was_cancelled": True}]
-    assert rows_of(put(tmp_path, "a.json", tasks)) == ()
+    assert not bind(put(tmp_path, "a.json", tasks)).entries
     tasks[0]["completions"] = [{**tasks[0].pop("annotations")[0], "was_cancelled": False}]
     assert len(rows_of(put(tmp_path, "a.json", tasks))) == 1
 

@@ -19,7 +19,7 @@ ALIASES = {
     "tightness": ("tightness",),
     "polarity": ("polarity",),
 }  # fmt: skip
-#: Names of the columns x and y that mean a point whatever else is there, one way of naming after the other.
+#: Names of the columns of a point beside x and y, which go first.
 POINTS = (
     ("cx", "cy"),
     ("center_x", "center_y"),
@@ -87,6 +87,8 @@ def find_columns(path: str, cells: list[str]) -> Columns:
         name = next((alias for alias in aliases if alias in names), None)
         if name is not None:
             at[column] = names.index(name)
+    if "frame" not in at:
+        at.pop("sequence", None)
     if found is None or not ("image" in at or "frame" in at):
         missing = "image, x, y" if found is None else "image"
         raise InputError(f"{path}: the header must name {missing}, got {', '.join(names)[:200]}")
@@ -106,15 +108,15 @@ def has_points(cells: list[str]) -> bool:
 def _point_columns(names: list[str]) -> tuple[str, tuple[str, ...]] | None:
     """The kind and the names of the columns that hold the point."""
     there = set(names)
-    for pair in POINTS:
-        if there.issuperset(pair):
-            return "point", pair
     edges = next((each for each in EDGES if there.issuperset(each)), None)
     size = next((each for each in SIZES if there.issuperset(each)), None)
     is_point = there.issuperset(("x", "y"))
     # x and y are a point, also beside a box with names of its own; with w and h alone they are the corner of a box.
     if is_point and (edges is not None or size is None or size[0] != "x" or "left" in there):
         return "point", ("x", "y")
+    for pair in POINTS:
+        if there.issuperset(pair):
+            return "point", pair
     if edges is not None:
         return "edges", edges
     if size is not None:

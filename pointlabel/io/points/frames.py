@@ -7,9 +7,15 @@ from collections.abc import Collection
 
 from ...errors import InputError
 
-_LAST_NUMBER = re.compile(r"(\d+)\D*$")
+_LAST_NUMBER = re.compile(r"(\d{1,18})\D*$", re.ASCII)
 #: Names that CVAT gives to the frames of a video.
 _CVAT_NAME = re.compile(r"frame_\d{6}")
+
+
+def last_number(name: str) -> int | None:
+    """The last number in the last part of a name, None where there is none."""
+    found = _LAST_NUMBER.search(name.rpartition("/")[2])
+    return None if found is None else int(found[1])
 
 
 class FrameFinder:
@@ -54,10 +60,10 @@ class FrameFinder:
             names = list(self._ids)  # all in one sub-folder
         out: dict[int, str] = {}
         for name in sorted(names):
-            last = _LAST_NUMBER.search(name.rpartition("/")[2])
-            if last is None or int(last[1]) in out:
+            number = last_number(name)
+            if number is None or number in out:
                 return f"frames have numbers, and the image {name} has none of its own; rename the images"
-            out[int(last[1])] = name
+            out[number] = name
         if not out or 0 in out or all(_CVAT_NAME.fullmatch(name.rpartition("/")[2]) for name in names):
             return out
         if self._n_frames == len(out):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -38,7 +39,7 @@ class ImageEntry:
 
 
 class ImageFolder:
-    """A folder of point images with the names and sub-folders of the images."""
+    """A folder of point images with the names and sub-folders of the images; or one, which belongs to one image."""
 
     has_tightness = False
     has_polarity = False
@@ -47,14 +48,18 @@ class ImageFolder:
     notes: tuple[Note, ...] = ()
 
     def __init__(self, folder: str) -> None:
+        self._is_file = not os.path.isdir(folder)
         self._paths: dict[str, list[str]] = {}
-        for path in sorted(walk_images(folder)):
-            self._paths.setdefault(file_id(path, folder), []).append(path)
+        for path in [folder] if self._is_file else sorted(walk_images(folder)):
+            self._paths.setdefault(file_id(path, os.path.dirname(folder) if self._is_file else folder), []).append(path)
         if not self._paths:
             raise InputError(f"{folder}: there is no one-pixel image; the folder {name_contents(folder)}")
 
     def bind(self, ids: Collection[str], root: str | None = None) -> Bound:
         """Match point images with the images of the same id."""
+        if self._is_file and len(ids) == 1:
+            ((path,),) = self._paths.values()
+            return Bound({next(iter(ids)): ImageEntry(path)}, [])
         entries: dict[str, PointEntry] = {}
         unknown = []
         for name, (path, *rivals) in self._paths.items():

@@ -34,14 +34,12 @@ def is_label_studio(given: Given) -> bool:
     """Whether a file is a list of tasks of Label Studio."""
     if not given.is_json or not isinstance(given.json, list) or not given.json:
         return False
-    first = next((task for task in given.json if isinstance(task, dict)), {})
-    return isinstance(first.get("data"), dict) or any(_is_min(task) for task in given.json[:100])
+    some = [task for task in given.json[:100] if isinstance(task, dict)]
+    return any(isinstance(task.get("data"), dict) or _is_min(task) for task in some)
 
 
-def _is_min(task: Any) -> bool:
+def _is_min(task: dict[str, Any]) -> bool:
     """Whether a task is one of JSON_MIN: its results in lists under names of their own."""
-    if not isinstance(task, dict):
-        return False
     return any(isinstance(item, dict) and "original_width" in item for item in _items(task)) or "annotation_id" in task
 
 
@@ -52,7 +50,9 @@ def _items(task: dict[str, Any]) -> Iterator[Any]:
 
 
 def read_label_studio(given: Given, origin: str = "center") -> NamedPoints:
-    """Read the tasks; annotations that were cancelled do not count, nor do predictions.
+    """Read the tasks; annotations that were cancelled do not count, nor do predictions and tasks without annotation.
+
+    Where a task has several annotations, those marked as ground truth count, else all of them.
 
     An image is found by its whole path, then by the last part of it without what an upload put in front.
 
@@ -77,7 +77,14 @@ def _images_of(path: str, task: dict[str, Any], k: int, unused: Counter[str]) ->
     names = _names_of(data)
     if not names:
         raise ValueError(f"it names no image: data holds {', '.join(map(str, data))[:80] or 'nothing'}")
-    results = list(_results_of(task)) if "data" in task else [_as_result(item) for item in _items(task)]
+    if "data" in task:
+        annotations = _annotations_of(task)
+        results = [as_table(each, "a result") for item in annotations for each in as_list(item.get("result"), "result")]
+    else:
+        annotations = [task] if "annotation_id" in task or any(True for _ in _items(task)) else []
+        results = [_as_result(item) for item in _items(task)]
+    if not annotations:
+        return  # nobody has looked at the image yet; it is not one without targets
     rows: list[PointRow] = []
     shapes = set()
     for result in results:
@@ -97,13 +104,11 @@ def _images_of(path: str, task: dict[str, Any], k: int, unused: Counter[str]) ->
     yield NamedImage(path, names, tuple(rows), shape, place, in_shares=shape is None)
 
 
-def _results_of(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for annotation in as_list(task.get("annotations", task.get("completions")), "annotations"):
-        annotation = as_table(annotation, "an annotation")
-        if annotation.get("was_cancelled"):
-            continue
-        for result in as_list(annotation.get("result"), "result"):
-            yield as_table(result, "a result")
+def _annotations_of(task: dict[str, Any]) -> list[dict[str, Any]]:
+    """The annotations of a task that were not cancelled; where some are its ground truth, those alone."""
+    found = as_list(task.get("annotations", task.get("completions")), "annotations")
+    kept = [item for item in (as_table(each, "an annotation") for each in found) if not item.get("was_cancelled")]
+    return [item for item in kept if item.get("ground_truth")] or kept
 
 
 def _as_result(item: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from ...errors import InputError
 from ..images import normal_id, strip_suffix
 from ..messages import Note
 from .base import Bound, PointEntry, PointRow, PointSet
-from .frames import FrameFinder
+from .frames import FrameFinder, last_number
 from .names import NameFinder
 
 
@@ -130,7 +130,12 @@ class NamedPoints:
 
     def _id_of(self, image: NamedImage, finder: NameFinder, frames: FrameFinder) -> str | None:
         if image.frame is not None:
-            return frames.id_of(image.file, image.names[0], image.frame)
+            own = finder.id_of(image.names[0]) if image.names[0] else None
+            if own is None:
+                return frames.id_of(image.file, image.names[0], image.frame)
+            # Of several frames in one TIFF the first is read; beside the name of another image the number says nothing.
+            is_first = image.frame == 0 or not image.names[0].lower().endswith((".tif", ".tiff"))
+            return own if is_first or last_number(own) == image.frame else None
         for name in image.names:
             found = finder.id_of(name)
             if found is not None:

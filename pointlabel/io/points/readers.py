@@ -44,8 +44,9 @@ class PointReader(NamedTuple):
     names_images: bool = True
 
 
-def _is_image_folder(given: Given) -> bool:
-    return any(path.lower().endswith(IMAGE_SUFFIXES) for path in given.files)
+def _holds_images(given: Given) -> bool:
+    paths = given.files if given.is_folder else [given.path]
+    return any(path.lower().endswith(IMAGE_SUFFIXES) for path in paths)
 
 
 def _open_images(given: Given, origin: str) -> ImageFolder:
@@ -67,7 +68,7 @@ READERS = (
     PointReader("yolo", is_yolo, read_yolo, False),
     PointReader("bestie", is_bestie, read_bestie, False),
     PointReader("csv", is_table, read_table),
-    PointReader("one-pixel", _is_image_folder, _open_images, False),
+    PointReader("one-pixel", _holds_images, _open_images, False),
 )
 #: Suffixes of files that may be the one of a folder that holds the points.
 _WHOLE = (".json", ".jsonl", ".xml", ".csv")
@@ -132,12 +133,9 @@ def find_reader(given: Given, *, beside_images: bool = False) -> PointReader | N
     return None
 
 
-def has_own_points(folder: str) -> bool:
-    """Whether a folder of images holds points beside them."""
-    return _holds(Given(folder))
-
-
-def _holds(given: Given) -> bool:
+def has_own_points(place: str) -> bool:
+    """Whether a folder of images holds points beside them, or a file beside an image is one of points."""
+    given = Given(place)
     return find_reader(given, beside_images=True) is not None or _one_file(given, True) is not None
 
 
@@ -149,7 +147,9 @@ def _one_file(given: Given, beside_images: bool) -> str | None:
     """The one file of a folder that a reader of files claims; None in a folder of images, but for the run's own."""
     if not given.is_folder or (given.has_images and not beside_images):
         return None
-    paths = [path for path in given.files if path.lower().endswith(_WHOLE)]
+    every = [path for path in given.files if path.lower().endswith(_WHOLE)]
+    # Those in the folder itself go before what lies deeper, such as the manifest of a run beside its images.
+    paths = [path for path in every if os.path.relpath(path, given.path) == os.path.basename(path)] or every
     if len(paths) != 1:
         return None
     reader = find_reader(Given(paths[0]))
