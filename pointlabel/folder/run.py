@@ -102,7 +102,7 @@ def annotate_folder(
         work = plan_jobs(found, bound, source, masks, folder)
         refuse_changed(work, folder)
         notes = [
-            *look_ahead(found, bound, name, "auto" if source.has_polarity else settings.polarity, folder.earlier),
+            *look_ahead(found, bound, name, settings.polarity, folder.earlier),
             *run_notes(found, name, bound, source, settings, folder),
             *mask_notes,
         ]

@@ -12,7 +12,7 @@ from .._values import as_choice, as_number
 from ..engine.default.style import named_style
 from ..errors import InputError
 from ..io.masks.read import MASK_THRESHOLD, check_threshold
-from ..io.points.base import PointRow
+from ..io.points.base import PointRow, own_polarities
 from ..io.writers import MASKS, RUN_FILES, WRITERS
 from ..labeling import Labeller, open_labeller
 from ..methods import get_method
@@ -112,9 +112,7 @@ class RunSettings:
 
     def polarity_of(self, rows: Sequence[PointRow]) -> list[str] | None:
         """Polarity of each point: its own where it has one, else that of the run; None where none has its own."""
-        if all(row.polarity is None for row in rows):
-            return None
-        return [row.polarity or self.polarity for row in rows]
+        return own_polarities(rows, self.polarity)
 
     def stamp(self) -> dict[str, Any]:
         """The part of each line of the manifest that all lines of a run have in common, as JSON gives it back.

@@ -49,7 +49,9 @@ class TrainConfig(Params):
     loss_params: Mapping[str, Any] = param({}, "Parameters of the loss by name.")
 
     points: str = param("centroid", "centroid or coarse, or a file or folder of points.")
-    points_format: str = param("", "Format of the points, in place of what their content says.", choices=("", *FORMATS))
+    points_format: str = param(
+        "auto", "Format of the points, in place of what their content says.", choices=("auto", *FORMATS)
+    )
     allow_pickle: bool = param(False, "Read the pickled tables of MCLC and D2D; plain values only.")
     origin: str = param(
         "center",

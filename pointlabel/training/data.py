@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..io.datasets import Dataset
 from ..io.masks.survey import survey_masks
+from ..io.points.base import own_polarities
 from ..io.samples import read_sample
 from .config import TrainConfig
 from .events import Note
@@ -35,6 +36,7 @@ class SampleSet:
     points : (N, 2) float64, (row, column).
     masks : (H, W) bool, the true masks, None where the run may not know them.
     labels : (H, W) float16 in [0, 1], what is trained on; replaced through `set_label`.
+    polarities : of each point, where a file of points gives some of the image their own; None for those of the config.
     """
 
     ids: list[str]
@@ -44,6 +46,7 @@ class SampleSet:
     points: list[NDArray[np.float64]]
     masks: list[NDArray[np.bool_]] | None
     labels: list[NDArray[np.float16]]
+    polarities: list[list[str] | None]
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -151,7 +154,7 @@ def read_data(
 
     def read(parts: Sequence[Dataset | None], need_targets: bool = True) -> SampleSet:
         nonlocal done
-        out = SampleSet([], [], [], [], [], [], [])
+        out = SampleSet([], [], [], [], [], [], [], [])
         for place, part in enumerate(parts):
             notes.extend(_look_at_masks(part, config.mask_threshold, need_targets))
             for entry in part.entries if part is not None else ():
@@ -160,6 +163,7 @@ def read_data(
                 out.parts.append(place)
                 out.images.append(fit_range(sample.image, sample.full))
                 out.points.append(sample.points)
+                out.polarities.append(own_polarities(sample.rows, config.polarity))
                 if sample.mask is not None and out.masks is not None:
                     out.masks.append(sample.mask)
                 out.labels.append(np.zeros(sample.image.shape, np.float16))

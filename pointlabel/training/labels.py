@@ -18,7 +18,7 @@ from ..io.masks.png import encode_mask, encode_soft
 from ..io.masks.read import read_grey_mask
 from ..io.masks.survey import survey_masks
 from ..io.messages import Note as FileNote
-from ..labeling import annotate
+from ..labeling import open_labeller
 from ..methods.table import get_method
 from ..types import ImageLabels
 from .config import TrainConfig
@@ -72,13 +72,12 @@ class Labeller:
         rng = image_generator(self.config.seed, samples.ids[index].partition("/")[2])
         name = method or self.config.label_method
         chosen = get_method(name)
-        return annotate(
+        labeller = open_labeller(name, self.params(name) if params is None else params, polarity=self.config.polarity)
+        return labeller.label(
             samples.images[index],
             samples.points[index],
-            method=name,
-            params=self.params(name) if params is None else params,
-            polarity=self.config.polarity,
             tightness=self.config.tightness if chosen.has_tightness else 0.5,
+            polarity=samples.polarities[index],
             rng=rng.spawn(draw)[-1] if draw else rng,
         )
 

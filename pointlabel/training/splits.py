@@ -261,7 +261,7 @@ def _open_points(folder: str, config: TrainConfig) -> Dataset:
         images if os.path.isdir(images) else folder,
         points,
         origin=config.origin,
-        points_format=config.points_format or None,
+        points_format=None if config.points_format == "auto" else config.points_format,
         allow_pickle=config.allow_pickle,
     )
     return replace(found, name=os.path.basename(os.path.abspath(folder)), folder=folder)

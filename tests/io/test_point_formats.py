@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -195,7 +196,6 @@ def test_boxes_are_told(tmp_path):
 def test_polarity_and_tightness_belong_to_their_points(tmp_path):
     path = put(tmp_path, "p.csv", "image,x,y,polarity,tightness\nt1,1,1,Dark,0.25\nt1,2,2,,\n")
     source = open_points(path)
-    assert source.has_polarity
     assert source.has_tightness
     assert [(row.polarity, row.tightness) for row in rows_of(path)] == [("dark", 0.25), (None, None)]
     with pytest.raises(InputError, match=r"p\.csv, line 2: polarity must be one of bright, dark, auto, got 'grey'"):
@@ -309,6 +309,18 @@ def test_a_track_of_cvat_goes_by_frame_and_is_not_there_when_outside(tmp_path, i
     assert list(bound.entries) == image_ids[1:]
     (row,) = bound.entries[image_ids[1]].load().rows
     assert (row.row, row.column, row.label, row.id) == (1, 1, "target", "7")
+
+
+def test_the_memory_for_cvat_follows_one_image_and_the_points(tmp_path):
+    line = '<polyline label="x" points="' + ";".join(f"{k}.00,{k}.00" for k in range(200)) + '"/>'
+    images = (f'<image id="{k}" name="i{k}.png" width="5" height="4">{line * 10}</image>\n' for k in range(300))
+    path = put(tmp_path, "a.xml", "".join(["<annotations>", *images, "</annotations>"]))
+    open_points(path)  # what is loaded once is not the file's
+    tracemalloc.start()
+    open_points(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < path.stat().st_size / 10
 
 
 def test_frames_of_cvat_are_not_guessed(tmp_path):

@@ -26,7 +26,7 @@ def samples_of(*shapes: tuple[int, int]) -> SampleSet:
         label[19:22, 19:22] = 1
     names = [f"set/{k}" for k in range(len(images))]
     points = [np.array([[20.0, 20.0]])] * len(images)
-    return SampleSet(names, [0] * len(images), images, images, points, None, labels)
+    return SampleSet(names, [0] * len(images), images, images, points, None, labels, [None] * len(images))
 
 
 def alarm(shape: tuple[int, int], *places: tuple[int, int, float]) -> np.ndarray:

@@ -236,8 +236,15 @@ def test_dark_targets_get_the_labels_of_bright_ones(split_dataset, small_config,
         ",".join([name, str(int(x) + 0.5), str(int(y) + 0.5)]) for name, x, y in (r.split(",") for r in corner[1:])
     ]
     (tmp_path / "corner.csv").write_text("\n".join([corner[0], *moved]) + "\n")
+    own = ["image,x,y,polarity", *(f"{row},bright" for row in corner[1:])]
+    (tmp_path / "own.csv").write_text("\n".join(own) + "\n")
     made = []
-    for table, settings in (("clicks", {}), ("corner", {"polarity": "dark", "origin": "corner"})):
+    runs: tuple[tuple[str, dict[str, str]], ...] = (
+        ("clicks", {}),
+        ("corner", {"polarity": "dark", "origin": "corner"}),
+        ("own", {"polarity": "dark"}),
+    )
+    for table, settings in runs:
         config = small_config(strategy=strategy, points=str(tmp_path / f"{table}.csv"), **settings)
         sources = open_sources([str(folder)], config, train_masks=False)
         assert not any("darker" in note or "brighter" in note for note in sources[0].split.notes)
@@ -248,8 +255,9 @@ def test_dark_targets_get_the_labels_of_bright_ones(split_dataset, small_config,
         for path in (folder / "images").iterdir():
             Image.fromarray(255 - np.asarray(Image.open(path))).save(path)
     assert sum(int(label.sum()) for label in made[0]) > 0
-    for bright, dark in zip(*made, strict=True):
+    for bright, dark, of_its_own in zip(*made, strict=True):
         np.testing.assert_array_equal(bright, dark)
+        np.testing.assert_array_equal(bright, of_its_own)
 
 
 def test_an_origin_belongs_to_a_table(small_config):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
 from ...errors import InputError
@@ -34,6 +34,13 @@ class PointRow(NamedTuple):
     label: str = ""
     id: str = ""
     polarity: str | None = None
+
+
+def own_polarities(rows: Sequence[PointRow], default: str) -> list[str] | None:
+    """Polarity of each point: its own where it has one, else the default; None where none has its own."""
+    if all(row.polarity is None for row in rows):
+        return None
+    return [row.polarity or default for row in rows]
 
 
 class PointSet(NamedTuple):
@@ -81,7 +88,7 @@ class PointSource(Protocol):
 
     Attributes
     ----------
-    has_tightness, has_polarity : whether points may carry their own.
+    has_tightness : whether points may carry their own tightness.
     names_images : True where points without an image are an error of the run (a table that names images),
         False where it is enough to say so (a folder that may cover more images).
     what : what its entries are called, for messages ("point images", "names").
@@ -89,7 +96,6 @@ class PointSource(Protocol):
     """
 
     has_tightness: bool
-    has_polarity: bool
     names_images: bool
     what: str
     notes: tuple[Note, ...]

@@ -74,7 +74,7 @@ def check_points(looked: Sequence[LookedAt], name: str, polarity: str = "bright"
     ----------
     looked : some of its images with their points.
     name : of the file or folder of points, for the sentences.
-    polarity : of the run: "bright", "dark" or "auto".
+    polarity : of the run: "bright", "dark" or "auto"; where points have their own, either is right.
 
     Returns
     -------
@@ -83,6 +83,7 @@ def check_points(looked: Sequence[LookedAt], name: str, polarity: str = "bright"
     n = sum(len(each.points) for each in looked)
     if not n:
         return []
+    polarity = "auto" if any(each.has_polarity for each in looked) else polarity
     inside = [is_inside(each.points, each.image.shape) for each in looked]
     n_outside = n - sum(int(each.sum()) for each in inside)
     seen = _look([each.points[good] for each, good in zip(looked, inside, strict=True)], looked)

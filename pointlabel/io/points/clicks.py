@@ -19,7 +19,6 @@ class Clicks:
     """
 
     has_tightness = False
-    has_polarity = False
     names_images = False
     what = "clicks"
     notes: tuple[Note, ...] = ()

@@ -57,7 +57,6 @@ class FileFolder:
     """
 
     has_tightness = False
-    has_polarity = False
     names_images = False
     what = "files of points"
     notes: tuple[Note, ...] = ()

@@ -42,7 +42,6 @@ class ImageFolder:
     """A folder of point images with the names and sub-folders of the images; or one, which belongs to one image."""
 
     has_tightness = False
-    has_polarity = False
     names_images = False
     what = "point images"
     notes: tuple[Note, ...] = ()

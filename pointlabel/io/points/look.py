@@ -27,10 +27,12 @@ class LookedAt(NamedTuple):
     ----------
     image : (H, W) grey levels.
     points : (N, 2) float64, (row, column), also those outside the image.
+    has_polarity : whether some of them have a polarity of their own.
     """
 
     image: NDArray
     points: NDArray[np.float64]
+    has_polarity: bool = False
 
 
 def look_at_some(work: Sequence[tuple[str, PointEntry]]) -> list[LookedAt]:
@@ -68,7 +70,8 @@ def look_at_some(work: Sequence[tuple[str, PointEntry]]) -> list[LookedAt]:
         first, n_points = first or given.file, n_points + len(inside)
         n_touching += count_touching(np.floor(inside).astype(np.int64))
         n_pixels += image.size
-        out.append(LookedAt(image, places[spread(range(len(places)), MOST_POINTS)]))
+        has_polarity = any(row.polarity is not None for row in given.rows)
+        out.append(LookedAt(image, places[spread(range(len(places)), MOST_POINTS)], has_polarity))
     if len(refused) > len(out):
         raise refused[0]
     if n_points >= FEWEST_TOUCHING and n_touching > n_points / 2:

@@ -103,9 +103,7 @@ class NamedPoints:
         self._n_frames, self._by_end, self._merges, self._is_single = n_frames, by_end, merges, is_single
         self.names_images, self.what = names_images, what
         self.notes: tuple[Note, ...] = tuple(notes)
-        rows = [row for image in self._images for row in image.rows]
-        self.has_tightness = any(row.tightness is not None for row in rows)
-        self.has_polarity = any(row.polarity is not None for row in rows)
+        self.has_tightness = any(row.tightness is not None for image in self._images for row in image.rows)
 
     def bind(self, ids: Collection[str], root: str | None = None) -> Bound:
         """Match the names with image ids.

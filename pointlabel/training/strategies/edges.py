@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -18,7 +20,7 @@ _FLAT = 13573 / 32768
 
 
 def enclose_points(
-    image: NDArray, points: NDArray[np.float64], polarity: str = "bright"
+    image: NDArray, points: NDArray[np.float64], polarity: str | Sequence[str] = "bright"
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Fill the closed edges that hold the points.
 

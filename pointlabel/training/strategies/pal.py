@@ -130,7 +130,7 @@ class Pal(Strategy):
         """Label of a sample before any training, and the share of its points that have a good one."""
         points, image = samples.points[index], samples.images[index]
         if self.options.easy_method == EDGES:
-            mask, found = enclose_points(image, points, self.config.polarity)
+            mask, found = enclose_points(image, points, samples.polarities[index] or self.config.polarity)
         else:
             made = labeller.annotate(samples, index, method=self.options.easy_method)
             mask = made.mask() | (mark_points(points, made.shape) > 0)
