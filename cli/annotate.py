@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pointlabel.io.writers import MASKS, RUN_FILES, WRITERS
+from pointlabel.io.writers import RUN_FILES, WRITERS
 
 from .console import say, say_when_kernels_compile
 from .options import (
@@ -16,6 +16,7 @@ from .options import (
     FiniteRange,
     OutputFolder,
     config_option,
+    format_option,
     jobs_option,
     mask_threshold_option,
     masks_option,
@@ -32,11 +33,12 @@ from .run_console import RunConsole
 
 def output_options(command: Callable[..., None]) -> Callable[..., None]:
     """A flag per kind of file that can be written beside the masks."""
-    places = [(writer.name, writer.summary, writer.name) for writer in WRITERS.values() if writer.name != MASKS]
+    places = [(writer.name, writer.summary, writer.name) for writer in WRITERS.values() if writer.has_flag]
     places += [(file.name, file.summary, file.path) for file in RUN_FILES.values()]
     for name, summary, place in reversed(places):
         command = click.option(f"--{name}", is_flag=True, help=f"Write {summary} to OUT/{place}.")(command)
-    return command
+    command = click.option("--rle", is_flag=True, help="Put the run lengths of each mask into the manifest.")(command)
+    return format_option(command)
 
 
 @click.command()
@@ -142,6 +144,7 @@ def annotate(
     overwrite: bool,
     on_error: str,
     no_progress: bool,
+    formats: tuple[str, ...],
     **outputs: bool,
 ) -> None:
     """Turn one point per target into masks.
@@ -159,6 +162,7 @@ def annotate(
         pointlabel annotate data -o out
         pointlabel annotate frame.png --at 120,43 --at 61,200 -o out
         pointlabel annotate data/images -p data/points -o out
+        pointlabel annotate data/images -p clicks.csv -o out --format coco,yolo
         pointlabel annotate data/images -p clicks.csv -o out --soft --overlay -j 4
         pointlabel annotate data/images -p clicks.csv -o out --soft --overlay -j 4 --resume
     """
@@ -194,7 +198,7 @@ def annotate(
                 tightness=tightness,
                 polarity=polarity,
                 seed=seed,
-                outputs=tuple(name.replace("_", "-") for name, wanted in outputs.items() if wanted),
+                outputs=(*formats, *(name.replace("_", "-") for name, wanted in outputs.items() if wanted)),
                 refine=None if refine == "none" else refine,
                 backend=backend,
                 device=device,

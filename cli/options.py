@@ -11,6 +11,7 @@ import click
 
 from pointlabel.errors import name_hint, shown
 from pointlabel.io.points.formats import FORMATS
+from pointlabel.io.writers import EXPORTS, INSTANCES, MASKS, NPZ, SOFT
 
 from .console import say
 
@@ -153,6 +154,29 @@ mask_threshold_option = click.option(
     default=127.0,
     show_default=True,
     help="Pixels above this grey level are foreground; masks of 0 and 1 need 0.",
+)
+
+
+def _parse_formats(ctx: click.Context, param: click.Parameter, text: str) -> tuple[str, ...]:
+    """``coco,yolo`` -> names of outputs; png is the masks, which are always written."""
+    known = {"png": MASKS, **{name: name for name in (SOFT, INSTANCES, NPZ, *EXPORTS)}}
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in known:
+            raise click.BadParameter(f"there is no format {name!r}; {name_hint(name, known)}", ctx, param)
+    return tuple(dict.fromkeys(known[name] for name in names))
+
+
+#: ``--format NAME[,NAME...]``: what is written.
+format_option = click.option(
+    "--format",
+    "formats",
+    metavar="NAME[,NAME...]",
+    default="png",
+    show_default=True,
+    callback=_parse_formats,
+    help=f"What to write, each to OUT/NAME: soft, instances, npz, {', '.join(EXPORTS)}. The masks, png, are always "
+    "written, to OUT/masks.",
 )
 
 

@@ -20,7 +20,7 @@ _checks _scenery kernel_cache parent params
 compiled synthetic methods convolutions losses
 engine io
 engine.default evaluation
-engine.torch baselines.crf baselines.outline baselines.published_windows detectors
+engine.torch baselines.crf baselines.outline baselines.published_windows detectors io.exchange
 baselines.com baselines.d2d baselines.point baselines.threshold baselines.sam calibration
 baselines.mclc
 labeling
@@ -33,7 +33,8 @@ __main__"""
 LIBRARIES = {
     "torch": "engine.torch convolutions losses detectors training baselines.sam cli",
     "numba": "compiled kernel_cache engine engine.default baselines.com baselines.crf baselines.d2d baselines.mclc",
-    "PIL tifffile imagecodecs defusedxml yaml": "io",
+    "PIL tifffile imagecodecs": "io io.exchange",
+    "defusedxml yaml": "io io.exchange",
     "click rich matplotlib": "cli",
     "safetensors onnx onnxruntime": "detectors training",
     "transformers huggingface_hub": "baselines.sam",

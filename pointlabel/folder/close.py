@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
+from ..io.exchange import rle
 from ..io.files import FileWrite
 from ..io.records import target_record
-from ..io.writers import WRITERS
+from ..io.writers import RLE, WRITERS
 from .events import ImageDone, Tally
 from .job import Ended, Labelled, RunContext
 
@@ -65,6 +66,9 @@ class Written:
                 record["outputs_sha256"] = self.hashes
                 record["height"], record["width"] = labels.shape
                 targets = [target_record(target, row) for target, row in zip(labels.targets, rows, strict=True)]
+                if context.settings.has_rle:
+                    for each, target in zip(targets, labels.targets, strict=True):
+                        each[RLE] = rle.encode(target.mask, target.origin, labels.shape)
         if attempt.error is not None:
             record["status"], record["error"] = "error", attempt.error
             targets = []

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import InputError, OutputError
+from ..io.exchange.ledger import LEDGER_NAME, ExportFolder
 from ..io.files import make_folder, remove_file, remove_temporaries
 from ..io.lock import LOCK_NAME
 from ..io.manifest import HASH_KEYS, MANIFEST_NAME, count_damaged, read_manifest
 from ..io.outdir import PREDICTION_NAME, REPLACEABLE, OutputGate, name_error
-from ..io.writers import OVERLAY, RUN_FILES, WRITERS
+from ..io.writers import EXPORTS, OVERLAY, RUN_FILES, WRITERS
 from .events import Tally
 from .settings import OPTIONAL
 
@@ -70,7 +71,7 @@ class OutputFolder:
             Where the manifest cannot be written.
         """
         path = self.gate.folder
-        remove_temporaries(path, [os.path.join(path, kind) for kind in WRITERS])
+        remove_temporaries(path, [os.path.join(path, kind) for kind in (*WRITERS, *EXPORTS)])
         try:
             if self.aside is not None:
                 os.replace(self.manifest, self.aside)
@@ -133,13 +134,40 @@ def open_output(path: str, mode: str, stamp: dict[str, Any], ids: Collection[str
         places += [place for record in records if record["status"] == "ok" for place in _places(record)]
         folder._removes = holds_run
     folder.gate.refuse_foreign(dict.fromkeys(places))
+    earlier = {name for record in records for name in record.get("outputs", ())}
+    _check_exports(folder.gate, mode, stamp["outputs"], earlier, ids)
     for file in RUN_FILES.values():
-        is_ours = any(file.name in record.get("outputs", ()) for record in records)
+        is_ours = file.name in earlier
         if is_ours or file.name in stamp["outputs"]:
             place = folder.gate.file(file.path)
             if not is_ours and os.path.exists(place):
                 raise InputError(f"{place}: not written by this run, and would be replaced; move it away")
     return folder
+
+
+def open_export(gate: OutputGate, name: str) -> ExportFolder:
+    """The folder of an export of the run; raise `InputError` where a link or a file is in its place."""
+    gate.inside(f"{name}/{LEDGER_NAME}")
+    return ExportFolder(os.path.join(gate.folder, name))
+
+
+def _check_exports(
+    gate: OutputGate, mode: str, wanted: Collection[str], earlier: Collection[str], ids: Collection[str]
+) -> None:
+    """Refuse where an export of this run, or the removal of an earlier one, would touch what is not its own."""
+    from ..io.exchange.table import FORMATS
+
+    for name in EXPORTS:
+        if name in wanted:
+            export = open_export(gate, name)
+            if mode == "new" and export.is_used:
+                raise InputError(
+                    f"{export.folder}: written by an earlier run that left no manifest here, and would be replaced; "
+                    "`mode=resume` and `mode=overwrite` replace it, or choose another folder"
+                )
+            export.refuse_foreign(FORMATS[name].paths(ids))
+        elif name in earlier and mode == "overwrite":
+            open_export(gate, name).refuse_foreign()
 
 
 def _look_at_files(folder: OutputFolder, record: dict[str, Any]) -> None:
@@ -227,6 +255,8 @@ def _remove_run(folder: OutputFolder) -> None:
         for kind in record.get("outputs", ()):
             if kind in RUN_FILES:
                 remove_file(gate.file(RUN_FILES[kind].path))
+            if kind in EXPORTS:
+                open_export(gate, kind).remove()
     remove_file(folder.manifest)
     for kind in WRITERS:
         top = os.path.join(gate.folder, kind)

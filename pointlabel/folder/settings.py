@@ -13,7 +13,7 @@ from ..engine.default.style import named_style
 from ..errors import InputError
 from ..io.masks.read import MASK_THRESHOLD, check_threshold
 from ..io.points.base import PointRow, own_polarities
-from ..io.writers import MASKS, RUN_FILES, WRITERS
+from ..io.writers import EXPORTS, MASKS, RLE, RUN_FILES, WRITERS
 from ..labeling import Labeller, open_labeller
 from ..methods import get_method
 
@@ -33,7 +33,8 @@ class RunSettings:
     tightness : in [0, 1], for points without their own.
     polarity : "bright", "dark" or "auto".
     seed : non-negative; each image draws from a stream of (seed, image id).
-    outputs : names out of `WRITERS` and `RUN_FILES` of `pointlabel.io.writers`; masks are written always.
+    outputs : names out of `WRITERS`, `RUN_FILES` and `EXPORTS` of `pointlabel.io.writers`, and "rle" for run lengths
+        in the manifest; masks are written always.
     refine : what sharpens the labels after the method, "crf"; None for nothing.
     backend, device : as for `pointlabel.annotate`.
     mask_threshold : in [0, 255), grey level that the targets of true masks lie above.
@@ -69,14 +70,15 @@ class RunSettings:
         tightness = as_number(self.tightness, "tightness", 0, 1)
         if tightness != 0.5 and not labeller.method.has_tightness:
             raise InputError(f"method {self.method} does not follow tightness; leave it at 0.5")
+        known = (*WRITERS, *RUN_FILES, *EXPORTS, RLE)
         for name in self.outputs:
-            as_choice(name, "outputs", (*WRITERS, *RUN_FILES))
+            as_choice(name, "outputs", known)
         labeller.method.check(labeller.params)
         checked = {
             "params": labeller.params,
             "tightness": tightness,
             "seed": as_number(self.seed, "seed", 0, whole=True),
-            "outputs": tuple(name for name in (*WRITERS, *RUN_FILES) if name == MASKS or name in self.outputs),
+            "outputs": tuple(name for name in known if name == MASKS or name in self.outputs),
             "mask_threshold": check_threshold(self.mask_threshold),
             "labeller": labeller,
         }
@@ -87,6 +89,16 @@ class RunSettings:
     def image_outputs(self) -> tuple[str, ...]:
         """Those of the outputs that are written per image."""
         return tuple(name for name in self.outputs if name in WRITERS)
+
+    @property
+    def exports(self) -> tuple[str, ...]:
+        """Those of the outputs that are written in a format of another tool, once the run is done."""
+        return tuple(name for name in self.outputs if name in EXPORTS)
+
+    @property
+    def has_rle(self) -> bool:
+        """Whether the manifest gets the run lengths of the targets."""
+        return RLE in self.outputs or bool(self.exports)
 
     @property
     def has_tightness(self) -> bool:

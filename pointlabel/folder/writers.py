@@ -6,14 +6,15 @@ import heapq
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ..io.files import write_whole
 from ..io.manifest import MANIFEST_NAME, ManifestWriter, encode_record, read_manifest, tidy_manifest
-from ..io.writers import OVERLAY
+from ..io.writers import EXPORTS, OVERLAY
 from .events import ImageDone, RunSummary
 from .job import Job, Labelled, RunContext, label_job, open_job
-from .output import SHEET_NAME
+from .output import SHEET_NAME, open_export
 
 SHEET_TARGETS = 60
 
@@ -111,11 +112,33 @@ class Sheet(RunWriter):
             write_whole(self.context.gate.path(OVERLAY, SHEET_NAME), encode_picture(picture))
 
 
+class Export(RunWriter):
+    """The masks of all images in a format of another tool, made of the manifest when the run is done."""
+
+    def __init__(self, name: str, context: RunContext, jobs: Sequence[Job]) -> None:
+        super().__init__(context, jobs)
+        self._name = name
+
+    def end(self, summary: RunSummary) -> None:
+        """Write it, unless an error ended the run early."""
+        from ..io.exchange.convert import export
+        from ..io.exchange.run import masks_of_record
+        from ..io.exchange.table import FORMATS
+
+        if summary.stopped:
+            return
+        done = sorted((each for each in self.records() if each["status"] == "ok"), key=lambda each: each["id"])
+        # The soft label of each image is a file of its own, which no export reads.
+        images = (masks_of_record(record, self.context.gate.folder, with_soft=False) for record in done)
+        export(images, open_export(self.context.gate, self._name), FORMATS[self._name])
+
+
 #: What writes a file per run, and the output of `RunSettings` that asks for it; None for every run. The manifest is
 #: the first, so that it is whole when others read it in `end`.
 RUN_WRITERS: tuple[tuple[str | None, Callable[[RunContext, Sequence[Job]], RunWriter]], ...] = (
     (None, Manifest),
     (OVERLAY, Sheet),
+    *((name, partial(Export, name)) for name in EXPORTS),
 )
 
 

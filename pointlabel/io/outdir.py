@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from ..errors import InputError
 from .files import remove_file
 from .seal import State, state_of
-from .writers import SUFFIX
+from .writers import suffix_of
 
 #: What says that a folder holds a prediction, and of which images.
 PREDICTION_NAME = "predict.json"
@@ -55,10 +55,13 @@ class OutputGate:
         InputError
             Where the name leads out of the folder, or a link or a file is on the way.
         """
-        wrong = name_error(name)
-        if wrong:
-            raise InputError(f"{name!r} {wrong}; files are named by paths below {self.folder}")
-        parts = [*([kind] if kind else []), *f"{name}{SUFFIX}".split("/")]
+        self._check_name(name)
+        return self.inside(f"{kind}/{name}{suffix_of(kind)}" if kind else f"{name}{suffix_of(kind)}")
+
+    def inside(self, path: str) -> str:
+        """Path of the file at `path` below the folder, parts joined by ``/``; errors as for `path`."""
+        self._check_name(path)
+        parts = path.split("/")
         self._check_way(parts[:-1])
         return os.path.join(self.folder, *parts)
 
@@ -117,6 +120,11 @@ class OutputGate:
         raise InputError(
             f"{self.path(kind, name)}{more}: {what}, and would be replaced; move it away, or choose another folder"
         )
+
+    def _check_name(self, name: str) -> None:
+        wrong = name_error(name)
+        if wrong:
+            raise InputError(f"{name!r} {wrong}; files are named by paths below {self.folder}")
 
     def _check_way(self, parts: list[str]) -> None:
         way = self.folder

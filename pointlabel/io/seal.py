@@ -1,15 +1,17 @@
-"""The seal of a PNG that this program wrote, which shows whether somebody has changed the file since.
+"""The seal of a PNG or NPZ that this program wrote, which shows whether somebody has changed the file since.
 
-A sealed file carries, right after its header, a text with the hash of all its other bytes. A program
-that writes the picture again drops the text, or keeps one that no longer fits.
+A sealed PNG carries, right after its header, a text with the hash of all its other bytes, a sealed archive of numpy
+the same in its closing comment. A program that writes the file again drops the text, or keeps one that no longer fits.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import stat
 import struct
+import zipfile
 import zlib
 from typing import Literal
 
@@ -42,6 +44,20 @@ def seal(png: bytes) -> bytes:
     return png[:_HEAD] + _seal_of(png) + png[_HEAD:]
 
 
+#: Name of the first array of a sealed archive.
+NPZ_TAG = "pointlabel"
+_NPZ_START = b"PK\x03\x04"
+_NPZ_NAME = f"{NPZ_TAG}.npy".encode()
+_NPZ_HEAD = 30 + len(_NPZ_NAME)  # bytes of an archive in which the name of its first array ends
+_COMMENT = b"pointlabel-seal "
+
+
+def seal_npz(data: bytes) -> bytes:
+    """The archive, which has no comment, with its seal; its first array is called `NPZ_TAG`."""
+    comment = _COMMENT + hashlib.blake2b(data, digest_size=_DIGEST).hexdigest().encode()
+    return data[:-2] + struct.pack("<H", len(comment)) + comment
+
+
 def state_of(path: str, recorded: str | None = None) -> State:
     """What is at `path`; `recorded` is the SHA-256 that a manifest has of the file, where it has one.
 
@@ -64,6 +80,8 @@ def state_of(path: str, recorded: str | None = None) -> State:
 
 def state_of_bytes(data: bytes, recorded: str | None = None) -> State:
     """As `state_of`, of the bytes of a file."""
+    if data and data[: len(_NPZ_START)] == _NPZ_START[: len(data)]:
+        return _state_of_npz(data, recorded)
     if not data.strip(b"\0") or _is_bare_start(data):
         return "free"
     mark = data[_HEAD : _HEAD + len(_seal_of(b""))]
@@ -76,6 +94,23 @@ def state_of_bytes(data: bytes, recorded: str | None = None) -> State:
     if is_sealed or (not is_marked and recorded is None and _is_whole(data)):
         return "ours" if recorded is None else "stale"
     return "changed" if _is_whole(data) else "damaged"
+
+
+def _state_of_npz(data: bytes, recorded: str | None) -> State:
+    if data[30:_NPZ_HEAD] != _NPZ_NAME[: max(len(data) - 30, 0)]:
+        return "foreign"
+    if len(data) < _NPZ_HEAD:
+        return "free"
+    if recorded is not None and hashlib.sha256(data).hexdigest() == recorded:
+        return "ours"
+    size = len(_COMMENT) + 2 * _DIGEST
+    if data[-size:] and seal_npz(data[: -size - 2] + b"\0\0") == data:
+        return "ours" if recorded is None else "stale"
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return "damaged" if archive.testzip() else "changed"
+    except Exception:  # damaged archives raise anything at all
+        return "damaged"
 
 
 def _seal_of(rest: bytes) -> bytes:

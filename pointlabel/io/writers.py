@@ -28,11 +28,15 @@ class ImageWriter(NamedTuple):
     name : of the folder, and of the option that asks for it.
     summary : what is written, for the help.
     encode : image (H, W) and its labels (`Maps` are enough for masks and soft) -> bytes of the file.
+    suffix : of the file.
+    has_flag : whether it has an option of its own, beside its name for --format.
     """
 
     name: str
     summary: str
     encode: Callable[[NDArray, Any], bytes]
+    suffix: str = ".png"
+    has_flag: bool = True
 
 
 def _encode_mask(image: NDArray, labels: Maps) -> bytes:
@@ -62,6 +66,12 @@ def _encode_overlay(image: NDArray, labels: ImageLabels) -> bytes:
     return png.encode_picture(draw_overlay(image, labels))
 
 
+def _encode_npz(image: NDArray, labels: ImageLabels) -> bytes:
+    from .masks.npz import encode_npz
+
+    return encode_npz(labels.soft(), [target.point for target in labels.targets])
+
+
 class RunFile(NamedTuple):
     """One file that is written per run, right below the output folder.
 
@@ -77,18 +87,34 @@ class RunFile(NamedTuple):
     path: str
 
 
-#: Suffix of every file of the table per image.
-SUFFIX = ".png"
-MASKS, SOFT, OVERLAY = "masks", "soft", "overlay"
+MASKS, SOFT, INSTANCES, OVERLAY, NPZ = "masks", "soft", "instances", "overlay", "npz"
 #: Files per run that are written where they are asked for; `folder.writers` says what writes each.
 RUN_FILES: dict[str, RunFile] = {}
+#: Formats of other tools, each written into a folder of its name once a run is done; `io.exchange.table` says how.
+EXPORTS = {
+    "coco": "one JSON, masks as run lengths",
+    "yolo": "boxes, a text file an image",
+    "yolo-seg": "borders, a text file an image",
+    "voc": "boxes as XML, palette pictures",
+    "labelme": "a JSON an image",
+    "label-studio": "one JSON of predictions",
+    "cvat": "one XML",
+}
+#: The output that adds run lengths to the targets of the manifest; every export needs them.
+RLE = "rle"
 #: Masks are always written, the others where they are asked for.
 WRITERS = {
     writer.name: writer
     for writer in (
-        ImageWriter(MASKS, "binary masks", _encode_mask),
+        ImageWriter(MASKS, "binary masks", _encode_mask, has_flag=False),
         ImageWriter(SOFT, "16-bit soft labels", _encode_soft),
-        ImageWriter("instances", "16-bit instance numbers", _encode_instances),
+        ImageWriter(INSTANCES, "16-bit instance numbers", _encode_instances),
         ImageWriter(OVERLAY, "pictures to check the masks by", _encode_overlay),
+        ImageWriter(NPZ, "soft labels and points as arrays of numpy", _encode_npz, ".npz", has_flag=False),
     )
 }
+
+
+def suffix_of(kind: str) -> str:
+    """Suffix of the files of a kind."""
+    return WRITERS[kind].suffix if kind in WRITERS else ".png"

@@ -1,0 +1,116 @@
+"""The output folder of ``annotate``: its manifest with the masks in it, or in the pictures beside it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import InputError
+from ...types import trust_of
+from ..files import read_bytes
+from ..manifest import MANIFEST_NAME, read_manifest
+from ..masks.npz import decode_npz
+from ..masks.read import read_grey_mask
+from . import coco, pictures
+from .base import TARGET, ImageMasks, Images, MaskTarget, check_shape, make_target
+
+
+def read_run(path: str, images: Images, threshold: float) -> Iterator[ImageMasks]:
+    """Read the images that a run has done, in the order of their ids.
+
+    Targets come from the run lengths in the manifest, else from ``instances``, else from ``masks`` by the boxes in the
+    manifest: where the masks of two targets touch and their boxes overlap, a pixel goes to the nearer point.
+    """
+    manifest = os.path.join(path, MANIFEST_NAME) if os.path.isdir(path) else path
+    folder = os.path.dirname(manifest)
+    records = sorted(read_manifest(manifest), key=lambda record: record["id"])
+    for record in records:
+        if record["status"] == "ok":
+            yield masks_of_record(record, folder)
+
+
+def masks_of_record(record: dict[str, Any], folder: str, *, with_soft: bool = True) -> ImageMasks:
+    """The masks of one image of a run.
+
+    Parameters
+    ----------
+    record : its line of the manifest, with the status "ok".
+    folder : of the run.
+    with_soft : whether to read the soft label, where the run wrote it.
+
+    Raises
+    ------
+    InputError
+        Where the record is damaged, or the picture of its masks is missing.
+    """
+    name = record["id"]
+    where = f"{os.path.join(folder, MANIFEST_NAME)}: {name}"
+    given = record.get("targets", [])
+    if "height" in record:
+        shape = check_shape(record["height"], record.get("width"), where)
+    else:  # of an older version
+        levels = read_grey_mask(os.path.join(folder, "masks", f"{name}.png")).levels
+        shape = (levels.shape[0], levels.shape[1])
+    outputs = record.get("outputs", ())
+    targets: list[MaskTarget]
+    if all("rle" in target for target in given):
+        targets = []
+        for target in given:
+            window = coco.window_of({"size": list(shape), "counts": target["rle"]}, shape, where)
+            if window is not None:
+                targets.append(_named(make_target(window[1], window[0])[0], target, where))
+    elif "instances" in outputs:
+        numbers = read_grey_mask(os.path.join(folder, "instances", f"{name}.png")).levels
+        found = pictures.numbered_targets(numbers)
+        if found and found[-1][0] > len(given):
+            raise InputError(f"{where}: instances/{name}.png numbers more targets than the manifest has")
+        targets = [_named(target, given[number - 1], where) for number, target in found]
+    else:
+        mask = read_grey_mask(os.path.join(folder, "masks", f"{name}.png")).mask()
+        targets = _split(mask, given, where)
+    soft = None
+    if with_soft and "npz" in outputs:
+        soft, _ = decode_npz(read_bytes(file := os.path.join(folder, "npz", f"{name}.npz")), file)
+    if with_soft and "soft" in outputs:
+        soft = read_grey_mask(os.path.join(folder, "soft", f"{name}.png")).soft()
+    return ImageMasks(name, shape, tuple(targets), record.get("image", ""), soft)
+
+
+def _named(target: MaskTarget, record: dict[str, Any], where: str) -> MaskTarget:
+    """The target with what its record says of it."""
+    score = round(trust_of(record.get("quality", 0.0), record.get("presence")), 6)
+    return MaskTarget(target.origin, target.mask, str(record.get("label", TARGET)), score, _point_of(record, where))
+
+
+def _point_of(record: dict[str, Any], where: str) -> tuple[float, float]:
+    x, y = record.get("x"), record.get("y")
+    if not isinstance(x, int | float) or not isinstance(y, int | float):
+        raise InputError(f"{where}: a target has no point")
+    return float(y), float(x)
+
+
+def _split(mask: NDArray[np.bool_], given: list[dict[str, Any]], where: str) -> list[MaskTarget]:
+    """Targets of a binary mask: the pixels in each one's box, those in several boxes to the nearest point."""
+    spots = np.argwhere(mask)
+    nearest = np.full(len(spots), np.inf)
+    owner = np.full(len(spots), -1)
+    for number, record in enumerate(given):
+        box = record.get("box")
+        if box is None:
+            continue
+        if not isinstance(box, list) or len(box) != 4 or not all(isinstance(value, int) for value in box):
+            raise InputError(f"{where}: a target has no box; run annotate again, or with --rle")
+        left, top, width, height = box
+        row, column = _point_of(record, where)
+        rows, columns = spots.T
+        inside = (rows >= top) & (rows < top + height) & (columns >= left) & (columns < left + width)
+        away = (rows - row) ** 2 + (columns - column) ** 2
+        closer = inside & (away < nearest)
+        nearest[closer], owner[closer] = away[closer], number
+    numbers = np.zeros(mask.shape, np.int64)
+    numbers[tuple(spots.T)] = owner + 1
+    return [_named(target, given[number - 1], where) for number, target in pictures.numbered_targets(numbers)]
