@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from .console import needs_extra, say
-from .options import FiniteRange, OutputFolder, progress_option
+from .options import FiniteRange, OutputFolder, format_option, progress_option
 
 
 @click.command()
@@ -34,6 +34,7 @@ from .options import FiniteRange, OutputFolder, progress_option
     help="Leave out detections of fewer pixels.",
 )
 @click.option("--no-soft", is_flag=True, help="Write no soft maps.")
+@format_option
 @click.option("--overwrite", is_flag=True, help="Replace what an earlier prediction wrote to OUT.")
 @click.option("--device", metavar="NAME", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @progress_option
@@ -47,6 +48,7 @@ def predict(
     threshold: float | None,
     min_area: int,
     no_soft: bool,
+    formats: tuple[str, ...],
     overwrite: bool,
     device: str,
     no_progress: bool,
@@ -62,6 +64,7 @@ def predict(
     \b
     Example:
         pointlabel predict runs/first data/images -o out --threshold 0.4 --min-area 2
+        pointlabel predict runs/first data/images -o out --format coco,yolo
     """
     from .train_console import TrainConsole
 
@@ -76,6 +79,7 @@ def predict(
             threshold=threshold,
             min_area=min_area,
             soft=not no_soft,
+            formats=formats,
             overwrite=overwrite,
             device=device,
             report=console.report,

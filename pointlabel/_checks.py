@@ -25,13 +25,15 @@ def as_image(image: ArrayLike) -> NDArray:
 
 
 def as_points(points: ArrayLike, shape: tuple[int, int]) -> NDArray[np.float64]:
-    """Return `points` as (N, 2) float64 in (row, column), each inside an image of `shape`.
+    """Return `points` as (N, 2) float64 in (row, column), each inside an image of `shape`; (2,) is one point.
 
     A point belongs to the pixel it is nearest to, so the image covers [-0.5, size - 0.5) on each axis.
     """
     array = as_floats(points, "points")
     if array.size == 0:
         return np.zeros((0, 2))
+    if array.shape == (2,):
+        array = array[None]
     if array.ndim != 2 or array.shape[1] != 2:
         raise InputError(f"points must have shape (N, 2) as (row, column), got {array.shape}")
     inside = (array >= -0.5) & (array < (shape[0] - 0.5, shape[1] - 0.5))  # NaN compares as outside

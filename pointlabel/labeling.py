@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._checks import as_areas, as_generator, as_image, as_points, as_unit_vector
+from ._checks import as_areas, as_generator, as_image, as_points, as_reals, as_unit_vector
 from ._values import as_choice
 from .errors import InputError, shown
 from .methods.holes import home_of, leave_out_holes
 from .methods.overlaps import share_out
 from .methods.polarity import POLARITIES, choose_polarity, invert
 from .methods.table import Method, get_method
-from .types import ImageLabels, LabelRequest, TargetLabel
+from .notebook import Labels
+from .types import LabelRequest, TargetLabel
 
 REFINEMENTS = ("crf",)
 BACKENDS = ("numba", "torch")
@@ -36,13 +37,14 @@ def annotate(
     rng: int | np.random.Generator | None = 0,
     backend: str = "numba",
     device: str = "cpu",
-) -> ImageLabels:
+) -> Labels:
     """Label the targets of one image from one point each.
 
     Parameters
     ----------
-    image : (H, W) array of real numbers, any dtype and scale; NaN and infinite pixels belong to no mask.
-    points : (N, 2) as (row, column), centres of pixels at whole numbers.
+    image : (H, W) array of real numbers, any dtype and scale; NaN and infinite pixels belong to no mask. Of an image in
+        colour, (H, W, 3) or (H, W, 4), the luma is used, as from a file.
+    points : (N, 2) as (row, column), centres of pixels at whole numbers; (2,) for one point.
     method : a name out of `pointlabel.METHODS`.
     params : parameter object of the method (``get_method(name).params(...)``), default None for its defaults.
     tightness : number or (N,) numbers in [0, 1]: 0 puts the border at 5 % of the local contrast, 1 at 60 %.
@@ -55,7 +57,7 @@ def annotate(
 
     Returns
     -------
-    ImageLabels, one target per point in the same order.
+    Labels, one target per point in the same order.
 
     Raises
     ------
@@ -73,7 +75,8 @@ def annotate(
     True
     """
     labeller = open_labeller(method, params, polarity=polarity, refine=refine, backend=backend, device=device)
-    return labeller.label(image, points, tightness=tightness, true_area=true_area, rng=rng)
+    labels = labeller.label(image, points, tightness=tightness, true_area=true_area, rng=rng)
+    return replace(labels, image=as_grey(image))
 
 
 def annotate_images(
@@ -86,7 +89,7 @@ def annotate_images(
     refine: str | None = None,
     backend: str = "torch",
     device: str = "cpu",
-) -> list[ImageLabels]:
+) -> list[Labels]:
     """Label the targets of several images by the method default, all of them in one batch.
 
     Parameters
@@ -98,7 +101,7 @@ def annotate_images(
 
     Returns
     -------
-    One `ImageLabels` per image, as from `annotate`.
+    One `Labels` per image, as from `annotate`, which do not hold their images.
 
     Raises
     ------
@@ -153,7 +156,7 @@ class Labeller:
         polarity: Sequence[str] | None = None,
         true_area: ArrayLike | None = None,
         rng: int | np.random.Generator | None = 0,
-    ) -> ImageLabels:
+    ) -> Labels:
         """Label the targets of one image; parameters, result and errors as for `annotate`.
 
         `polarity` holds one for each point, in place of the labeller's for all.
@@ -169,7 +172,7 @@ class Labeller:
 
     def label_many(
         self, items: Iterable[tuple[ArrayLike, ArrayLike, ArrayLike, Sequence[str] | None]]
-    ) -> list[ImageLabels]:
+    ) -> list[Labels]:
         """Label the targets of several images, with torch all of them in one batch.
 
         Parameters
@@ -200,7 +203,7 @@ class Labeller:
 
         Only a polarity that occurs has a request; dark targets are bright ones in theirs.
         """
-        array = as_image(image)
+        array = as_grey(image)
         spots = as_points(points, (array.shape[0], array.shape[1]))
         n = len(spots)
         tight = as_unit_vector(tightness, n, "tightness")
@@ -228,7 +231,7 @@ class Labeller:
         dark: NDArray[np.bool_],
         requests: dict[bool, LabelRequest],
         made: list[list[TargetLabel]],
-    ) -> ImageLabels:
+    ) -> Labels:
         """Refine the labels of an image's requests and put them into the order of its points.
 
         Here, for every method, pixels that are not finite are removed from the masks, and each shared pixel gets one
@@ -249,7 +252,22 @@ class Labeller:
         targets = [next(of_polarity[is_dark]) for is_dark in dark.tolist()]
         if len(targets) != 1 or not targets[0].mask.any():  # there may be something to share out
             targets = share_out(targets, [home_of(image, target.point) for target in targets])
-        return ImageLabels((image.shape[0], image.shape[1]), tuple(targets))
+        return Labels((image.shape[0], image.shape[1]), tuple(targets))
+
+
+def as_grey(image: ArrayLike) -> NDArray:
+    """Return an image as `as_image` does; of (H, W, 3 or 4) in colour the luma, of (H, W, 1 or 2) the grey."""
+    if getattr(image, "ndim", 2) == 3:
+        array = as_reals(image, "image")
+        n_channels = array.shape[2]
+        if not array.size or n_channels > 4:
+            return as_image(array)
+        if n_channels < 3:
+            return as_image(array[..., 0])
+        from .io.pixels import merge_channels  # here, so that grey images do not wait for Pillow
+
+        return as_image(np.ascontiguousarray(merge_channels(array[..., :3], "image")[0]))
+    return as_image(image)
 
 
 def open_labeller(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import InputError, OutputError
-from ..io.exchange.ledger import LEDGER_NAME, ExportFolder
+from ..io.exchange.ledger import open_export
 from ..io.files import make_folder, remove_file, remove_temporaries
 from ..io.lock import LOCK_NAME
 from ..io.manifest import HASH_KEYS, MANIFEST_NAME, count_damaged, read_manifest
@@ -143,12 +143,6 @@ def open_output(path: str, mode: str, stamp: dict[str, Any], ids: Collection[str
             if not is_ours and os.path.exists(place):
                 raise InputError(f"{place}: not written by this run, and would be replaced; move it away")
     return folder
-
-
-def open_export(gate: OutputGate, name: str) -> ExportFolder:
-    """The folder of an export of the run; raise `InputError` where a link or a file is in its place."""
-    gate.inside(f"{name}/{LEDGER_NAME}")
-    return ExportFolder(os.path.join(gate.folder, name))
 
 
 def _check_exports(

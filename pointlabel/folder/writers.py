@@ -9,12 +9,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from ..io.exchange.ledger import open_export
 from ..io.files import write_whole
 from ..io.manifest import MANIFEST_NAME, ManifestWriter, encode_record, read_manifest, tidy_manifest
 from ..io.writers import EXPORTS, OVERLAY
 from .events import ImageDone, RunSummary
 from .job import Job, Labelled, RunContext, label_job, open_job
-from .output import SHEET_NAME, open_export
+from .output import SHEET_NAME
 
 SHEET_TARGETS = 60
 

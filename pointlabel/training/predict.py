@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,19 +11,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .._values import as_number, as_path
+from .._values import as_choice, as_number, as_path
 from ..errors import InputError
 from ..evaluation.components import find_components
 from ..io.decode import read_levels
+from ..io.exchange.base import ImageMasks, masks_of
+from ..io.exchange.convert import export
+from ..io.exchange.table import FORMATS
 from ..io.images import ImageFile, list_images
 from ..io.lock import hold_folder
-from ..io.writers import MASKS, SOFT, WRITERS
+from ..io.writers import EXPORTS, MASKS, SOFT, WRITERS
+from ..types import ImageLabels, TargetLabel
 from .config import check_device
 from .devices import out_of_memory_as, pick_device
 from .evaluate import predict_maps
 from .events import Note, Report, Working
 from .load import load_run
-from .predicted import PredictionFolder
+from .predicted import KINDS, PredictionFolder
 from .scaling import fit_range
 
 #: Pixels of a batch; an image that has more is a batch of its own.
@@ -33,14 +37,10 @@ _AHEAD = 64
 
 
 @dataclass(frozen=True, slots=True)
-class _Prediction:
-    """What was found in one image, for the writers of masks and soft labels."""
+class _Prediction(ImageLabels):
+    """The detections of one image as labels; the soft label is the whole map of probabilities."""
 
-    found: NDArray[np.bool_]
     probability: NDArray[np.float32]
-
-    def mask(self) -> NDArray[np.bool_]:
-        return self.found
 
     def soft(self) -> NDArray[np.float32]:
         return self.probability
@@ -64,6 +64,7 @@ def predict_images(
     threshold: float | None = None,
     min_area: int = 1,
     soft: bool = True,
+    formats: Collection[str] = (),
     overwrite: bool = False,
     device: str = "auto",
     report: Report | None = None,
@@ -81,6 +82,8 @@ def predict_images(
     threshold : probability above which a pixel belongs to a target; None takes the run's.
     min_area : smaller components are left out, in pixels.
     soft : whether to write ``soft/``.
+    formats : what else to write, each into a folder of its name: "instances", "npz", and names out of
+        `pointlabel.io.writers.EXPORTS`, where the score of a detection is the mean probability in it.
     overwrite : whether what an earlier prediction wrote to `out` may be replaced.
     device : as in `TrainConfig`.
     report : called with each event as it happens.
@@ -100,27 +103,34 @@ def predict_images(
     rivals = next((file for file in found.files if file.rivals), None)
     if rivals is not None:
         raise InputError(f"{', '.join((rivals.shown, *rivals.rivals))}: images with the same id; rename one")
-    kinds = (MASKS, SOFT) if soft else (MASKS,)
+    for name in formats:
+        as_choice(name, "formats", (*KINDS, *EXPORTS))
+    kinds = tuple(kind for kind in KINDS if kind == MASKS or (kind == SOFT and soft) or kind in formats)
+    exports = tuple(name for name in EXPORTS if name in formats)
+    detected: dict[str, ImageMasks] = {}
     target = pick_device(device)
     net = loaded.net.to(target).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     errors: list[str] = []
     rows: dict[str, list[dict[str, Any]]] = {}
     with hold_folder(place, "predict", f"of {run}"):
-        folder = PredictionFolder(place, [file.id for file in found.files], kinds, overwrite)
+        folder = PredictionFolder(place, [file.id for file in found.files], kinds, overwrite, exports)
         for group in _groups(found.files, errors):
             inputs = [loaded.scaling.apply(image) for _, image in group]
             shape = inputs[0].shape
             first = f"on images of {shape[1]} x {shape[0]}, the first {group[0][0].shown}"
             with out_of_memory_as(f"{first}; what was predicted stays"):
                 for index, probability in predict_maps(net, inputs, device=target, batch_px=BATCH_PX):
-                    name = group[index][0].id
-                    mask, rows[name] = _detect(name, probability, cut, min_area)
+                    file = group[index][0]
+                    labels, rows[file.id] = _detect(file.id, probability, cut, min_area)
                     for kind in kinds:
-                        data = WRITERS[kind].encode(inputs[index], _Prediction(mask, probability))
-                        folder.write(kind, name, data)
+                        folder.write(kind, file.id, WRITERS[kind].encode(inputs[index], labels))
+                    if exports:
+                        detected[file.id] = masks_of(file.id, labels, file=file.shown)
                     say(Working("predicting", len(rows), len(found.files)))
         for sentence in errors:
             say(Note("unreadable", sentence))
+        for name in exports:
+            export((detected[each] for each in sorted(detected)), folder.export(name), FORMATS[name])
         ordered = [row for file in found.files for row in rows.get(file.id, [])]
         folder.end(ordered)
     return PredictSummary(len(rows), len(ordered), tuple(errors))
@@ -147,18 +157,21 @@ def _groups(files: tuple[ImageFile, ...], errors: list[str]) -> Iterator[list[tu
 
 def _detect(
     name: str, probability: NDArray[np.float32], threshold: float, min_area: int
-) -> tuple[NDArray[np.bool_], list[dict[str, Any]]]:
-    """Mask of one image without the smallest components, and a row for each of the others."""
+) -> tuple[_Prediction, list[dict[str, Any]]]:
+    """The components of one image but the smallest as labels, and a row for each of them."""
     found = find_components(probability > threshold)
-    mask = np.zeros(probability.shape, bool)
-    rows = []
+    rows, targets = [], []
     for number, (pixels, (row, column)) in enumerate(zip(found.pixels(), found.centroids, strict=True)):
         if found.areas[number] < min_area:
             continue
         inside = tuple(pixels.T)
-        mask[inside] = True
         scores = probability[inside]
         top, left = (int(axis.min()) for axis in inside)
+        bottom, right = (int(axis.max()) + 1 for axis in inside)
+        mask = np.zeros((bottom - top, right - left), bool)
+        mask[inside[0] - top, inside[1] - left] = True
+        soft = probability[top:bottom, left:right]
+        targets.append(TargetLabel((row, column), (top, left), soft, mask, float(scores.mean())))
         rows.append(
             {
                 "image": name,
@@ -166,11 +179,11 @@ def _detect(
                 "y": f"{row:.3f}",
                 "left": left,
                 "top": top,
-                "width": int(inside[1].max()) - left + 1,
-                "height": int(inside[0].max()) - top + 1,
+                "width": right - left,
+                "height": bottom - top,
                 "area": int(found.areas[number]),
                 "peak": f"{scores.max():.4f}",
                 "mean_score": f"{scores.mean():.4f}",
             }
         )
-    return mask, rows
+    return _Prediction((probability.shape[0], probability.shape[1]), tuple(targets), probability), rows

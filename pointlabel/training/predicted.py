@@ -12,13 +12,17 @@ from typing import Any
 
 from .. import __version__
 from ..errors import InputError, OutputError
+from ..io.exchange.ledger import ExportFolder, open_export
+from ..io.exchange.table import FORMATS
 from ..io.files import read_bytes, remove_file, remove_temporaries, write_whole
 from ..io.manifest import MANIFEST_NAME
 from ..io.outdir import PREDICTION_NAME, OutputGate, name_error
 from ..io.text import decode_json, encode_text, harmless
-from ..io.writers import MASKS, SOFT
+from ..io.writers import EXPORTS, INSTANCES, MASKS, NPZ, SOFT
 
 TABLE = "detections.csv"
+#: Folders with a file per image that a prediction may have.
+KINDS = (MASKS, SOFT, INSTANCES, NPZ)
 COLUMNS = ("image", "x", "y", "left", "top", "width", "height", "area", "peak", "mean_score")
 
 
@@ -32,8 +36,9 @@ class PredictionFolder:
     ----------
     place : the folder.
     ids : images to predict.
-    kinds : folders to write, out of `MASKS` and `SOFT`.
+    kinds : folders to write, out of `KINDS`.
     overwrite : whether a prediction that ended may be replaced.
+    exports : formats of other tools to write, out of `pointlabel.io.writers.EXPORTS`.
 
     Raises
     ------
@@ -44,7 +49,9 @@ class PredictionFolder:
         Where it cannot be written.
     """
 
-    def __init__(self, place: str, ids: Iterable[str], kinds: tuple[str, ...], overwrite: bool) -> None:
+    def __init__(
+        self, place: str, ids: Iterable[str], kinds: tuple[str, ...], overwrite: bool, exports: tuple[str, ...] = ()
+    ) -> None:
         self.gate = OutputGate(place)
         self._table, self._record = self.gate.file(TABLE), self.gate.file(PREDICTION_NAME)
         images = sorted(ids)
@@ -52,6 +59,7 @@ class PredictionFolder:
             "version": __version__,
             "kinds": list(kinds),
             "images": images,
+            "exports": list(exports),
             "table_sha256": None,
         }
         manifest = self.gate.file(MANIFEST_NAME)
@@ -66,20 +74,30 @@ class PredictionFolder:
         if earlier is not None:
             places |= dict.fromkeys((kind, name, None) for kind in earlier["kinds"] for name in earlier["images"])
         self.gate.refuse_foreign(places)
-        remove_temporaries(place, [os.path.join(place, kind) for kind in (MASKS, SOFT)])
+        old = () if earlier is None else tuple(name for name in EXPORTS if name in earlier["exports"])
+        for name in dict.fromkeys((*exports, *old)):
+            self.export(name).refuse_foreign(FORMATS[name].paths(images) if name in exports else ())
+        remove_temporaries(place, [os.path.join(place, kind) for kind in (*KINDS, *exports, *old)])
         # The table first: it must not stand beside masks of another prediction.
         remove_file(self._table)
         if os.path.lexists(self._table):
             raise OutputError(f"cannot remove {self._table}")
         both = {"kinds": sorted({kind for kind, _, _ in places}), "images": sorted({name for _, name, _ in places})}
+        both["exports"] = list(dict.fromkeys((*exports, *old)))
         self._write_record({**self._about, **both})
         for kind, name, _ in places:
             self.gate.remove(kind, name)
+        for name in old:
+            self.export(name).remove()
         self._write_record(self._about)
 
     def write(self, kind: str, name: str, data: bytes) -> None:
         """Write the file of one image."""
         write_whole(self.gate.path(kind, name), data)
+
+    def export(self, name: str) -> ExportFolder:
+        """The folder of a format of another tool."""
+        return open_export(self.gate, name)
 
     def end(self, rows: Iterable[dict[str, Any]]) -> None:
         """Write the table; the prediction has ended then."""
@@ -107,7 +125,8 @@ class PredictionFolder:
         kinds, images = about.get("kinds"), about.get("images")
         if not isinstance(kinds, list) or not isinstance(images, list):
             return None
-        about["kinds"] = [kind for kind in (MASKS, SOFT) if kind in kinds]
+        about["kinds"] = [kind for kind in KINDS if kind in kinds]
+        about["exports"] = about["exports"] if isinstance(about.get("exports"), list) else []
         about["images"] = [name for name in images if isinstance(name, str) and not name_error(name)]
         return about
 

@@ -163,6 +163,12 @@ class ExportFolder:
         return known
 
 
+def open_export(gate: OutputGate, name: str) -> ExportFolder:
+    """The folder of an export below an output folder; raise `InputError` where a link or a file is in its place."""
+    gate.inside(f"{name}/{LEDGER_NAME}")
+    return ExportFolder(os.path.join(gate.folder, name))
+
+
 class OneFile:
     """A single file that is exported to, for formats that have no more than one; as `ExportFolder`.
 

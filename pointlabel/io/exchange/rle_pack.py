@@ -38,7 +38,7 @@ def pack(mask: NDArray[np.bool_], origin: tuple[int, int], shape: tuple[int, int
             bits.append(f"1{which:02b}{length - 1:0{_SIZES[which]}b}{value:08b}")
             left -= length
     text = "".join(bits)
-    text += "0" * (-len(text) % 8)
+    text += "0" * (8 - len(text) % 8)  # a byte of zeros even where the last one is full, as that encoder has it
     return list(int(text, 2).to_bytes(len(text) // 8, "big"))
 
 
