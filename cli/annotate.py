@@ -144,7 +144,7 @@ def annotate(
     overwrite: bool,
     on_error: str,
     no_progress: bool,
-    formats: tuple[str, ...],
+    format: tuple[str, ...],
     **outputs: bool,
 ) -> None:
     """Turn one point per target into masks.
@@ -198,7 +198,7 @@ def annotate(
                 tightness=tightness,
                 polarity=polarity,
                 seed=seed,
-                outputs=(*formats, *(name.replace("_", "-") for name, wanted in outputs.items() if wanted)),
+                outputs=(*format, *(name.replace("_", "-") for name, wanted in outputs.items() if wanted)),
                 refine=None if refine == "none" else refine,
                 backend=backend,
                 device=device,

@@ -170,7 +170,6 @@ def _parse_formats(ctx: click.Context, param: click.Parameter, text: str) -> tup
 #: ``--format NAME[,NAME...]``: what is written.
 format_option = click.option(
     "--format",
-    "formats",
     metavar="NAME[,NAME...]",
     default="png",
     show_default=True,

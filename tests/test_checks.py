@@ -56,7 +56,7 @@ def test_as_image_refuses(image, message):
         ([(0, np.nan)], r"got \(0, nan\) as point 0"),
         ([(np.inf, 0)], r"got \(inf, 0\) as point 0"),
         ([(1, 2, 3)], r"shape \(N, 2\) as \(row, column\), got \(1, 3\)"),
-        ([1, 2], r"shape \(N, 2\) as \(row, column\), got \(2,\)"),
+        ([1, 2, 3], r"shape \(N, 2\) as \(row, column\), got \(3,\)"),
         ([(1, 2), (3,)], "points must be real numbers in rows of equal length"),
         ([("a", "b")], "points must be real numbers"),
         ([(1j, 2)], "points must be real numbers"),

@@ -106,6 +106,9 @@ def _state_of_npz(data: bytes, recorded: str | None) -> State:
     size = len(_COMMENT) + 2 * _DIGEST
     if data[-size:] and seal_npz(data[: -size - 2] + b"\0\0") == data:
         return "ours" if recorded is None else "stale"
+    end = data.rfind(b"PK\x05\x06")
+    if end < 0 or len(data) - end - 22 != int.from_bytes(data[end + 20 : end + 22], "little"):
+        return "damaged"  # cut within the comment, which zipfile would not mind
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return "damaged" if archive.testzip() else "changed"

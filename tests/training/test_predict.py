@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 
 import numpy as np
 import pytest
@@ -130,6 +131,35 @@ def test_predictions_are_replaced_only_where_asked(run, tmp_path):
     (tmp_path / "table/detections.csv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match=r"detections\.csv: not written by this program"):
         predict_images(folder, images, tmp_path / "table", overwrite=True)
+
+
+def test_detections_are_exported_and_an_earlier_export_is_removed(run, tmp_path):
+    folder, images = run
+    out = tmp_path / "out"
+    threshold = float(np.quantile(predict_all(folder, images)["a"], 0.9))
+    predict_images(folder, images, out, threshold=threshold, formats=("instances", "npz", "coco", "yolo"))
+    data = json.loads((out / "coco/instances.json").read_text())
+    rows = rows_of(out)
+    assert [each["file_name"] for each in data["images"]] == ["a.png", "b.png", "d.png", "night/c.png"]
+    boxes = [[int(row[key]) for key in ("left", "top", "width", "height")] for row in rows]
+    assert [each["bbox"] for each in data["annotations"]] == boxes
+    assert [each["score"] for each in data["annotations"]] == pytest.approx(
+        [float(row["mean_score"]) for row in rows], abs=1e-4
+    )
+    for name in ("a", "night/c"):
+        numbers = read_grey_mask(out / f"instances/{name}.png").levels
+        assert ((numbers > 0) == read_mask(out / f"masks/{name}.png")).all()
+        assert numbers.max() == sum(row["image"] == name for row in rows)
+        assert (out / f"npz/{name}.npz").exists()
+    (out / "yolo/mine.txt").write_text("mine")
+    predict_images(folder, images, out, overwrite=True, formats=("labelme",))
+    assert {path.name for path in out.iterdir()} >= {"labelme", "masks", "soft", "yolo"}
+    assert [path.name for path in (out / "yolo").rglob("*")] == ["mine.txt"]
+    assert not (out / "coco").exists()
+    assert not (out / "npz/a.npz").exists()
+    (out / "labelme/a.json").write_text("mine")
+    with pytest.raises(InputError, match=r"labelme/a\.json: changed since this program wrote it"):
+        predict_images(folder, images, out, overwrite=True)
 
 
 def test_wrong_arguments(run, tmp_path):

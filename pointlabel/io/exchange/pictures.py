@@ -16,6 +16,7 @@ from ..masks.npz import decode_npz, encode_npz
 from ..masks.pairs import list_masks
 from ..masks.png import encode_instances, encode_mask, encode_soft
 from ..masks.read import read_grey_mask
+from ..masks.survey import survey_masks
 from .base import ImageMasks, Images, MaskTarget, Out, make_target
 
 #: Above this value of a 16-bit file its numbers are no targets but a soft label.
@@ -81,7 +82,9 @@ def numbered_targets(numbers: NDArray) -> list[tuple[int, MaskTarget]]:
 
 def read_masks(path: str, images: Images, threshold: float) -> Iterator[ImageMasks]:
     """Read binary masks by the rule of every command; each 8-connected component is a target."""
-    for image_id, file in list_masks(path).items():
+    masks = list_masks(path)
+    survey_masks(list(masks.values()), path, threshold, noun="mask")
+    for image_id, file in masks.items():
         mask = read_grey_mask(file).mask(threshold)
         yield ImageMasks(image_id, mask.shape, tuple(targets_of(mask)), images.file(image_id))
 

@@ -73,6 +73,8 @@ def unpack(packed: list[int], shape: tuple[int, int], where: str) -> NDArray[np.
                 values = np.frombuffer(bits[start:at].encode("ascii"), np.uint8) - ord("0")
                 out[place:end] = np.packbits(values)
             place = end
+    except InputError:
+        raise
     except (ValueError, IndexError):
         raise InputError(f"{where}: rle is cut short or damaged") from None
     return out[_CHANNELS - 1 :: _CHANNELS].reshape(shape) > 127

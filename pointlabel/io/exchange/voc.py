@@ -180,7 +180,7 @@ def _label_map(path: str) -> dict[int, str]:
     for line in read_text(file, "a label map").splitlines() if os.path.isfile(file) else ():
         parts = line.split(":")
         levels = parts[1].split(",") if len(parts) > 1 else []
-        if not line.startswith("#") and len(levels) == 3 and all(level.strip().isdigit() for level in levels):
+        if len(levels) == 3 and all(level.strip().isdigit() for level in levels):
             names[_number(tuple(int(level) for level in levels))] = parts[0]
     return names
 
