@@ -214,6 +214,19 @@ def test_damaged_files_are_one_sentence(case, tmp_path):
     assert not list((tmp_path / "out").rglob("*.png"))
 
 
+def test_a_source_that_is_damaged_anywhere_writes_nothing(drawn, tmp_path):
+    assert run("convert", drawn / "masks", "-o", tmp_path / "in", "--to", "labelme").exit_code == 0
+    (tmp_path / "in/2.json").write_text("{")
+    done = run("convert", tmp_path / "in", "-o", tmp_path / "out", "--to", "yolo", "--from", "labelme")
+    assert done.exit_code == 2
+    assert "2.json: no JSON, or a damaged file" in done.output
+    (drawn / "images/1.png").unlink()
+    options = ("--to", "yolo", "--images", drawn / "images", "--place-images", "copy")
+    done = run("convert", drawn / "masks", "-o", tmp_path / "out", *options)
+    assert "1: there is no such image in the folder of the images" in done.output
+    assert not (tmp_path / "out").exists()
+
+
 def test_yolo_labels_without_images_say_what_is_missing(drawn, tmp_path):
     run("convert", drawn / "masks", "-o", tmp_path / "y", "--to", "yolo")
     done = run("convert", tmp_path / "y", "-o", tmp_path / "out", "--to", "png")

@@ -12,9 +12,11 @@ from click.testing import CliRunner
 from pointlabel.cli.main import main
 from pointlabel.errors import InputError
 from pointlabel.folder import RunSettings, RunSummary, annotate_folder
+from pointlabel.io.exchange import ledger
 from pointlabel.io.exchange.base import Images
 from pointlabel.io.exchange.run import read_run
 from pointlabel.io.exchange.table import FORMATS, file_in
+from pointlabel.io.files import write_whole
 from pointlabel.io.masks.read import read_grey_mask
 from pointlabel.io.seal import state_of_bytes
 from pointlabel.io.writers import EXPORTS
@@ -68,6 +70,26 @@ def test_a_resumed_run_ends_with_the_same_files(small, files_of):
     summary = run(small, "resume")
     assert (summary.n_skipped, summary.n_ok) == (3, 4)
     assert files_of(small / "out") == whole
+
+
+def test_a_run_that_dies_while_it_writes_them_goes_on(small, files_of, monkeypatch):
+    run(small)
+    whole = files_of(small / "out")
+    run(small, "overwrite", outputs=("overlay",))
+    for number in (1, 4, 9, 20):
+        with monkeypatch.context() as patch:
+            left = iter([None] * number)
+
+            def write(path: str, data: bytes, left: Any = left) -> None:
+                if next(left, 0) == 0:
+                    raise KeyboardInterrupt
+                write_whole(path, data)
+
+            patch.setattr(ledger, "write_whole", write)
+            with pytest.raises(KeyboardInterrupt):
+                run(small, "overwrite")
+        run(small, "resume")
+        assert files_of(small / "out") == whole
 
 
 def test_overwrite_removes_the_exports_of_the_earlier_run(small):

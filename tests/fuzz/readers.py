@@ -131,6 +131,33 @@ def _read_published(path: str) -> None:
     read_published(path)
 
 
+def _read_exchange(name: str, place: str = "") -> Callable[[str], None]:
+    """Reads the masks of a format; `place` is where in a folder of the format the file belongs."""
+
+    def read(path: str) -> None:
+        from pointlabel.io.exchange.base import Images
+        from pointlabel.io.exchange.table import FORMATS
+
+        source = path
+        if place:
+            folder = Path(path).parent / name
+            (folder / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, folder / place)
+            source = str(folder)
+        images = Path(path).parent / "images of masks"
+        if not images.exists():
+            images.mkdir()
+            (images / "a.png").write_bytes(seeds.masks()[0])
+        form = FORMATS[name]
+        assert form.read is not None
+        for image in form.read(source, Images(images), 127):
+            for target in image.targets:
+                if not target.mask.any() or target.mask.shape != image.mask()[target.window].shape:
+                    raise AssertionError(f"a target at {target.origin} of {target.mask.shape} in {image.shape}")
+
+    return read
+
+
 READERS: dict[str, Reader] = {
     "images": Reader(seeds.images, _read_image),
     "points": Reader(seeds.point_images, _read_points, ".png"),
@@ -145,4 +172,11 @@ READERS: dict[str, Reader] = {
     "sample weights": Reader(seeds.sample_weights, _read_sample_weights, ".csv"),
     "weights": Reader(seeds.weights, _read_weights, ".safetensors"),
     "published": Reader(seeds.published, _read_published, ".pth"),
+    "coco": Reader(lambda: seeds.exchange("coco"), _read_exchange("coco"), ".json"),
+    "labelme": Reader(lambda: seeds.exchange("labelme"), _read_exchange("labelme"), ".json"),
+    "label-studio": Reader(lambda: seeds.exchange("label-studio"), _read_exchange("label-studio"), ".json"),
+    "cvat": Reader(lambda: seeds.exchange("cvat"), _read_exchange("cvat"), ".xml"),
+    "yolo": Reader(lambda: seeds.exchange("yolo-seg"), _read_exchange("yolo", "labels/a.txt"), ".txt"),
+    "voc": Reader(lambda: seeds.exchange("voc"), _read_exchange("voc", "Annotations/a.xml"), ".xml"),
+    "npz": Reader(lambda: seeds.exchange("npz"), _read_exchange("npz", "a.npz"), ".npz"),
 }

@@ -51,6 +51,34 @@ def masks() -> list[bytes]:
     ]
 
 
+def exchange(name: str) -> list[bytes]:
+    """Files of a format of masks, with masks and, where it has them, with polygons."""
+    from pointlabel.io.exchange.base import ImageMasks
+    from pointlabel.io.exchange.pictures import targets_of
+    from pointlabel.io.exchange.table import FORMATS
+
+    mask = np.zeros((16, 18), bool)
+    mask[4:7, 5:8] = mask[9:13, 12:18] = True
+    mask[10, 14] = False
+    image = ImageMasks("a", (16, 18), tuple(targets_of(mask)), "a.png")
+    form = FORMATS[name]
+    assert form.write is not None
+    out = []
+    for options in [{}, {"polygons": True}] if form.has_polygons else [{}]:
+        files = _Files()
+        form.write([image], files, **options)
+        named = [data for path, data in files.items() if path.endswith(("a.json", "a.txt", "a.xml", "a.npz"))]
+        out += named or list(files.values())
+    return out
+
+
+class _Files(dict[str, bytes]):
+    """Takes the files of a writer."""
+
+    def write(self, path: str, data: bytes) -> None:
+        self[path] = data
+
+
 def point_images() -> list[bytes]:
     """Images with one white pixel for each point."""
     marks = np.zeros((20, 24), np.uint8)

@@ -12,6 +12,7 @@ from tests.fuzz.readers import READERS
 
 #: Inputs of each reader; those of whole networks and archives take milliseconds each.
 N_INPUTS = dict.fromkeys(READERS, 1150) | {"weights": 60, "published": 500, "config": 500, "point files": 4000}
+N_INPUTS |= dict.fromkeys(("coco", "labelme", "label-studio", "cvat", "yolo", "voc", "npz"), 250)
 
 
 @pytest.mark.parametrize("name", [name for name in READERS if name != "images"])

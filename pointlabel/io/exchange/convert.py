@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from ..._values import as_choice, as_path
 from ...errors import InputError
@@ -48,11 +49,14 @@ def convert(
     out : the folder to write; of a format that is one file, a name with its suffix is that file.
     to : name of the format to write, out of `table.FORMATS`.
     form : name of the format of `source`; None finds it out.
-    images : folder of the images, for formats that do not say how large these are or what suffix they have.
+    images : folder of the images, for formats that do not say how large these are or what suffix they have; None takes
+        the folder ``images`` of the source where it has one.
     place_images : "link" or "copy" puts the images beside the masks, where the format has a folder for them.
     polygons : whether coco, labelme, label-studio and cvat hold polygons in place of masks.
     mask_threshold : in [0, 255), grey level that the targets of pictures lie above.
     overwrite : whether what an earlier conversion wrote may be replaced.
+
+    All of the source is read before anything is written.
 
     Raises
     ------
@@ -76,9 +80,15 @@ def convert(
         raise InputError(f"place_images {place_images} {need}")
     if os.path.realpath(path) == os.path.realpath(target):
         raise InputError(f"{target}: the output must not be the source")
-    known = Images(None if images is None else as_path(images, "images"))
+    beside = os.path.join(path, "images")  # of a data set
+    known = Images(as_path(images, "images") if images is not None else beside if os.path.isdir(beside) else None)
+    read = partial(reader.read, file_in(path, reader), known, check_threshold(mask_threshold))
     done = Converted(reader.name)
-    found = _counted(reader.read(file_in(path, reader), known, check_threshold(mask_threshold)), done)
+    found: Iterable[ImageMasks] = [replace(image, soft=None) for image in _counted(read(), done)]
+    if place_images != "none":
+        _refuse_missing(found, known)
+    if to in ("soft", "npz"):  # whole maps, which may not all fit into memory; the masks alone do
+        found = read()
     one_file = writer.one_file
     if one_file is not None and os.path.splitext(target)[1].lower() == os.path.splitext(one_file)[1]:
         if os.path.isdir(target) or (os.path.exists(target) and not overwrite):
@@ -120,15 +130,19 @@ def _counted(images: Iterable[ImageMasks], done: Converted) -> Iterator[ImageMas
         yield image
 
 
+def _refuse_missing(images: Iterable[ImageMasks], known: Images) -> None:
+    for image in images:
+        if known.path(image.id) is None:
+            raise InputError(f"{image.id}: there is no such image in the folder of the images")
+
+
 def _placed(
     images: Iterable[ImageMasks], folder: ExportFolder, form: Format, known: Images, place: str
 ) -> Iterator[ImageMasks]:
     """The images, each put beside the masks on the way."""
     for image in images:
         source = known.path(image.id)
-        if place != "none":
-            if source is None:
-                raise InputError(f"{image.id}: there is no such image in the folder of the images")
+        if place != "none" and source is not None:
             suffix = os.path.splitext(source)[1]
             path = f"{image.id}{suffix}"
             folder.link(f"{form.images}/{path}" if form.images else path, source, copy=place == "copy")
