@@ -113,6 +113,10 @@ _NAMED = re.compile(
 )
 
 
+#: Options that are called otherwise than the parameter.
+_OTHER_NAMES = {"true_masks": "masks", "form": "from"}
+
+
 def name_options(text: str) -> str:
     """Name the option of the command line where a message of the library names a parameter."""
 
@@ -120,7 +124,7 @@ def name_options(text: str) -> str:
         name, value = found.groups()
         if name == "mode":
             return f"--{value}"
-        return f"--{'masks' if name == 'true_masks' else name.replace('_', '-')}" + (f" {value}" if value else "")
+        return f"--{_OTHER_NAMES.get(name, name.replace('_', '-'))}" + (f" {value}" if value else "")
 
     return _NAMED.sub(option, text)
 

@@ -44,6 +44,19 @@ def test_masks_through_every_format_and_back(name, drawn, tmp_path):
     same_masks(drawn / "masks", tmp_path / "a")
 
 
+@pytest.mark.parametrize("name", ["NUDT-SIRST", "IRSTD-1k"])
+def test_published_masks_through_one_format_after_the_other(name, data, tmp_path):
+    (tmp_path / "masks").mkdir()
+    for path in sorted((data / name / "masks").glob("*.png"))[:8]:
+        (tmp_path / "masks" / path.name).write_bytes(path.read_bytes())
+    before = tmp_path / "masks"
+    for number, each in enumerate([*FORMATS, "png"]):
+        done = run("convert", before, "-o", tmp_path / f"{number}", "--to", each, "--images", data / name / "images")
+        assert done.exit_code == 0, done.output
+        before = tmp_path / f"{number}"
+    same_masks(tmp_path / "masks", before)
+
+
 @pytest.mark.parametrize("how", ["link", "copy"])
 def test_a_data_set_for_ultralytics_with_its_images(how, drawn, tmp_path):
     options = ("--to", "yolo", "--images", drawn / "images", "--place-images", how)
@@ -199,7 +212,7 @@ DAMAGED = {
         cvat('<mask label="a" rle="0, 4" left="-1" top="1" width="2" height="2"/>'),
         "must lie inside its image",
     ),
-    "other JSON": ("x.json", "{}", "no masks of a format that is read"),
+    "other JSON": ("x.json", "{}", "name it (--from)"),
 }
 
 

@@ -95,7 +95,7 @@ def detect(path: str) -> str:
     found = _of_folder(path) if os.path.isdir(path) else _of_file(path)
     if found is None:
         known = ", ".join(name for name, each in FORMATS.items() if each.read is not None)
-        raise InputError(f"{path}: no masks of a format that is read: {known}; name it (`source`)")
+        raise InputError(f"{path}: no masks of a format that is read: {known}; name it (`form`)")
     return found
 
 
