@@ -77,7 +77,7 @@ def convert(
         raise InputError(f"format {reader.name} is only written; its file holds no masks")
     if place_images != "none" and (images is None or writer.images is None):
         need = "needs the folder of the images (`images`)" if images is None else f"is for other formats than {to}"
-        raise InputError(f"place_images {place_images} {need}")
+        raise InputError(f"`place_images={place_images}` {need}")
     if os.path.realpath(path) == os.path.realpath(target):
         raise InputError(f"{target}: the output must not be the source")
     beside = os.path.join(path, "images")  # of a data set

@@ -43,13 +43,18 @@ def write_cvat(images: Iterable[ImageMasks], out: Out, *, polygons: bool = False
                 entry["rle"] = ", ".join(map(str, counts))
                 entry |= {"left": str(left), "top": str(top), "width": str(width), "height": str(height)}
             ElementTree.SubElement(parent, "polygon" if polygons else "mask", {**entry, "z_order": "0"})
+    out.write(FILE, encode_xml(root, FILE))
+
+
+def encode_xml(root: ElementTree.Element, where: str) -> bytes:
+    """The indented text of an element; raise `InputError` where it holds what XML cannot, as control characters are."""
     ElementTree.indent(root)
     try:
         text = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
         ElementTree.fromstring(text)
-    except ValueError as error:  # ParseError too: a control character, which no XML can hold
-        raise InputError(f"{FILE}: a name or a label holds a character that XML has not ({error})") from None
-    out.write(FILE, text + b"\n")
+    except (ElementTree.ParseError, UnicodeError) as error:
+        raise InputError(f"{where}: a name or a label holds a character that XML has not ({error})") from None
+    return text + b"\n"
 
 
 def parse_xml(path: str) -> ElementTree.Element:

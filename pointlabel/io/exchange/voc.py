@@ -18,10 +18,10 @@ from ...errors import InputError
 from ..decode import decode_channels
 from ..files import read_bytes
 from ..images import normal_id
-from ..text import read_text
+from ..text import encode_text, read_text
 from . import rings
 from .base import TARGET, ImageMasks, Images, MaskTarget, Out, check_shape, make_target, plain_file
-from .cvat import parse_xml
+from .cvat import encode_xml, parse_xml
 
 BOXES, CLASSES, OBJECTS = "Annotations", "SegmentationClass", "SegmentationObject"
 LABELMAP = "labelmap.txt"
@@ -65,13 +65,13 @@ def write_voc(images: Iterable[ImageMasks], out: Out) -> None:
         out.write(f"{OBJECTS}/{image.id}.png", _encode_palette(image.instances().astype(np.uint8)))
         names.append(image.id)
     for path in LISTS:
-        out.write(path, "".join(f"{name}\n" for name in names).encode())
+        out.write(path, encode_text("".join(f"{name}\n" for name in names)))
     lines = ["# label:color_rgb:parts:actions", "background:0,0,0::"]
     for name, number in (categories or {TARGET: 1}).items():
         if ":" in name or "\n" in name:
             raise InputError(f"label {name!r}: a label map of VOC cannot hold a colon or a line end; write coco")
         lines.append(f"{name}:{','.join(map(str, PALETTE[number]))}::")
-    out.write(LABELMAP, "".join(f"{line}\n" for line in lines).encode())
+    out.write(LABELMAP, encode_text("".join(f"{line}\n" for line in lines)))
 
 
 def _encode_palette(indices: NDArray[np.uint8]) -> bytes:
@@ -100,13 +100,7 @@ def _encode_boxes(image: ImageMasks) -> bytes:
         corners = (("xmin", left + 1), ("ymin", top + 1), ("xmax", left + width), ("ymax", top + height))
         for tag, number in corners:
             ElementTree.SubElement(box, tag).text = str(number)
-    ElementTree.indent(root)
-    text_bytes = ElementTree.tostring(root, encoding="utf-8")
-    try:
-        ElementTree.fromstring(text_bytes)
-    except ElementTree.ParseError as error:
-        raise InputError(f"{image.id}: a name or a label holds a character that XML has not ({error})") from None
-    return text_bytes + b"\n"
+    return encode_xml(root, image.id)
 
 
 def read_voc(path: str, images: Images, threshold: float) -> Iterator[ImageMasks]:

@@ -125,6 +125,21 @@ def test_the_packed_runs_of_long_masks():
     assert (rle_pack.unpack(rle_pack.pack(mask, (0, 0), mask.shape), mask.shape, "x") == mask).all()
 
 
+@pytest.mark.parametrize("name", ["cvat", "voc"])
+def test_letters_that_xml_has_not_are_one_sentence(name):
+    for label in ("a\x01", "a\udce9"):
+        with pytest.raises(InputError, match="a name or a label holds a character that XML has not"):
+            written(name, [masks_from(spread("1"), labels=(label,))])
+
+
+def test_more_targets_than_a_palette_has_are_one_sentence():
+    numbers = np.arange(1, 301).reshape(15, 20)
+    with pytest.raises(InputError, match="t1: VOC numbers 254 targets an image, got 300; write coco"):
+        written("voc", [masks_from(numbers)])
+    with pytest.raises(InputError, match="a label map of VOC cannot hold a colon"):
+        written("voc", [masks_from(spread("1"), labels=("a:b",))])
+
+
 def label_studio_task(**changes: Any) -> dict[str, Any]:
     packed = [0, 0, 0, 80, 57, 27, 254, 23, 0, 159, 254, 216, 4, 255, 248, 108, 0]
     result = {
