@@ -17,6 +17,7 @@ from .options import (
     OutputFolder,
     config_option,
     format_option,
+    frames_option,
     jobs_option,
     mask_threshold_option,
     masks_option,
@@ -105,6 +106,13 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
 @jobs_option
 @seed_option
 @output_options
+@click.option(
+    "--window",
+    nargs=2,
+    metavar="LOW HIGH",
+    help="Grey levels, or percentiles such as 1% 99%, that --overlay shows as black and white; masks do not change.",
+)
+@frames_option
 @click.option("--resume", is_flag=True, help="Go on with the run in OUT: skip images that are done.")
 @click.option("--overwrite", is_flag=True, help="Remove what an earlier run wrote to OUT, and start anew.")
 @click.option(
@@ -140,6 +148,8 @@ def annotate(
     device: str,
     jobs: int,
     seed: int,
+    window: tuple[str, str] | None,
+    frames: bool,
     resume: bool,
     overwrite: bool,
     on_error: str,
@@ -149,11 +159,11 @@ def annotate(
 ) -> None:
     """Turn one point per target into masks.
 
-    DATASET is a folder with images/ and masks_centroid/ or clicks.csv. IMAGES are folders (searched with their
-    sub-folders), files, or quoted globs: PNG, TIFF, BMP or JPEG, of any depth. Without -p, points are read from files
-    beside the images, such as those of LabelMe. True masks are read for
-    --size-prior oracle only. Masks go to OUT/masks under the names of the images, with a line for each image in
-    OUT/manifest.jsonl.
+    DATASET is a folder with images/ and masks_centroid/ or clicks.csv, or in another layout that inspect knows.
+    IMAGES are folders (searched with their sub-folders), files, or quoted globs: PNG, TIFF, BMP or JPEG, of any depth,
+    or files of frames: NPY, NPZ, MAT, GIF, video. Without -p, points are read from files beside the images, such as
+    those of LabelMe. True masks are read for --size-prior oracle only. Masks go to OUT/masks under the names of the
+    images, with a line for each image in OUT/manifest.jsonl.
 
     Exit codes: 0 done, 1 the output could not be written, 2 wrong arguments, 3 some images failed, 130 Ctrl-C.
 
@@ -170,11 +180,14 @@ def annotate(
     from pointlabel.folder import RunSettings, annotate_folder, build_params
     from pointlabel.io.datasets import locate_beside, locate_parts
     from pointlabel.io.points.clicks import Clicks
+    from pointlabel.io.tiles import parse_window
 
     if resume and overwrite:
         raise InputError("--resume and --overwrite exclude each other; give one of them")
     if masks is not None and size_prior != "oracle":
         raise InputError("--masks is read with --size-prior oracle only; leave it out")
+    if window is not None and not outputs.get("overlay"):
+        raise InputError("--window is for the pictures of --overlay; leave it out")
     if clicks and points is not None:
         raise InputError("--at and --points exclude each other; give one of them")
     where: str | list[str] = list(images)
@@ -203,6 +216,7 @@ def annotate(
                 backend=backend,
                 device=device,
                 mask_threshold=mask_threshold,
+                window=None if window is None else parse_window(*window),
             )
             summary = annotate_folder(
                 where,
@@ -213,6 +227,7 @@ def annotate(
                 points_format=points_format,
                 allow_pickle=allow_pickle,
                 true_masks=found_masks if size_prior == "oracle" else None,
+                frames=frames,
                 jobs=jobs,
                 mode="resume" if resume else "overwrite" if overwrite else "new",
                 on_error=on_error,

@@ -17,6 +17,7 @@ from .calibrate import calibrate
 from .convert import convert
 from .evaluate import evaluate
 from .export import export
+from .inspect import inspect
 from .points import points
 from .predict import predict
 from .runs import runs
@@ -84,6 +85,7 @@ main.add_command(calibrate)
 main.add_command(convert)
 main.add_command(evaluate)
 main.add_command(export)
+main.add_command(inspect)
 main.add_command(points)
 main.add_command(predict)
 main.add_command(runs)

@@ -137,6 +137,15 @@ polarity_option = click.option(
 )
 
 
+#: ``--frames``: every frame of every file.
+frames_option = click.option(
+    "--frames",
+    is_flag=True,
+    help="Take every page of a TIFF and every frame of NPY, NPZ, MAT, GIF and video files as an image FILE#000000. "
+    "Without it frames that POINTS name are taken, of other TIFFs the first page.",
+)
+
+
 #: ``--origin``: what a table's coordinates count from.
 origin_option = click.option(
     "--origin",

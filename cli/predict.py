@@ -5,12 +5,12 @@ from __future__ import annotations
 import click
 
 from .console import needs_extra, say
-from .options import FiniteRange, OutputFolder, format_option, progress_option
+from .options import FiniteRange, OutputFolder, format_option, frames_option, progress_option
 
 
 @click.command()
 @click.argument("run", metavar="RUN", type=click.Path())
-@click.argument("images", metavar="IMAGES", type=click.Path())
+@click.argument("images", metavar="DATASET|IMAGES", type=click.Path())
 @click.option("-o", "--out", required=True, type=OutputFolder(), help="Output folder.")
 @click.option(
     "--checkpoint",
@@ -37,6 +37,7 @@ from .options import FiniteRange, OutputFolder, format_option, progress_option
 @format_option
 @click.option("--overwrite", is_flag=True, help="Replace what an earlier prediction wrote to OUT.")
 @click.option("--device", metavar="NAME", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@frames_option
 @progress_option
 @click.pass_context
 def predict(
@@ -51,9 +52,10 @@ def predict(
     format: tuple[str, ...],
     overwrite: bool,
     device: str,
+    frames: bool,
     no_progress: bool,
 ) -> None:
-    """Detect targets in IMAGES with the detector of RUN, a folder that train wrote.
+    """Detect targets in IMAGES, or the images of DATASET, with the detector of RUN, a folder that train wrote.
 
     IMAGES is a folder (searched with its sub-folders), one file, or a quoted glob, of any sizes. OUT gets masks/,
     soft/ (16 bits), predict.json, and detections.csv with centroid, box, area, peak and mean score of each detection.
@@ -82,6 +84,7 @@ def predict(
             formats=format,
             overwrite=overwrite,
             device=device,
+            frames=frames,
             report=console.report,
         )
     say(f"{summary.n_images} images, {summary.n_detections} detections in {out}")

@@ -170,9 +170,7 @@ class Labeller:
             made.append(self.method.function(request, self.params))  # as `engine.default.label.label_default`
         return self._join(array, dark, requests, made)
 
-    def label_many(
-        self, items: Iterable[tuple[ArrayLike, ArrayLike, ArrayLike, Sequence[str] | None]]
-    ) -> list[Labels]:
+    def label_many(self, items: Iterable[tuple[ArrayLike, ArrayLike, ArrayLike, Sequence[str] | None]]) -> list[Labels]:
         """Label the targets of several images, with torch all of them in one batch.
 
         Parameters

@@ -21,7 +21,7 @@ compiled synthetic methods convolutions losses
 engine io
 engine.default evaluation
 engine.torch baselines.crf baselines.outline baselines.published_windows detectors io.exchange
-baselines.com baselines.d2d baselines.point baselines.threshold baselines.sam calibration notebook
+baselines.com baselines.d2d baselines.point baselines.threshold baselines.sam calibration notebook inspection
 baselines.mclc
 labeling
 folder
@@ -35,6 +35,7 @@ LIBRARIES = {
     "numba": "compiled kernel_cache engine engine.default baselines.com baselines.crf baselines.d2d baselines.mclc",
     "PIL tifffile imagecodecs": "io io.exchange",
     "defusedxml yaml": "io io.exchange",
+    "av": "io",
     "click rich": "cli",
     "matplotlib": "cli notebook",
     "safetensors onnx onnxruntime": "detectors training",

@@ -13,12 +13,13 @@ import re
 import sys
 from collections.abc import Callable
 
-from docs.tables import calibration, engine, methods, points, training
+from docs.tables import calibration, datasets, engine, methods, points, training
 from docs.tables.store import ROOT
 
 PAGES = (
     ROOT / "README.md",
     *(ROOT / "docs" / "methods" / name for name in ("default.md", "threshold.md", "crf.md", "sam.md", "bilevel.md")),
+    ROOT / "docs" / "datasets.md",
     ROOT / "docs" / "targets.md",
     ROOT / "docs" / "bench.md",
     ROOT / "docs" / "calibrate.md",
@@ -29,7 +30,9 @@ PAGES = (
 MARKER = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 TABLES: dict[str, Callable[[], str]] = {
-    table.__name__: table for part in (engine, methods, calibration, points, training) for table in part.TABLES
+    table.__name__: table
+    for part in (engine, methods, calibration, points, training, datasets)
+    for table in part.TABLES
 }
 
 

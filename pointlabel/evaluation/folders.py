@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..io.decode import read_image
-from ..io.images import list_images
+from ..io.frames import list_inputs, named_frames
+from ..io.layouts.rules import image_place
 from ..io.masks.pairs import MaskPair, MaskPairs, pair_masks
 from ..io.masks.read import MASK_THRESHOLD, GreyMask, read_grey_mask, read_true_mask
 from ..io.masks.survey import MaskTally, survey_masks
@@ -76,7 +77,7 @@ def evaluate_folders(
     """
     pairs = pair_masks(predicted, true)
     rivals = None if against is None else {pair.id: pair for pair in pair_masks(against, true).pairs}
-    reader = _Reader(mask_threshold, soft_threshold, images, on_error)
+    reader = _Reader(mask_threshold, soft_threshold, images, [pair.id for pair in pairs.pairs], on_error)
     reader.notes += _same_files(pairs, predicted, true)
     reader.notes += [note.text for note in survey_masks([pair.true for pair in pairs.pairs], true, mask_threshold)]
     is_soft = reader.holds_soft(pairs.pairs)
@@ -130,11 +131,19 @@ class _Reader:
     """Reads masks and images, and collects what users have to know of them."""
 
     def __init__(
-        self, mask_threshold: float, soft_threshold: float, images: str | None, on_error: Callable[[str], None]
+        self,
+        mask_threshold: float,
+        soft_threshold: float,
+        images: str | None,
+        ids: Sequence[str],
+        on_error: Callable[[str], None],
     ) -> None:
         self._on_error = on_error
         self.mask_threshold, self.soft_threshold = mask_threshold, soft_threshold
-        self.images = None if images is None else {file.id: file.path for file in list_images(images).files}
+        self.images: dict[str, str] | None = None
+        if images is not None:
+            found = list_inputs(image_place(images))
+            self.images = {file.id: file.path for file in (named_frames(found, ids) or found).files}
         self.no_image: list[str] = []
         self.tallies = {"true masks": MaskTally(), "predictions": MaskTally()}
         self.notes: list[str] = []

@@ -16,9 +16,10 @@ from typing import Any
 from ..io.exchange import rle
 from ..io.files import FileWrite
 from ..io.records import target_record
-from ..io.writers import RLE, WRITERS
+from ..io.writers import OVERLAY, RLE, WRITERS
 from .events import ImageDone, Tally
 from .job import Ended, Labelled, RunContext
+from .settings import RunSettings
 
 #: Images whose files are forced to the disk together ...
 SYNC_IMAGES = 32
@@ -98,7 +99,7 @@ def write_job(made: Labelled | Ended, context: RunContext) -> Written:
     try:
         with made.attempt:
             for kind in context.settings.image_outputs:
-                data = WRITERS[kind].encode(made.sample.image, made.labels)
+                data = _encode(kind, made, context.settings)
                 written.files.append(FileWrite(context.gate.path(kind, made.sample.id), data))
                 written.hashes[kind] = hashlib.sha256(data).hexdigest()
     except BaseException:  # Ctrl-C, or a disk that is full
@@ -107,6 +108,15 @@ def write_job(made: Labelled | Ended, context: RunContext) -> Written:
     if made.attempt.error is not None:
         written.discard()
     return written
+
+
+def _encode(kind: str, made: Labelled, settings: RunSettings) -> bytes:
+    if kind != OVERLAY or settings.window is None:
+        return WRITERS[kind].encode(made.sample.image, made.labels)
+    from ..io.masks.png import encode_picture
+    from ..io.overlay import draw_overlay  # only where pictures are asked for
+
+    return encode_picture(draw_overlay(made.sample.image, made.labels, settings.window))
 
 
 class FinishQueue:

@@ -6,7 +6,8 @@ import os
 from collections.abc import Collection, Iterable, Sequence
 
 from ..errors import InputError
-from ..io.images import ImageFile, ImageList, list_images
+from ..io.frames import list_inputs
+from ..io.images import ImageFile, ImageList
 from ..io.masks.pairs import list_masks
 from ..io.masks.read import MASK_THRESHOLD
 from ..io.masks.survey import survey_masks
@@ -24,10 +25,10 @@ from .settings import RunSettings
 EMPTY_SHARE, FEWEST_EMPTY = 0.3, 3
 
 
-def find_images(images: Sequence[str], points: str, out: str) -> ImageList:
+def find_images(images: Sequence[str], points: str, out: str, frames: bool = False) -> ImageList:
     if any(os.path.isdir(each) and os.path.realpath(each) == os.path.realpath(out) for each in images):
         raise InputError(f"{out}: the output folder must not be the folder of the images")
-    return list_images(images[0] if len(images) == 1 else images, skip=[out, points])
+    return list_inputs(images[0] if len(images) == 1 else images, skip=[out, points], frames=frames)
 
 
 def find_true_masks(

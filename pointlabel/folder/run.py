@@ -36,6 +36,7 @@ def annotate_folder(
     points_format: str | None = None,
     allow_pickle: bool = False,
     true_masks: Path | None = None,
+    frames: bool = False,
     jobs: int = 1,
     mode: str = "new",
     on_error: str = "skip",
@@ -45,13 +46,16 @@ def annotate_folder(
 
     Parameters
     ----------
-    images : a folder with its sub-folders, one file, or a glob, or several of these; PNG, TIFF, BMP, JPEG.
+    images : a folder with its sub-folders, one file, or a glob, or several of these; PNG, TIFF, BMP, JPEG, or
+        stacks of frames.
     points : a file or folder of any format of `pointlabel.io.points.formats`, ``-`` for standard input, or points that
         are open already, such as `pointlabel.io.points.clicks.Clicks`.
     out : the output folder; ``masks/ID.png`` and ``manifest.jsonl`` are written below it.
     settings : method, its parameters, and what is written; None for the defaults of `RunSettings`.
     origin, points_format, allow_pickle : as for `pointlabel.io.points.readers.open_points`.
     true_masks : folder of true masks, for methods run with ``size_prior="oracle"`` only.
+    frames : whether each frame of each file is an image; without it, those that the points name are, and of a TIFF
+        else the first page.
     jobs : worker processes; 1 works in this process, 0 takes one per processor. With the backend torch, threads
         that read and write images.
     mode : "new", "resume" or "overwrite", for a folder that holds a run.
@@ -84,12 +88,17 @@ def annotate_folder(
     as_number(jobs, "jobs", 0, 1024, whole=True)
     if settings.needs_true_area and true_masks is None:
         raise InputError("size_prior oracle needs a folder of true masks (`true_masks`)")
-    found = find_images(wheres, name, out)
+    found, source, bound = match_points(
+        find_images(wheres, name, out, frames),
+        source_or_path,
+        origin,
+        points_format=points_format,
+        allow_pickle=allow_pickle,
+    )
     if OVERLAY in settings.outputs and SHEET_NAME in found.ids:
         raise InputError(
             f"{found.root}: an image called {SHEET_NAME} cannot have an overlay, whose name is taken; rename it"
         )
-    source, bound = match_points(found, source_or_path, origin, points_format=points_format, allow_pickle=allow_pickle)
     masks: dict[str, str] | None = None
     mask_notes: tuple[Note, ...] = ()
     if settings.needs_true_area and true_masks is not None:

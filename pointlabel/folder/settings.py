@@ -13,13 +13,15 @@ from ..engine.default.style import named_style
 from ..errors import InputError
 from ..io.masks.read import MASK_THRESHOLD, check_threshold
 from ..io.points.base import PointRow, own_polarities
-from ..io.writers import EXPORTS, MASKS, RLE, RUN_FILES, WRITERS
+from ..io.tiles import GreyWindow
+from ..io.writers import EXPORTS, MASKS, OVERLAY, RLE, RUN_FILES, WRITERS
 from ..labeling import Labeller, open_labeller
 from ..methods import get_method
 
-#: Entries that the stamp has only if the run has them: a refinement, a method of an installed package, a
-#: backend other than numba, a threshold of the true masks. The device leaves no trace: masks do not depend on it.
-OPTIONAL = ("refine", "method_package", "backend", "mask_threshold")
+#: Entries that the stamp has only if the run has them: a refinement, a method of an installed package, a backend other
+#: than numba, a threshold of the true masks, a window of the pictures. The device leaves no trace: masks do not depend
+#: on it.
+OPTIONAL = ("refine", "method_package", "backend", "mask_threshold", "window")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class RunSettings:
     refine : what sharpens the labels after the method, "crf"; None for nothing.
     backend, device : as for `pointlabel.annotate`.
     mask_threshold : in [0, 255), grey level that the targets of true masks lie above.
+    window : grey levels that overlays show as black and white; None stretches each picture.
     labeller : made of these: what labels the images.
 
     Raises
@@ -56,6 +59,7 @@ class RunSettings:
     backend: str = "numba"
     device: str = "cpu"
     mask_threshold: float = MASK_THRESHOLD
+    window: GreyWindow | None = None
     labeller: Labeller = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -144,6 +148,7 @@ class RunSettings:
             "method_package": self.labeller.method.package or None,
             "backend": None if self.backend == "numba" else self.backend,
             "mask_threshold": self.mask_threshold if has_threshold else None,
+            "window": self.window if OVERLAY in self.outputs else None,
         }
         kept = {key: value for key, value in stamp.items() if value is not None or key not in OPTIONAL}
         return json.loads(json.dumps(kept))

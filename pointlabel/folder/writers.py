@@ -101,7 +101,7 @@ class Sheet(RunWriter):
         if summary.stopped:
             return
         wanted = {image_id for _, image_id, _ in self._lowest}
-        sheet = ContactSheet(SHEET_TARGETS)
+        sheet = ContactSheet(SHEET_TARGETS, self.context.settings.window)
         for job in self.jobs:
             if job.entry.id in wanted:
                 made = label_job(open_job(replace(job, done=None), self.context), self.context)

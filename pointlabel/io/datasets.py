@@ -1,4 +1,4 @@
-"""Data sets as folders: ``images/`` with points, true masks and lists of ids beside it.
+"""Data sets as folders: images with points, true masks and lists of ids, laid out as `layouts` knows them.
 
 What a data set holds is listed once (`open_dataset`, `open_images`); the process that needs an image reads it
 (`samples.read_sample`).
@@ -10,19 +10,20 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..errors import InputError, name_hint
-from .images import ImageFile, ImageList, list_images, normal_id, strip_suffix
+from ..errors import InputError
+from .frames import list_inputs, named_frames
+from .images import ImageFile, ImageList
+from .layouts.lists import choose_list, no_such_list, read_list
+from .layouts.parts import Parts
+from .layouts.rules import find_layout
 from .masks.pairs import list_masks
 from .points.base import PointEntry
 from .points.match import match_points
 from .points.readers import has_own_points
 from .samples import Entry
-from .text import read_text
 
 #: Kinds of points, and the folder of one-pixel images that holds each.
 POINT_FOLDERS = {"centroid": "masks_centroid", "coarse": "masks_coarse"}
-#: Table of points that a data set may hold in place of the folder of its centroids.
-CLICKS = "clicks.csv"
 #: Folder of the lists of ids.
 SPLIT_FOLDER = "img_idx"
 
@@ -54,7 +55,7 @@ class Dataset:
 def open_dataset(
     folder: str | os.PathLike[str], *, points: str | None = "centroid", masks: bool = True, split: str | None = None
 ) -> Dataset:
-    """List a folder that holds ``images/``, ``masks/``, and ``masks_centroid/``, ``clicks.csv`` or ``masks_coarse/``.
+    """List a data set, in any layout that `layouts.rules.LAYOUTS` knows.
 
     Files belong together by their path without suffix, see `images.normal_id`.
 
@@ -63,8 +64,7 @@ def open_dataset(
     folder : the data set.
     points : a name out of `POINT_FOLDERS`; None leaves points out.
     masks : whether every image needs a true mask.
-    split : name of a list of ids, ``img_idx/NAME.txt`` or, where there is only one such, ``img_idx/NAME_*.txt``;
-        None takes all images.
+    split : name of a list of ids, see `layouts.lists.choose_list`; None takes all images.
 
     Raises
     ------
@@ -76,17 +76,17 @@ def open_dataset(
         raise InputError(f"points must be one of {', '.join(POINT_FOLDERS)}, got {points!r}")
     if not os.path.isdir(root):
         raise InputError(f"{root}: no such folder; a data set is a folder with images/, masks/ and masks_centroid/")
-    found = list_images(_part(root, "images"))
-    files = found.files
-    point_folder = None if points is None else _find_points(root, points)
+    parts = find_layout(root)
+    found = list_inputs(_images_of(parts))
+    point_folder = None if points is None else _points_of(parts, points)
     if split is not None:
-        files = _chosen(files, read_split(root, split), root, split)
-    _check_rivals(files)
+        found = _chosen(found, _read_split(parts, split, [file.id for file in found.files]), root, split)
     given: dict[str, PointEntry] = {}
     if point_folder is not None:
-        chosen = ImageList(found.root, files, found.whole, frozenset(file.id for file in files))
-        given = match_points(chosen, point_folder)[1].entries
-    entries = tuple(Entry(file.id, file.path, given.get(file.id), None) for file in files)
+        found, _, bound = match_points(found, point_folder)
+        given = bound.entries
+    _check_rivals(found.files)
+    entries = tuple(Entry(file.id, file.path, given.get(file.id), None) for file in found.files)
     out = Dataset(os.path.basename(os.path.abspath(root)), root, entries)
     return with_masks(out) if masks else out
 
@@ -107,18 +107,18 @@ def locate_parts(
         Where no points are given, and `images` is no data set with points, nor holds points beside the images.
     """
     root, kind = os.fspath(images), "centroid" if points is None else os.fspath(points)
-    is_dataset = os.path.isdir(os.path.join(root, "images"))
-    if points is not None and (kind not in POINT_FOLDERS or os.path.exists(kind) or not is_dataset):
-        return root, kind, None if masks is None else os.fspath(masks)
-    if not is_dataset:
+    parts = find_layout(root) if os.path.isdir(root) else None
+    has_images = parts is not None and parts.layout != "flat"
+    if points is not None and (kind not in POINT_FOLDERS or os.path.exists(kind) or not has_images):
+        where = parts.images if parts is not None and parts.is_dataset else root
+        return where, kind, None if masks is None else os.fspath(masks)
+    if parts is None or not has_images:
         beside = root if os.path.isdir(root) else f"{os.path.splitext(root)[0]}.json"
         if points is None and os.path.exists(beside) and has_own_points(beside):
             return root, beside, None if masks is None else os.fspath(masks)
         raise InputError(f"{root}: not a data set, which holds the folder images/; for other images give `points`")
-    own_masks = os.path.join(root, "masks")
-    if masks is None and os.path.isdir(own_masks):
-        masks = own_masks
-    return os.path.join(root, "images"), _find_points(root, kind), None if masks is None else os.fspath(masks)
+    own = parts.masks if masks is None else os.fspath(masks)
+    return parts.images, _points_of(parts, kind), own
 
 
 def locate_beside(places: Sequence[str | os.PathLike[str]]) -> str:
@@ -184,17 +184,19 @@ def with_masks(dataset: Dataset, *, what: str = "a data set", folder: str | None
     ----------
     dataset : each of its images needs a mask.
     what : who needs the masks, for the message where there is no such folder.
-    folder : where they lie; None for ``masks/`` of the data set.
+    folder : where they lie; None for those of the data set.
 
     Raises
     ------
     InputError
         Where the folder or the mask of an image is missing.
     """
-    paths = list_masks(folder or _part(dataset.folder, "masks", what))
+    own = folder or find_layout(dataset.folder).masks
+    paths = list_masks(_missing_part(dataset.folder, "masks", what) if own is None else own)
     missing = [entry.id for entry in dataset.entries if entry.id not in paths]
     if missing:
-        raise InputError(f"{dataset.folder}: no true mask in {folder or 'masks/'} for {_few(missing)}")
+        where = folder or ("it" if own is None or own == dataset.folder else f"{os.path.relpath(own, dataset.folder)}/")
+        raise InputError(f"{dataset.folder}: no true mask in {where} for {_few(missing)}")
     return replace(dataset, entries=tuple(replace(entry, mask=paths[entry.id]) for entry in dataset.entries))
 
 
@@ -219,14 +221,14 @@ def open_images(
     InputError
         Where nothing is found, two images have one id, or no image has points.
     """
-    found = list_images(images, skip=[os.fspath(points)])
+    found = list_inputs(images, skip=[os.fspath(points)])
+    found, _, bound = match_points(found, points, origin, points_format=points_format, allow_pickle=allow_pickle)
     _check_rivals(found.files)
-    bound = match_points(found, points, origin, points_format=points_format, allow_pickle=allow_pickle)[1]
     entries = tuple(Entry(file.id, file.path, bound.entries.get(file.id), None) for file in found.files)
     return Dataset(os.path.basename(os.path.abspath(found.root)), found.root, entries)
 
 
-def read_split(folder: str, name: str) -> list[str]:
+def read_split(folder: str | os.PathLike[str], name: str) -> list[str]:
     """Ids of a list of a data set in the order of the file, each once.
 
     Blank lines are left out; ids may carry the suffix of an image and a leading ``/``.
@@ -236,46 +238,42 @@ def read_split(folder: str, name: str) -> list[str]:
     InputError
         Where there is no such list, or it holds no id.
     """
-    path = _split_path(folder, name.removesuffix(".txt"))
-    lines = read_text(path, "a list of ids", "surrogateescape").splitlines()
-    ids = [normal_id(strip_suffix(line.strip().replace("\\", "/").lstrip("/"))) for line in lines if line.strip()]
-    if not ids:
-        raise InputError(f"{path}: the list holds no id")
-    return list(dict.fromkeys(ids))
+    parts = find_layout(folder)
+    needs_ids = any(each.path is None for each in parts.lists)
+    return _read_split(parts, name, [file.id for file in list_inputs(parts.images).files] if needs_ids else [])
 
 
-def _find_points(root: str, kind: str) -> str:
-    """Where a data set holds the points of a kind out of `POINT_FOLDERS`."""
-    table = os.path.join(root, CLICKS)
-    if kind == "centroid" and os.path.isfile(table) and not os.path.isdir(os.path.join(root, POINT_FOLDERS[kind])):
-        return table
-    return _part(root, POINT_FOLDERS[kind], f"points {kind}")
-
-
-def _part(root: str, name: str, what: str = "a data set") -> str:
-    path = os.path.join(root, name)
-    if not os.path.isdir(path):
-        there = sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith("."))
-        raise InputError(f"{root}: {what} needs the folder {name}/; it holds {', '.join(there) or 'no folder'}")
-    return path
-
-
-def _split_path(root: str, name: str) -> str:
-    folder = _part(root, SPLIT_FOLDER, f"split {name}")
-    names = sorted(os.path.splitext(file)[0] for file in os.listdir(folder) if file.endswith(".txt"))
-    longer = [each for each in names if each.startswith(f"{name}_")]
-    chosen = name if name in names else longer[0] if len(longer) == 1 else None
+def _read_split(parts: Parts, name: str, ids: Sequence[str]) -> list[str]:
+    if not parts.lists:
+        _missing_part(parts.root, SPLIT_FOLDER, f"split {name}")
+    chosen = choose_list(parts, name)
     if chosen is None:
-        raise InputError(f"{folder}: there is no list {name}.txt; {name_hint(name, names)}")
-    return os.path.join(folder, f"{chosen}.txt")
+        raise no_such_list(parts, name)
+    return read_list(parts, chosen, ids)
 
 
-def _chosen(files: Sequence[ImageFile], ids: list[str], root: str, split: str) -> tuple[ImageFile, ...]:
-    by_id = {file.id: file for file in files}
+def _images_of(parts: Parts) -> str:
+    """Where a data set has its images."""
+    return _missing_part(parts.root, "images") if parts.layout == "flat" else parts.images
+
+
+def _points_of(parts: Parts, kind: str) -> str:
+    """Where a data set has the points of a kind out of `POINT_FOLDERS`."""
+    return parts.points.get(kind) or _missing_part(parts.root, POINT_FOLDERS[kind], f"points {kind}")
+
+
+def _missing_part(root: str, name: str, what: str = "a data set") -> str:
+    there = sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith("."))
+    raise InputError(f"{root}: {what} needs the folder {name}/; it holds {', '.join(there) or 'no folder'}")
+
+
+def _chosen(found: ImageList, ids: list[str], root: str, split: str) -> ImageList:
+    found = named_frames(found, ids) or found
+    by_id = {file.id: file for file in found.files}
     missing = [name for name in ids if name not in by_id]
     if missing:
         raise InputError(f"{root}: split {split} names images that images/ does not hold: {_few(missing)}")
-    return tuple(by_id[name] for name in ids)
+    return replace(found, files=tuple(by_id[name] for name in ids), ids=frozenset(ids), stacks=())
 
 
 def _check_rivals(files: Sequence[ImageFile]) -> None:

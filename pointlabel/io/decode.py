@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -10,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from ..errors import InputError
+from ..errors import InputError, PointLabelError
 from . import png, tiff
 from .files import read_bytes
 from .messages import Note
 from .pillow import decode_pillow
 from .pixels import Pixels, merge_channels
 from .quiet import QUIET
+from .stacks import read_frame, split_frame
 
 # What a decoder says of a damaged file is cut to this many characters.
 _MAX_WORDS = 120
@@ -37,22 +39,47 @@ class GreyLevels(NamedTuple):
     full: float | None
 
 
+def read_source(path: str) -> bytes | Pixels:
+    """What the path of an image names, for `decode_levels`: the bytes of a file, or a frame of one that holds many.
+
+    Raises
+    ------
+    InputError
+        Where it cannot be read.
+    """
+    place = split_frame(path)
+    if place is None:
+        return read_bytes(path)
+    with one_sentence(path), QUIET:
+        return read_frame(*place)
+
+
+def source_sha256(source: bytes | Pixels) -> str:
+    """Hexadecimal hash of what `read_source` read: of the file's bytes, or of a frame's depth, shape and pixels."""
+    if isinstance(source, bytes):
+        return hashlib.sha256(source).hexdigest()
+    array = np.ascontiguousarray(source.array)
+    digest = hashlib.sha256(f"{array.dtype.str} {array.shape}".encode())
+    digest.update(array.data)
+    return digest.hexdigest()
+
+
 def read_levels(path: str) -> GreyLevels:
     """Read the image at `path`; see `decode_levels`."""
-    return decode_levels(read_bytes(path), path)
+    return decode_levels(read_source(path), path)
 
 
 def read_image(path: str) -> tuple[NDArray, tuple[Note, ...]]:
     """Read the image at `path`; see `decode_image`."""
-    return decode_image(read_bytes(path), path)
+    return decode_image(read_source(path), path)
 
 
-def decode_image(data: bytes, name: str) -> tuple[NDArray, tuple[Note, ...]]:
+def decode_image(data: bytes | Pixels, name: str) -> tuple[NDArray, tuple[Note, ...]]:
     """Decode a PNG, TIFF, BMP or JPEG file to grey levels.
 
     Parameters
     ----------
-    data : the file's bytes.
+    data : the file's bytes, or a frame of a file.
     name : the file's name, for messages.
 
     Returns
@@ -73,9 +100,9 @@ def decode_image(data: bytes, name: str) -> tuple[NDArray, tuple[Note, ...]]:
     return levels.image, levels.notes
 
 
-def decode_levels(data: bytes, name: str) -> GreyLevels:
+def decode_levels(data: bytes | Pixels, name: str) -> GreyLevels:
     """As `decode_image`, with the range of the file's whole numbers."""
-    array, notes, holes, nodata = _decode(data, name, find_nodata=True)
+    array, notes, holes, nodata = data if isinstance(data, Pixels) else _decode(data, name, find_nodata=True)
     full = None if array.dtype.kind == "f" else float(np.iinfo(array.dtype).max)
     if array.ndim == 3:
         array, more = merge_channels(array, name)
@@ -97,7 +124,7 @@ def decode_channels(data: bytes, name: str) -> tuple[NDArray, tuple[Note, ...]]:
 
 
 def _decode(data: bytes, name: str, *, find_nodata: bool) -> Pixels:
-    with _one_sentence(name):
+    with one_sentence(name):
         if data.startswith(png.SIGNATURE):
             pixels = png.decode_png(data, name)
         else:
@@ -110,11 +137,11 @@ def _decode(data: bytes, name: str, *, find_nodata: bool) -> Pixels:
 
 
 @contextmanager
-def _one_sentence(name: str) -> Iterator[None]:
+def one_sentence(name: str) -> Iterator[None]:
     """Turn any error of a decoder into one sentence."""
     try:
         yield
-    except InputError:
+    except PointLabelError:
         raise
     except UnidentifiedImageError as error:
         raise InputError(f"{name}: not a PNG, TIFF, BMP or JPEG image, or its first bytes are damaged") from error

@@ -65,6 +65,19 @@ def open_regular(path: str) -> Iterator[io.FileIO]:
         raise InputError(f"{path}: cannot be read ({_reason(error)})") from error
 
 
+def check_regular(path: str) -> os.stat_result:
+    """What is known of a regular file; one sentence where there is none, it is no such file, or it is empty."""
+    try:
+        about = os.stat(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({_reason(error)})") from error
+    if not stat.S_ISREG(about.st_mode):
+        raise InputError(f"{path}: cannot be read (it is {_KINDS.get(stat.S_IFMT(about.st_mode), 'no regular file')})")
+    if not about.st_size:
+        raise InputError(f"{path}: the file is empty (0 bytes)")
+    return about
+
+
 def _open_at_once(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -11,8 +12,15 @@ from dataclasses import dataclass, field
 
 from ..errors import InputError
 
+#: One place where images are, or several.
+Places = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 #: Suffixes that mark a file of a folder as an image. What a file really holds is decided by its bytes.
 IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
+#: Suffixes of files that hold arrays or frames, and are images where nothing else is meant (`frames`).
+ARRAY_SUFFIXES = (".npy", ".npz", ".mat")
+STACK_SUFFIXES = (*ARRAY_SUFFIXES, ".gif", ".avi", ".mp4", ".mkv", ".mov", ".wmv", ".webm")
+#: A frame's number at the end of its id and of its path: ``clip#000123``, ``clip.avi#000123``, counted from 0.
+FRAME = re.compile(r"(?P<file>.+)#(?P<frame>\d{6,})", re.DOTALL)
 #: What SIRST-v1 adds to the name of an image to name its mask; it is no part of an id.
 _MASK_ENDING = "_pixels0"
 
@@ -44,12 +52,54 @@ class ImageList:
     root : the folder that ids are relative to.
     files : one per id.
     whole : True where `files` is all that the root holds, False for one file or a glob.
+    ids : of the files.
+    stacks : files of arrays or frames in the folder, which are no images unless asked for; see `frames`.
+    has_all_frames : whether every frame of every file was asked for.
     """
 
     root: str
     files: tuple[ImageFile, ...]
     whole: bool
     ids: frozenset[str] = field(default=frozenset())
+    stacks: tuple[ImageFile, ...] = ()
+    has_all_frames: bool = False
+
+
+class FilePattern(str):
+    """Path of a folder of which some files count only: those of a data set without a folder of their own.
+
+    It is the path of that folder, so that it goes wherever a path does; what lists files asks `id_of` for each.
+
+    Parameters
+    ----------
+    root : the folder.
+    patterns : regular expressions of the paths below it, whole, without suffix, parts joined by ``/``. Their groups,
+        joined by ``/``, are the id.
+    arrays : whether files of arrays (`ARRAY_SUFFIXES`) are images.
+    """
+
+    patterns: tuple[re.Pattern[str], ...]
+    arrays: bool
+
+    def __new__(cls, root: str, *patterns: str, arrays: bool = False) -> FilePattern:
+        """Make one."""
+        out = super().__new__(cls, root)
+        out.patterns = tuple(re.compile(each, re.DOTALL) for each in patterns)
+        out.arrays = arrays
+        return out
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """How it is pickled."""
+        return _open_pattern, (str(self), tuple(each.pattern for each in self.patterns), self.arrays)
+
+    def id_of(self, path: str) -> str | None:
+        """Id of the file at `path` below the folder, without suffix; None where it does not count."""
+        found = next(filter(None, (each.fullmatch(path) for each in self.patterns)), None)
+        return None if found is None else normal_id("/".join(found.groups()))
+
+
+def _open_pattern(root: str, patterns: tuple[str, ...], arrays: bool) -> FilePattern:
+    return FilePattern(root, *patterns, arrays=arrays)
 
 
 def normal_id(name: str) -> str:
@@ -66,20 +116,22 @@ def normal_id(name: str) -> str:
     return stem if stem and not stem.endswith("/") else composed
 
 
-def file_id(path: str, root: str) -> str:
-    """Id of the file at `path` among the files below `root`."""
-    return normal_id(os.path.splitext(os.path.relpath(path, root))[0].replace(os.sep, "/"))
+def file_id(path: str, root: str) -> str | None:
+    """Id of the file at `path` among the files below `root`; None where it does not count (`FilePattern`)."""
+    stem = os.path.splitext(os.path.relpath(path, root))[0].replace(os.sep, "/")
+    return root.id_of(stem) if isinstance(root, FilePattern) else normal_id(stem)
 
 
 def strip_suffix(name: str) -> str:
-    """Return `name` without its suffix where that is one of `IMAGE_SUFFIXES`."""
-    stem, suffix = os.path.splitext(name)
-    return stem if suffix.lower() in IMAGE_SUFFIXES else name
+    """Return `name` without its suffix where that is one of an image; ``clip.avi#000123`` becomes ``clip#000123``."""
+    frame = FRAME.fullmatch(name)
+    file = name if frame is None else frame["file"]
+    stem, suffix = os.path.splitext(file)
+    known = suffix.lower() in IMAGE_SUFFIXES + STACK_SUFFIXES
+    return name if not known else stem if frame is None else f"{stem}#{frame['frame']}"
 
 
-def list_images(
-    where: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], skip: Collection[str] = ()
-) -> ImageList:
+def list_images(where: Places, skip: Collection[str] = (), *, stacks: bool = False) -> ImageList:
     """Find the images that `where` names.
 
     Parameters
@@ -87,29 +139,41 @@ def list_images(
     where : a folder (searched with its sub-folders), one file, or a glob (``**`` for any sub-folders); or several of
         these, whose ids are then relative to the folder around all of them.
     skip : folders to leave out, for example the output folder inside the images' folder.
+    stacks : whether files of arrays or frames are listed too, as `ImageList.stacks`.
 
     Raises
     ------
     InputError
-        Where there is nothing at `where`, or no image in it.
+        Where there is nothing at `where`, or no image in it (with `stacks`: nor a stack).
     """
     if not isinstance(where, str | os.PathLike):
-        return _list_several([list_images(each, skip) for each in where])
+        return _list_several([list_images(each, skip, stacks=stacks) for each in where])
     text = os.fspath(where)
+    beside: list[str] = []
     if os.path.isdir(text):
-        root, found, whole = text, list(walk_images(text, skip)), True
+        every = list(_walk(text, skip))
+        root, whole = text, True
+        found = [path for path in every if _has_suffix(path, IMAGE_SUFFIXES)]
+        beside = [path for path in every if _has_suffix(path, STACK_SUFFIXES)]
     elif os.path.exists(text):
-        root, found, whole = os.path.dirname(text) or ".", [text], False
+        root, whole = os.path.dirname(text) or ".", False
+        found, beside = ([], [text]) if stacks and _has_suffix(text, STACK_SUFFIXES) else ([text], [])
     elif glob.has_magic(text):
         root, whole = _fixed_part(text), False
-        found = _globbed(text)
+        globbed = _globbed(text)
+        found = [path for path in globbed if _has_suffix(path, IMAGE_SUFFIXES)]
+        beside = [path for path in globbed if not _has_suffix(path, IMAGE_SUFFIXES)]
     else:
         raise InputError(f"{text}: no such file or folder")
-    if not found:
+    files, others = _files_of(found, root), _files_of(beside, root)
+    if isinstance(text, FilePattern) and text.arrays:
+        arrays = [file for file in others if _has_suffix(file.path, ARRAY_SUFFIXES) and file.id not in files]
+        files = tuple(sorted((*files, *arrays), key=lambda file: file.id))
+    if not files and not (stacks and others):
         kinds = " ".join(IMAGE_SUFFIXES)
         there = f"; it {name_contents(text)}" if whole else ""
         raise InputError(f"{text}: no image found (files with one of the suffixes {kinds}){there}")
-    return _grouped(root, found, whole)
+    return ImageList(root, files, whole, frozenset(file.id for file in files), others if stacks else ())
 
 
 def _list_several(parts: Sequence[ImageList]) -> ImageList:
@@ -118,26 +182,32 @@ def _list_several(parts: Sequence[ImageList]) -> ImageList:
         raise InputError("no images are given")
     root = os.path.commonpath([os.path.abspath(part.root) for part in parts])
     shown = os.path.relpath(root)
-    paths: dict[str, str] = {}
-    for part in parts:
-        for file in part.files:
-            for name in (file.shown, *file.rivals):
-                path = os.path.join(part.root, name)
-                paths.setdefault(os.path.realpath(path), path)
-    return _grouped(root if shown.startswith("..") else shown, [*paths.values()], False)
+    root = root if shown.startswith("..") else shown
+
+    def gathered(lists: Sequence[tuple[str, tuple[ImageFile, ...]]]) -> tuple[ImageFile, ...]:
+        paths = [
+            os.path.join(place, name) for place, files in lists for file in files for name in (file.shown, *file.rivals)
+        ]
+        return _files_of(list({os.path.realpath(path): path for path in reversed(paths)}.values()), root)
+
+    files = gathered([(part.root, part.files) for part in parts])
+    stacks = gathered([(part.root, part.stacks) for part in parts])
+    return ImageList(root, files, False, frozenset(file.id for file in files), stacks)
 
 
-def _grouped(root: str, found: Collection[str], whole: bool) -> ImageList:
-    """The list of the images at these paths."""
+def _files_of(found: list[str], root: str) -> tuple[ImageFile, ...]:
+    """One file for each id, in their order."""
     groups: dict[str, list[tuple[str, str]]] = {}
     for path in found:
         shown = os.path.relpath(path, root).replace(os.sep, "/")
-        groups.setdefault(normal_id(os.path.splitext(shown)[0]), []).append((shown, path))
+        image_id = file_id(path, root)
+        if image_id is not None:
+            groups.setdefault(image_id, []).append((shown, path))
     files = []
     for image_id in sorted(groups):
         (shown, path), *others = sorted(groups[image_id])
         files.append(ImageFile(image_id, path, shown, tuple(rival for rival, _ in others)))
-    return ImageList(root, tuple(files), whole, frozenset(groups))
+    return tuple(files)
 
 
 def walk_images(folder: str, skip: Collection[str] = ()) -> list[str]:
@@ -146,7 +216,7 @@ def walk_images(folder: str, skip: Collection[str] = ()) -> list[str]:
     Links to folders are followed. A folder that can be reached in several ways is searched once, without a link where
     that is possible, and a link that leads to a folder around `folder` is ignored.
     """
-    return [path for path in _walk(folder, skip) if _is_image_name(path)]
+    return [path for path in _walk(folder, skip) if _has_suffix(path, IMAGE_SUFFIXES)]
 
 
 def walk_files(folder: str) -> list[str]:
@@ -192,14 +262,16 @@ def _globbed(pattern: str) -> list[str]:
     found = []
     for path in sorted(glob.glob(pattern, recursive=True), key=lambda path: (path.count(os.sep), path)):
         parent = os.path.dirname(path)
-        if homes.setdefault(os.path.realpath(parent), parent) == parent and _is_image_name(path):
+        if homes.setdefault(os.path.realpath(parent), parent) == parent and _has_suffix(
+            path, IMAGE_SUFFIXES + STACK_SUFFIXES
+        ):
             found.append(path)
     return [path for path in found if os.path.isfile(path)]
 
 
-def _is_image_name(path: str) -> bool:
+def _has_suffix(path: str, suffixes: tuple[str, ...]) -> bool:
     name = os.path.basename(path)
-    return not name.startswith(".") and name.lower().endswith(IMAGE_SUFFIXES)
+    return not name.startswith(".") and name.lower().endswith(suffixes)
 
 
 def _fixed_part(pattern: str) -> str:

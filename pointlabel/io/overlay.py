@@ -11,21 +11,21 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import InputError
 from ..types import ImageLabels, TargetLabel
-from .tiles import Tile, extent, grey_range, stretch, tiles
+from .tiles import GreyWindow, Tile, extent, grey_range, stretch, tiles
 
 PANEL_PX = 720  # longest side of the picture of the whole image
 MAX_TILES = 60  # an overlay of more targets shows those to trust least only
 MAX_NUMBERS = 1000  # of more targets only those with a window have their number: nobody could read the others
 
-_FONT = ImageFont.load_default(size=13)
-_LINE_PX = 16
-_GAP_PX = 8
-_PAGE, _INK, _FAINT, _HOLE = (24, 24, 28), (240, 240, 240), (150, 150, 158), (66, 30, 74)
+FONT = ImageFont.load_default(size=13)
+LINE_PX = 16
+GAP_PX = 8
+PAGE, INK, FAINT, HOLE = (24, 24, 28), (240, 240, 240), (150, 150, 158), (66, 30, 74)
 # Vermilion, yellow and sky blue stay apart for every kind of colour vision, and from grey.
 _TRUST_COLOURS = ((0.4, (255, 106, 41)), (0.7, (240, 228, 66)), (1.01, (86, 190, 255)))
 
 
-def draw_overlay(image: NDArray, labels: ImageLabels) -> Image.Image:
+def draw_overlay(image: NDArray, labels: ImageLabels, window: GreyWindow | None = None) -> Image.Image:
     """Draw the whole image with a numbered box for each target, and beside it an enlarged window of each.
 
     The contour runs along the edges of the mask's pixels, on their outer side, so that nothing of a target is
@@ -35,22 +35,23 @@ def draw_overlay(image: NDArray, labels: ImageLabels) -> Image.Image:
     ----------
     image : (H, W) array of real numbers, any dtype and range.
     labels : the targets, of an image of the same shape.
+    window : what is shown as black and white; None stretches the whole image and each window for itself.
 
     Returns
     -------
     PIL.Image.Image, RGB.
     """
-    cut = tiles("", image, labels)
+    cut = tiles("", image, labels, window)
     n = len(cut)
     caption = f"{image.shape[1]} x {image.shape[0]} px, {n} target{'' if n == 1 else 's'}"
     if n > MAX_TILES:
         cut = sorted(sorted(cut, key=lambda tile: tile.order)[:MAX_TILES], key=lambda tile: tile.number)
         caption += f", windows of the {MAX_TILES} to trust least"
     numbered = range(1, n + 1) if n <= MAX_NUMBERS else [tile.number for tile in cut]
-    panel = _draw_panel(image, labels.targets, set(numbered))
+    panel = _draw_panel(image, labels.targets, set(numbered), window)
     size = 384 if n == 1 else 288 if n <= 4 else 216 if n <= 12 else 168
     grid = _draw_grid(cut, size, columns=math.ceil(math.sqrt(1.2 * len(cut))), with_id=False)
-    return _page([panel] if grid is None else [panel, grid], caption)
+    return make_page([panel] if grid is None else [panel, grid], caption)
 
 
 class ContactSheet:
@@ -59,18 +60,20 @@ class ContactSheet:
     Parameters
     ----------
     n : how many targets the sheet shows, at least 1.
+    window : as for `draw_overlay`.
     """
 
-    def __init__(self, n: int = 60) -> None:
+    def __init__(self, n: int = 60, window: GreyWindow | None = None) -> None:
         if n < 1:
             raise InputError(f"n must be at least 1, got {n}")
         self.n = n
+        self._window = window
         self.n_seen = 0
         self._tiles: list[Tile] = []
 
     def add(self, image_id: str, image: NDArray, labels: ImageLabels) -> None:
         """Add the targets of one image."""
-        self.add_tiles(tiles(image_id, image, labels))
+        self.add_tiles(tiles(image_id, image, labels, self._window))
 
     def add_tiles(self, tiles: Iterable[Tile]) -> None:
         """Add tiles that were cut elsewhere; the sheet does not depend on the order in which they come."""
@@ -88,7 +91,7 @@ class ContactSheet:
             return None
         shown = len(self._tiles)
         caption = f"{shown} of {self.n_seen} targets, lowest quality x presence first" if shown > 1 else "1 target"
-        return _page([grid], caption)
+        return make_page([grid], caption)
 
     def _trim(self) -> None:
         self._tiles.sort(key=lambda tile: tile.order)
@@ -99,7 +102,7 @@ def _colour(trust: float) -> tuple[int, int, int]:
     return next((colour for limit, colour in _TRUST_COLOURS if trust < limit), _TRUST_COLOURS[0][1])
 
 
-def _outline(mask: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
+def outline(mask: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
     """Pixels outside `mask` within `width` of it, rows and columns alike."""
     grown = np.pad(mask, width)
     for axis in (0, 1):
@@ -119,37 +122,37 @@ def _draw_window(tile: Tile, size: int) -> Image.Image:
         return array[source[:, None], source]
 
     picture = np.repeat(enlarge(tile.window)[..., None], 3, axis=2)
-    picture[enlarge(tile.hole)] = _HOLE
+    picture[enlarge(tile.hole)] = HOLE
     mask = enlarge(tile.mask)
-    picture[_outline(enlarge(tile.others), 1) & ~mask] = _FAINT
-    picture[_outline(mask, int(min(3, max(1, zoom // 3))))] = _colour(tile.trust)
+    picture[outline(enlarge(tile.others), 1) & ~mask] = FAINT
+    picture[outline(mask, int(min(3, max(1, zoom // 3))))] = _colour(tile.trust)
     canvas = Image.fromarray(picture)
     draw = ImageDraw.Draw(canvas)
     row, column = ((value + 0.5) * zoom for value in tile.point)
     tick, last = max(6, size // 24), size - 1
     ticks = ((0, row, tick, row), (last - tick, row, last, row), (column, 0, column, tick))
     for line in (*ticks, (column, last - tick, column, last)):
-        draw.line(line, fill=_INK, width=2)
+        draw.line(line, fill=INK, width=2)
     return canvas
 
 
 def _caption_lines(tile: Tile, size: int, with_id: bool) -> list[str]:
-    lines = [_shorten(f"{tile.image_id}", size)] if with_id else []
+    lines = [shorten(f"{tile.image_id}", size)] if with_id else []
     lines.append(f"#{tile.number}  quality {tile.quality:.2f}  {tile.area} px")
     line = "" if tile.presence is None else f"presence {tile.presence:.2f}"
     for flag in tile.flags:
         longer = f"{line}, {flag}" if line else flag
-        if line and _FONT.getlength(longer) > size:
+        if line and FONT.getlength(longer) > size:
             lines.append(line + ",")
             longer = flag
         line = longer
     return [*lines, line] if line else lines
 
 
-def _shorten(text: str, width: int) -> str:
+def shorten(text: str, width: int) -> str:
     """Take letters out of the middle until the text is at most `width` pixels wide."""
     short, keep = text, len(text)
-    while keep > 4 and _FONT.getlength(short) > width:
+    while keep > 4 and FONT.getlength(short) > width:
         keep -= 1
         short = f"{text[: keep // 2]}…{text[len(text) - (keep - keep // 2) :]}"
     return short
@@ -161,32 +164,34 @@ def _draw_grid(shown: Sequence[Tile], size: int, columns: int, with_id: bool) ->
         return None
     captions = [_caption_lines(tile, size, with_id) for tile in shown]
     rows = [range(start, min(start + columns, len(shown))) for start in range(0, len(shown), columns)]
-    heights = [size + 4 + _LINE_PX * max(len(captions[k]) for k in row) + _GAP_PX for row in rows]
-    width = min(columns, len(shown)) * (size + _GAP_PX) - _GAP_PX
-    grid = Image.new("RGB", (width, sum(heights)), _PAGE)
+    heights = [size + 4 + LINE_PX * max(len(captions[k]) for k in row) + GAP_PX for row in rows]
+    width = min(columns, len(shown)) * (size + GAP_PX) - GAP_PX
+    grid = Image.new("RGB", (width, sum(heights)), PAGE)
     draw = ImageDraw.Draw(grid)
     top = 0
     for row, height in zip(rows, heights, strict=True):
         for place, k in enumerate(row):
-            left = place * (size + _GAP_PX)
+            left = place * (size + GAP_PX)
             grid.paste(_draw_window(shown[k], size), (left, top))
             for number, line in enumerate(captions[k]):
                 title = number == int(with_id)
-                ink = _colour(shown[k].trust) if title else _INK if number == 0 else _FAINT
-                draw.text((left, top + size + 4 + number * _LINE_PX), line, fill=ink, font=_FONT)
+                ink = _colour(shown[k].trust) if title else INK if number == 0 else FAINT
+                draw.text((left, top + size + 4 + number * LINE_PX), line, fill=ink, font=FONT)
         top += height
     return grid
 
 
-def _draw_panel(image: NDArray, targets: Sequence[TargetLabel], numbered: set[int]) -> Image.Image:
+def _draw_panel(
+    image: NDArray, targets: Sequence[TargetLabel], numbered: set[int], window: GreyWindow | None
+) -> Image.Image:
     """The whole image with a box around each target, and the number of those in `numbered`, counting from 1."""
     stride = max(1, max(image.shape) // 1000)
     sample = image[::stride, ::stride].astype(np.float64)
     finite = np.isfinite(sample)
-    low, high = grey_range(sample[finite], np.zeros(0))
+    low, high = grey_range(sample[finite], np.zeros(0)) if window is None else window.of(image)
     picture = Image.fromarray(stretch(image, low, high)).convert("RGB")
     if image.dtype.kind == "f":
-        picture.paste(_HOLE, mask=Image.fromarray(~np.isfinite(image)))
+        picture.paste(HOLE, mask=Image.fromarray(~np.isfinite(image)))
     scale = PANEL_PX / max(image.shape)
     scale = float(math.floor(scale)) if scale >= 1 else scale
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
@@ -207,7 +212,7 @@ def _draw_panel(image: NDArray, targets: Sequence[TargetLabel], numbered: set[in
             continue
         spot = _place_label(f"{number}", box, size, taken)
         taken = np.vstack([taken, spot])
-        draw.text(spot[:2], f"{number}", fill=_INK, font=_FONT, stroke_width=2, stroke_fill=(0, 0, 0))
+        draw.text(spot[:2], f"{number}", fill=INK, font=FONT, stroke_width=2, stroke_fill=(0, 0, 0))
     return picture
 
 
@@ -216,7 +221,7 @@ _Box = tuple[float, float, float, float]
 
 def _place_label(text: str, box: _Box, size: tuple[int, int], taken: NDArray[np.float64]) -> _Box:
     """Corner of the box, inside the picture, where the label covers the least of the boxes (n, 4) `taken`."""
-    width, height = _FONT.getlength(text) + 2, float(_LINE_PX - 2)
+    width, height = FONT.getlength(text) + 2, float(LINE_PX - 2)
     best: tuple[float, _Box] | None = None
     for left in (box[2] + 2, box[0] - width - 2, (box[0] + box[2] - width) / 2):
         for top in (box[1] - height, box[3], (box[1] + box[3] - height) / 2):
@@ -230,15 +235,15 @@ def _place_label(text: str, box: _Box, size: tuple[int, int], taken: NDArray[np.
     return best[1]
 
 
-def _page(parts: Sequence[Image.Image], caption: str) -> Image.Image:
+def make_page(parts: Sequence[Image.Image], caption: str) -> Image.Image:
     """Put the parts side by side under a caption."""
-    top = _LINE_PX + 2 * _GAP_PX
+    top = LINE_PX + 2 * GAP_PX
     widths = [part.width for part in parts]
-    width = max(sum(widths) + _GAP_PX * (len(parts) + 1), math.ceil(_FONT.getlength(caption)) + 2 * _GAP_PX)
-    page = Image.new("RGB", (width, top + max(part.height for part in parts) + _GAP_PX), _PAGE)
-    ImageDraw.Draw(page).text((_GAP_PX, _GAP_PX), caption, fill=_INK, font=_FONT)
-    left = _GAP_PX
+    width = max(sum(widths) + GAP_PX * (len(parts) + 1), math.ceil(FONT.getlength(caption)) + 2 * GAP_PX)
+    page = Image.new("RGB", (width, top + max(part.height for part in parts) + GAP_PX), PAGE)
+    ImageDraw.Draw(page).text((GAP_PX, GAP_PX), caption, fill=INK, font=FONT)
+    left = GAP_PX
     for part in parts:
         page.paste(part, (left, top))
-        left += part.width + _GAP_PX
+        left += part.width + GAP_PX
     return page

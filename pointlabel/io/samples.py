@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .decode import decode_levels
+from .decode import decode_levels, read_source, source_sha256
 from .files import read_bytes
 from .masks.read import MASK_THRESHOLD, read_true_mask
 from .messages import Note
+from .pixels import Pixels
 from .points.base import PointEntry, PointRow, PointSet
 from .points.fit import FittedPoints, fit_points
 
@@ -41,9 +42,9 @@ class Entry:
 
 
 class Inputs(NamedTuple):
-    """The image's file, the points and the true mask's file of an entry, read but not decoded."""
+    """The image's file or frame, the points and the true mask's file of an entry, read but not made grey."""
 
-    data: bytes
+    data: bytes | Pixels
     given: PointSet | None
     mask: bytes | None
 
@@ -83,8 +84,8 @@ def read_inputs(entry: Entry, hashes: Hashes) -> Inputs:
         Where a file cannot be read.
     """
     hashes |= {"image_sha256": None, "points_sha256": None}
-    data = read_bytes(entry.image)
-    hashes["image_sha256"] = hashlib.sha256(data).hexdigest()
+    data = read_source(entry.image)
+    hashes["image_sha256"] = source_sha256(data)
     given = None if entry.points is None else entry.points.load()
     hashes["points_sha256"] = None if given is None else given.sha256
     mask = None

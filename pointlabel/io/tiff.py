@@ -17,7 +17,7 @@ from .limits import check_cost
 from .messages import Note
 from .orientation import ORIENTATION, orientation_notes
 from .pixels import Pixels, convert_colours
-from .tiff_samples import check_directory, missing_pieces, read_samples
+from .tiff_samples import Bytes, FileSlices, check_directory, directories, missing_pieces, read_behind, read_samples
 
 STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -45,21 +45,64 @@ def decode_tiff(data: bytes, name: str, *, find_nodata: bool = False) -> Pixels:
     check_directory(data, name)
     with tifffile.TiffFile(io.BytesIO(data), _multifile=False) as tiff:
         page: Any = tiff.pages[0]
-        photometric = _photometric(page, name)
-        text, nodata = _nodata(page) if find_nodata else ("", None)
-        if photometric == _INDEXED:
-            check_cost(name, page.imagewidth, page.imagelength, page.imagewidth * page.imagelength * 3, len(data))
-        samples = read_samples(data, page, name, nodata=nodata, extra_bytes=_extra_bytes(page, photometric, nodata))
-        notes = _frame_notes(tiff, page, name) + orientation_notes(page.tags.valueof(ORIENTATION), name)
-        n_missing = missing_pieces(page)
-        if n_missing:
-            value = text if nodata is not None else "0"
-            notes += (Note("missing", f"{name}: {n_missing} strips or tiles are left out; their pixels are {value}"),)
-        # Planes and samples are one axis from here on: (H, W) or (H, W, C).
-        array = np.moveaxis(samples[..., 0], 0, -1) if samples.shape[0] > 1 else samples[0]
-        array, more = _colours(array, page, photometric, name)
-        holes = None if nodata is None else _holes(array, nodata)
-        array, turned = _levels(array, page, photometric, name)
+        notes = _frame_notes(tiff, page, name)
+        return _decode_page(data, page, name, notes, find_nodata=find_nodata)
+
+
+class TiffFrames:
+    """The pages of a TIFF file, or the frames of a stack in one page, read one at a time.
+
+    Parameters
+    ----------
+    path : the file; it is kept open.
+    """
+
+    def __init__(self, path: str) -> None:
+        import tifffile
+
+        self._name = path
+        self._file = open(path, "rb")  # noqa: SIM115 - closed with the object
+        self._data = FileSlices(self._file)
+        self._places = list(directories(self._data))
+        check_directory(self._data, path)
+        self._tiff = tifffile.TiffFile(path, _multifile=False)
+        self._n_in_page = 1 if len(self._places) > 1 else _frames_in_page(self._tiff.pages[0])
+
+    def __len__(self) -> int:
+        return max(len(self._places), self._n_in_page)
+
+    def read(self, frame: int) -> Pixels:
+        """Decode one frame."""
+        if self._n_in_page > 1:
+            page: Any = self._tiff.pages[0]
+            return _decode_page(self._data, page, self._name, (), find_nodata=True, frame=frame)
+        check_directory(self._data, self._name, self._places[frame])
+        return _decode_page(self._data, self._tiff.pages[frame], self._name, (), find_nodata=True)
+
+
+def _decode_page(
+    data: Bytes, page: Any, name: str, notes: tuple[Note, ...], *, find_nodata: bool, frame: int = 0
+) -> Pixels:
+    """Decode a page, or a later frame that lies behind its pixels."""
+    photometric = _photometric(page, name)
+    text, nodata = _nodata(page) if find_nodata else ("", None)
+    if photometric == _INDEXED:
+        check_cost(name, page.imagewidth, page.imagelength, page.imagewidth * page.imagelength * 3, len(data))
+    extra = _extra_bytes(page, photometric, nodata)
+    if frame:
+        samples = read_behind(data, page, name, frame, extra_bytes=extra)
+    else:
+        samples = read_samples(data, page, name, nodata=nodata, extra_bytes=extra)
+    notes += orientation_notes(page.tags.valueof(ORIENTATION), name)
+    n_missing = missing_pieces(page)
+    if n_missing:
+        value = text if nodata is not None else "0"
+        notes += (Note("missing", f"{name}: {n_missing} strips or tiles are left out; their pixels are {value}"),)
+    # Planes and samples are one axis from here on: (H, W) or (H, W, C).
+    array = np.moveaxis(samples[..., 0], 0, -1) if samples.shape[0] > 1 else samples[0]
+    array, more = _colours(array, page, photometric, name)
+    holes = None if nodata is None else _holes(array, nodata)
+    array, turned = _levels(array, page, photometric, name)
     return Pixels(array, notes + more + turned, holes if holes is not None and holes.any() else None, text)
 
 
@@ -93,6 +136,14 @@ def _frame_notes(tiff: Any, page: Any, name: str) -> tuple[Note, ...]:
     pages = len(tiff.pages)
     if pages > 1:
         return (Note("pages", f"{name}: it holds {pages} pages; the first is used"),)
+    frames = _frames_in_page(page)
+    if frames < 2:
+        return ()
+    return (Note("pages", f"{name}: it holds {frames} frames in one page; the first is used"),)
+
+
+def _frames_in_page(page: Any) -> int:
+    """Frames that lie behind each other in one page, as its description has it: 1 where it holds one image."""
     frames = 1
     # The start of the description is enough, and parsing one of many megabytes takes long.
     description = str(page.description)[:_MAX_DESCRIPTION]
@@ -104,9 +155,7 @@ def _frame_notes(tiff: Any, page: Any, name: str) -> tuple[Note, ...]:
     elif description.startswith("ImageJ="):
         images = re.search(r"^images=(\d{1,9})\s*$", description, re.MULTILINE)
         frames = int(images[1]) if images else 1
-    if frames < 2:
-        return ()
-    return (Note("pages", f"{name}: it holds {frames} frames in one page; the first is used"),)
+    return max(frames, 1)
 
 
 def _colours(array: NDArray, page: Any, photometric: int, name: str) -> tuple[NDArray, tuple[Note, ...]]:

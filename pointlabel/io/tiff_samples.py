@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from math import prod
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,18 +46,73 @@ _WHOLE_TYPES = (3, 4, 16)
 _TYPE_BYTES = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 
 
-def check_directory(data: bytes, name: str) -> None:
-    """Raise where the first directory lists more numbers than an image needs, or sizes that are none."""
+class FileSlices:
+    """The bytes of an open file as slices, each read when it is asked for; it stands in for `bytes` in `read_samples`.
+
+    Parameters
+    ----------
+    file : open for reading, unbuffered or not; its position is moved.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._size = file.seek(0, 2)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, part: slice) -> bytes:
+        """The bytes of a slice without a step."""
+        start, stop, _ = part.indices(self._size)
+        self._file.seek(start)
+        return self._file.read(max(stop - start, 0))
+
+
+#: What `read_samples` slices.
+Bytes = bytes | FileSlices
+
+
+def directories(data: Bytes) -> Iterator[int]:
+    """Places of the directories of a TIFF file, one for each page, in their order.
+
+    Raises
+    ------
+    struct.error
+        Where the chain leads out of the file.
+    """
+    order, head, count, counter, size = _header(data)
+    (place,) = _unpack(order + count, data, head)
+    seen = set()
+    while place and place not in seen:
+        seen.add(place)
+        yield place
+        (n_tags,) = _unpack(counter, data, place)
+        (place,) = _unpack(order + count, data, place + struct.calcsize(counter) + n_tags * size)
+
+
+def _header(data: Bytes) -> tuple[str, int, str, str, int]:
+    """Byte order, place of the first directory's place, its type, that of the number of tags, bytes for each tag."""
     order = "<" if data[:2] == b"II" else ">"
-    (version,) = struct.unpack_from(order + "H", data, 2)
-    head, count, entry, size = (4, "I", "HHI", 12) if version == 42 else (8, "Q", "HHQ", 20)
-    (place,) = struct.unpack_from(order + count, data, head)
-    counter = order + ("H" if version == 42 else "Q")
-    (n_tags,) = struct.unpack_from(counter, data, place)
+    (version,) = _unpack(order + "H", data, 2)
+    return (order, 4, "I", order + "H", 12) if version == 42 else (order, 8, "Q", order + "Q", 20)
+
+
+def _unpack(form: str, data: Bytes, place: int) -> tuple[Any, ...]:
+    return struct.unpack(form, data[place : place + struct.calcsize(form)])
+
+
+def check_directory(data: Bytes, name: str, place: int | None = None) -> None:
+    """Raise where a directory lists more numbers than an image needs, or sizes that are none; None is the first."""
+    order, head, count, counter, size = _header(data)
+    entry = "HHI" if size == 12 else "HHQ"
+    if place is None:
+        (place,) = _unpack(order + count, data, head)
+    (n_tags,) = _unpack(counter, data, place)
     first = place + struct.calcsize(counter)
+    tags = data[first : first + min(n_tags, 4096) * size]
     total = 0
     for k in range(min(n_tags, 4096)):
-        tag, kind, number = struct.unpack_from(order + entry, data, first + k * size)
+        tag, kind, number = struct.unpack_from(order + entry, tags, k * size)
         if tag in _SIZE_TAGS and (kind not in _WHOLE_TYPES or number != 1):
             raise InputError(f"{name}: the file is cut short or damaged (its tag {tag} holds no whole number)")
         total += number if kind in _TYPE_BYTES and number * _TYPE_BYTES[kind] <= len(data) else 0
@@ -73,7 +129,7 @@ def compression_name(code: int) -> str:
     return f"{known[0] if known else names.get(code, 'unknown')} ({code})"
 
 
-def read_samples(data: bytes, page: Any, name: str, *, nodata: float | None, extra_bytes: int) -> NDArray:
+def read_samples(data: Bytes, page: Any, name: str, *, nodata: float | None, extra_bytes: int) -> NDArray:
     """Decode all samples of a page.
 
     Parameters
@@ -125,6 +181,29 @@ def read_samples(data: bytes, page: Any, name: str, *, nodata: float | None, ext
     return whole
 
 
+def read_behind(data: Bytes, page: Any, name: str, frame: int, *, extra_bytes: int) -> NDArray:
+    """Samples of a frame that lies behind the first one in the same page, as `read_samples`.
+
+    Raises
+    ------
+    InputError
+        Where the page is compressed or the file ends before the frame does.
+    """
+    _check_kind(page, name)
+    planes, depth, height, width, samples = page.shaped
+    if not page.is_contiguous or depth != 1 or int(page.compression) != 1:
+        raise InputError(f"{name}: frames behind each other in one page are read without compression only")
+    n_bytes = prod(page.shaped) * page.dtype.itemsize
+    check_cost(name, width, height, n_bytes, height * width * extra_bytes)
+    start = page.dataoffsets[0] + frame * n_bytes
+    found = data[start : start + n_bytes]
+    if len(found) < n_bytes:
+        raise InputError(f"{name}: the file is cut short or damaged (frame {frame} lies beyond its end)")
+    kind = page.dtype.newbyteorder("<" if page.parent.byteorder == "<" else ">")
+    array = np.frombuffer(found, kind).reshape(planes, height, width, samples)
+    return array.astype(page.dtype.newbyteorder("="))
+
+
 def missing_pieces(page: Any) -> int:
     """Strips or tiles that the file leaves out on purpose."""
     if page.is_contiguous:
@@ -150,7 +229,7 @@ def _check_kind(page: Any, name: str) -> None:
         raise InputError(f"{name}: subsampled colour in TIFF is read with JPEG compression only")
 
 
-def _check_pieces(data: bytes, page: Any, pieces: int, name: str) -> None:
+def _check_pieces(data: Bytes, page: Any, pieces: int, name: str) -> None:
     """Raise where strips are missing, lie outside the file, or are too small for what the page claims to hold."""
     starts, sizes = page.dataoffsets, page.databytecounts
     if len(starts) != pieces or len(sizes) != pieces:

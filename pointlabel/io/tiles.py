@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,49 @@ from ..errors import InputError
 from ..types import ImageLabels, TargetLabel, trust_of
 
 SMALLEST_WINDOW_PX, LARGEST_WINDOW_PX = 24, 128
+
+
+class GreyWindow(NamedTuple):
+    """Grey levels that pictures show as black and as white, in place of those that each picture stretches.
+
+    Attributes
+    ----------
+    low, high : grey levels, or percentiles of the whole image.
+    is_share : whether they are percentiles.
+    """
+
+    low: float
+    high: float
+    is_share: bool = False
+
+    def of(self, image: NDArray) -> tuple[float, float]:
+        """The two grey levels in one image, (H, W)."""
+        if not self.is_share:
+            return self.low, self.high
+        stride = max(1, max(image.shape) // 1000)
+        sample = image[::stride, ::stride]
+        sample = sample[np.isfinite(sample)]
+        low, high = np.percentile(sample, (self.low, self.high)) if sample.size else (0.0, 0.0)
+        return float(low), float(high)
+
+
+def parse_window(low: str, high: str) -> GreyWindow:
+    """Read ``8000 12000``, grey levels, or ``1% 99%``, percentiles.
+
+    Raises
+    ------
+    InputError
+        Where they are neither, or the first is not below the second.
+    """
+    shares = [text.strip().endswith("%") for text in (low, high)]
+    try:
+        numbers = [float(text.strip().removesuffix("%")) for text in (low, high)]
+    except ValueError:
+        numbers = [math.nan, math.nan]
+    in_range = all(map(math.isfinite, numbers)) and not (shares[0] and not (numbers[0] >= 0 and numbers[1] <= 100))
+    if shares[0] != shares[1] or not in_range or not numbers[0] < numbers[1]:
+        raise InputError(f"window must be two grey levels such as 8000 12000, or 1% 99%, got {low} {high}")
+    return GreyWindow(numbers[0], numbers[1], shares[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +96,7 @@ class Tile:
         return trust_of(self.quality, self.presence)
 
 
-def tiles(image_id: str, image: NDArray, labels: ImageLabels) -> list[Tile]:
+def tiles(image_id: str, image: NDArray, labels: ImageLabels, window: GreyWindow | None = None) -> list[Tile]:
     """Cut one tile for each target.
 
     Parameters
@@ -60,16 +104,28 @@ def tiles(image_id: str, image: NDArray, labels: ImageLabels) -> list[Tile]:
     image_id : id of the image.
     image : (H, W) array of real numbers; pixels that are not finite are shown as holes.
     labels : the targets, of an image of the same shape.
+    window : what is shown as black and white; None stretches each tile, and brightens its dark tones.
     """
     if image.shape != labels.shape:
         raise InputError(f"{image_id}: the image is {image.shape} and its labels are for {labels.shape}")
     claims = np.zeros(labels.shape, np.int32)  # how many masks hold a pixel
     for target in labels.targets:
         claims[target.window] += target.mask
-    return [_cut_tile(image_id, number, image, target, claims) for number, target in enumerate(labels.targets, start=1)]
+    levels = None if window is None else window.of(image)
+    return [
+        _cut_tile(image_id, number, image, target, claims, levels)
+        for number, target in enumerate(labels.targets, start=1)
+    ]
 
 
-def _cut_tile(image_id: str, number: int, image: NDArray, target: TargetLabel, claims: NDArray[np.int32]) -> Tile:
+def _cut_tile(
+    image_id: str,
+    number: int,
+    image: NDArray,
+    target: TargetLabel,
+    claims: NDArray[np.int32],
+    levels: tuple[float, float] | None,
+) -> Tile:
     rows, columns = extent(target)
     need = max(rows[1] - rows[0], columns[1] - columns[0])
     side = max(SMALLEST_WINDOW_PX, 2 * need + 8)
@@ -83,8 +139,10 @@ def _cut_tile(image_id: str, number: int, image: NDArray, target: TargetLabel, c
     _paste(claimed, origin, claims, (0, 0))
     others = claimed > mask
     finite = np.isfinite(values)
-    low, high = grey_range(values[finite], values[finite & mask])
-    grey = stretch(values, low, high, gamma=0.7)
+    if levels is None:
+        grey = stretch(values, *grey_range(values[finite], values[finite & mask]), gamma=0.7)
+    else:
+        grey = stretch(values, *levels)
     if shrink > 1:
         blocks = (side // shrink, shrink, side // shrink, shrink)
         grey = grey.reshape(blocks).mean(axis=(1, 3)).astype(np.uint8)

@@ -75,6 +75,11 @@ class TrainConfig(Params):
         high=254,
     )
 
+    lists: str = param(
+        "",
+        "Which lists of a data set to take where it has several: the end of their names, full for train_full.txt, or "
+        "the folder that holds them.",
+    )
     train_ids: str = param("", "List of training ids to keep to, as pointlabel select writes it.")
     protocol: str = param(
         "ours",

@@ -12,7 +12,7 @@ from ..errors import InputError, shown
 #: Parts in the order of a ratio, and the name of the list of each.
 PARTS = ("train", "val", "test")
 #: What a split may keep together.
-GROUPS = ("none", "folder", "top")
+GROUPS = ("none", "folder", "top", "twins")
 
 
 def parse_ratio(text: str) -> tuple[float, ...]:
@@ -33,7 +33,11 @@ def parse_ratio(text: str) -> tuple[float, ...]:
 
 
 def draw_split(
-    ids: Sequence[str], shares: Sequence[float], seed: int, group: str = "none"
+    ids: Sequence[str],
+    shares: Sequence[float],
+    seed: int,
+    group: str = "none",
+    twins: Mapping[str, str] | None = None,
 ) -> dict[str, tuple[str, ...]]:
     """Draw parts of the given shares; each keeps the order of the ids. No part is empty.
 
@@ -43,6 +47,7 @@ def draw_split(
     shares : of the parts, two or three that add up to 1.
     seed : of the draw.
     group : out of `GROUPS`: what of the ids stays together.
+    twins : what each id stays together with, for the group "twins".
 
     Raises
     ------
@@ -52,7 +57,8 @@ def draw_split(
     names = PARTS if len(shares) == 3 else ("train", "test")
     as_choice(group, "group", GROUPS)
     if group != "none":
-        return _draw_groups(ids, dict(zip(names, shares, strict=True)), seed, group)
+        homes = {each: group_of(each, group) for each in ids} if twins is None else twins
+        return _draw_groups(ids, dict(zip(names, shares, strict=True)), seed, group, homes)
     if len(ids) < len(names):
         raise InputError(f"a split into {len(names)} parts needs as many images, got {len(ids)}")
     order = np.random.default_rng(seed).permutation(len(ids))
@@ -63,11 +69,13 @@ def draw_split(
     return {name: tuple(ids[k] for k in sorted(order[low:high])) for name, low, high in ranges}
 
 
-def _draw_groups(ids: Sequence[str], shares: dict[str, float], seed: int, group: str) -> dict[str, tuple[str, ...]]:
+def _draw_groups(
+    ids: Sequence[str], shares: dict[str, float], seed: int, group: str, homes: Mapping[str, str]
+) -> dict[str, tuple[str, ...]]:
     """Parts of whole groups: the largest first, each to the part that lacks most; equal ones in an order drawn."""
     members: dict[str, list[int]] = {}
     for index, each in enumerate(ids):
-        members.setdefault(group_of(each, group), []).append(index)
+        members.setdefault(homes[each], []).append(index)
     if len(members) < len(shares):
         raise InputError(
             f"a split into {len(shares)} parts needs as many groups ({group}) of images, got {len(members)}"

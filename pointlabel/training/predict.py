@@ -18,7 +18,9 @@ from ..io.decode import read_levels
 from ..io.exchange.base import ImageMasks, masks_of
 from ..io.exchange.convert import export
 from ..io.exchange.table import FORMATS
-from ..io.images import ImageFile, list_images
+from ..io.frames import list_inputs
+from ..io.images import ImageFile
+from ..io.layouts.rules import image_place
 from ..io.lock import hold_folder
 from ..io.writers import EXPORTS, MASKS, SOFT, WRITERS
 from ..types import ImageLabels, TargetLabel
@@ -67,6 +69,7 @@ def predict_images(
     formats: Collection[str] = (),
     overwrite: bool = False,
     device: str = "auto",
+    frames: bool = False,
     report: Report | None = None,
 ) -> PredictSummary:
     """Detect targets in images of any size.
@@ -86,6 +89,7 @@ def predict_images(
         `pointlabel.io.writers.EXPORTS`, where the score of a detection is the mean probability in it.
     overwrite : whether what an earlier prediction wrote to `out` may be replaced.
     device : as in `TrainConfig`.
+    frames : whether each frame of each file is an image; without it a TIFF counts as its first page.
     report : called with each event as it happens.
 
     Raises
@@ -99,7 +103,7 @@ def predict_images(
     as_number(min_area, "min_area", 1, whole=True)
     check_device(device)
     place = as_path(out, "out")
-    found = list_images(as_path(images, "images"), skip=[place])
+    found = list_inputs(image_place(as_path(images, "images")), skip=[place], frames=frames)
     rivals = next((file for file in found.files if file.rivals), None)
     if rivals is not None:
         raise InputError(f"{', '.join((rivals.shown, *rivals.rivals))}: images with the same id; rename one")

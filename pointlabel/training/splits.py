@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from .._values import as_number, as_path
+from .._values import as_choice, as_number, as_path
 from ..errors import InputError
+from ..inspection.twins import find_twins, image_prints, twin_groups
 from ..io.datasets import POINT_FOLDERS, SPLIT_FOLDER, Dataset, open_dataset, open_images, read_split, with_masks
 from ..io.files import check_distinct, write_whole
-from ..io.images import list_images, normal_id
+from ..io.frames import list_inputs
+from ..io.images import normal_id
+from ..io.layouts.lists import choose_list
+from ..io.layouts.parts import Parts
+from ..io.layouts.rules import find_layout, image_place
 from ..io.points.checks import check_points, told_or_refused
 from ..io.points.look import look_at_some
 from ..io.text import encode_text, read_text
 from .config import PAPER_RATIO, TrainConfig
-from .draw import PARTS, draw_split, parse_ratio, torn_folders
+from .draw import GROUPS, PARTS, draw_split, parse_ratio, torn_folders
 from .registry import get_strategy
 
 
@@ -48,17 +53,22 @@ def make_split(
     seed: int = 0,
     group: str = "none",
     overwrite: bool = False,
+    on_twins: Callable[[Sequence[tuple[str, str]]], None] | None = None,
+    report: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, tuple[str, ...]]:
-    """Draw a split of a data set's images and write it to ``img_idx/``.
+    """Draw a split of the images of a data set, or of a folder of images, and write its lists.
 
     Parameters
     ----------
-    folder : a data set with ``images/``.
+    folder : a data set, or images; the lists go where its layout has them, else to ``img_idx/`` in it.
     ratio : training, validation and test, or training and test.
     seed : of the draw.
-    group : "folder" keeps the images of a folder in one part, "top" those of each folder right below ``images/``;
-        "none" draws single images.
+    group : "folder" keeps the images of a folder in one part, "top" those of each folder right below that of the
+        images, "twins" those that are near twins (`inspection.twins`); "none" draws single images.
     overwrite : whether lists that are there may be replaced.
+    on_twins : called with the pairs of near twins that are in two parts, where there are any; all images are read for
+        that. None looks for none, but for the group "twins".
+    report : called with the number of images read and of all.
 
     Returns
     -------
@@ -72,40 +82,50 @@ def make_split(
     root = as_path(folder, "folder")
     shares = parse_ratio(ratio)
     as_number(seed, "seed", 0, whole=True)
-    images = os.path.join(root, "images")
-    if not os.path.isdir(images):
-        raise InputError(f"{root}: a data set needs the folder images/")
-    found = [file.id for file in list_images(images).files]
+    as_choice(group, "group", GROUPS)
+    if not os.path.isdir(root):
+        raise InputError(f"{root}: no such folder")
+    parts = find_layout(root)
+    files = list_inputs(parts.images).files
+    found = [file.id for file in files]
     odd = next((each for each in found if each.strip().splitlines() != [each]), None)
     if odd is not None:
-        raise InputError(f"{images}: a list holds one id per line, and {odd!r} breaks lines; rename it")
-    parts = draw_split(found, shares, seed, group)
-    if list_names(root) and not overwrite:
-        raise InputError(
-            f"{os.path.join(root, SPLIT_FOLDER)} holds lists already ({', '.join(list_names(root))}); "
-            "`overwrite` replaces them"
-        )
-    for name, ids in parts.items():
-        write_whole(os.path.join(root, SPLIT_FOLDER, f"{name}.txt"), _lines(ids))
-    return parts
+        raise InputError(f"{parts.images}: a list holds one id per line, and {odd!r} breaks lines; rename it")
+    where = parts.list_folder or os.path.join(root, SPLIT_FOLDER)
+    _check_lists(parts, where, overwrite)
+    homes = pairs = None
+    if on_twins is not None or group == "twins":
+        pairs = find_twins(image_prints(files, report))
+        homes = twin_groups(found, pairs) if group == "twins" else None
+    drawn = draw_split(found, shares, seed, group, homes)
+    for name, ids in drawn.items():
+        write_whole(os.path.join(where, f"{name}.txt"), _lines(ids))
+    home = {each: name for name, ids in drawn.items() for each in ids}
+    torn = [pair for pair in pairs or () if home[pair[0]] != home[pair[1]]]
+    if torn and on_twins is not None:
+        on_twins(torn)
+    return drawn
+
+
+def _check_lists(parts: Parts, where: str, overwrite: bool) -> None:
+    """Refuse a split of a data set that has one, unless it may be replaced."""
+    names = [each.name for each in parts.lists]
+    if any(each.path is None for each in parts.lists):
+        raise InputError(f"{parts.root}: its parts are folders ({', '.join(names)}), which a list would contradict")
+    if any("/" in name for name in names):
+        raise InputError(f"{parts.root} holds lists in several folders ({', '.join(names)}); keep one of them")
+    if names and not overwrite:
+        raise InputError(f"{where} holds lists already ({', '.join(names)}); `overwrite` replaces them")
 
 
 def _lines(ids: Sequence[str]) -> bytes:
     return encode_text("".join(f"{each}\n" for each in ids))
 
 
-def list_names(folder: str) -> list[str]:
-    """Names of the lists in ``img_idx/``, without suffix, sorted."""
-    where = os.path.join(folder, SPLIT_FOLDER)
-    if not os.path.isdir(where):
-        return []
-    return sorted(os.path.splitext(name)[0] for name in os.listdir(where) if name.endswith(".txt"))
-
-
 def plan_split(folder: str, ids: Sequence[str], config: TrainConfig) -> Split:
     """Decide on the parts of one data set.
 
-    Lists in ``img_idx/`` go first. Without a validation list a seeded share of the training ids is held out. Without
+    Lists of the data set go first. Without a validation list a seeded share of the training ids is held out. Without
     any list all images train but for that share, and under the protocol "paper" 6:2:2 is drawn.
 
     Raises
@@ -113,17 +133,18 @@ def plan_split(folder: str, ids: Sequence[str], config: TrainConfig) -> Split:
     InputError
         Where there are lists but none for training, or too few images for the parts.
     """
-    names = list_names(folder)
-    given = {part: _read(folder, part, names) for part in PARTS}
+    parts = find_layout(folder)
+    names = [each.name for each in parts.lists]
+    given = {part: _read(parts, part, config.lists) for part in PARTS}
     notes = []
     if names and given["train"] is None:
-        raise InputError(f"{folder}: {SPLIT_FOLDER}/ holds {', '.join(names)} but no list train.txt")
+        raise InputError(f"{folder}: {_shown(parts)}/ holds {', '.join(names)} but no list train.txt")
     if config.protocol == "paper" and given["train"] is None:
         drawn = draw_split(ids, parse_ratio(":".join(str(n) for n in PAPER_RATIO)), config.seed)
         notes.append(f"{folder}: no lists in {SPLIT_FOLDER}/, 6:2:2 is drawn by seed {config.seed}")
         return Split(drawn["train"], drawn["val"], drawn["test"], tuple(notes))
     if config.protocol == "paper":
-        notes.append(f"{folder}: the protocol paper takes the lists of {SPLIT_FOLDER}/ in place of a draw of 6:2:2")
+        notes.append(f"{folder}: the protocol paper takes the lists of {_shown(parts)}/ in place of a draw of 6:2:2")
     train, val, test = given["train"], given["val"], given["test"]
     if train is None:
         train = tuple(ids)
@@ -258,7 +279,7 @@ def _open_points(folder: str, config: TrainConfig) -> Dataset:
         return open_dataset(folder, points=points, masks=False)
     images = os.path.join(folder, "images")
     found = open_images(
-        images if os.path.isdir(images) else folder,
+        images if os.path.isdir(images) else image_place(folder),
         points,
         origin=config.origin,
         points_format=None if config.points_format == "auto" else config.points_format,
@@ -278,10 +299,13 @@ def _part(whole: Dataset, ids: tuple[str, ...], folder: str, part: str) -> Datas
     return Dataset(whole.name, whole.folder, tuple(by_id[name] for name in ids))
 
 
-def _read(folder: str, part: str, names: list[str]) -> tuple[str, ...] | None:
-    if not any(name == part or name.startswith(f"{part}_") for name in names):
-        return None
-    return tuple(read_split(folder, part))
+def _read(parts: Parts, part: str, which: str) -> tuple[str, ...] | None:
+    chosen = choose_list(parts, part, which, ", or its end by `lists`")
+    return None if chosen is None else tuple(read_split(parts.root, chosen.name))
+
+
+def _shown(parts: Parts) -> str:
+    return os.path.relpath(parts.list_folder, parts.root)
 
 
 def _shared_ids(folder: str, train: Sequence[str], val: Sequence[str], test: Sequence[str]) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 
 from pointlabel.errors import InputError
 from pointlabel.io.overlay import MAX_TILES, ContactSheet, draw_overlay
-from pointlabel.io.tiles import LARGEST_WINDOW_PX, tiles
+from pointlabel.io.tiles import LARGEST_WINDOW_PX, parse_window, tiles
 from pointlabel.types import ImageLabels, TargetLabel
 
 
@@ -189,3 +189,20 @@ def test_many_targets_show_the_lowest_qualities(rng):
     few = ImageLabels((200, 200), labels.targets[:MAX_TILES])
     image = rng.integers(0, 255, (200, 200), np.uint8)
     assert draw_overlay(image, labels).height <= draw_overlay(image, few).height
+
+
+def test_a_window_shows_equal_grey_levels_alike_in_all_pictures(rng):
+    image = rng.integers(7000, 9000, (64, 64)).astype(np.uint16)
+    labels = spots(rng, (64, 64), 3)
+    cut = tiles("a", image, labels, parse_window("6000", "10000"))
+    expected = np.clip((image - 6000.0) / 4000 * 255, 0, 255)
+    for tile, target in zip(cut, labels.targets, strict=True):
+        row, column = (round(value) for value in tile.point)
+        assert abs(int(tile.window[row, column]) - expected[tuple(map(round, target.point))]) <= 1
+    assert parse_window("1%", "99%").of(image) == tuple(np.percentile(image, (1, 99)))
+
+
+@pytest.mark.parametrize("words", [("9", "8"), ("1%", "99"), ("-1%", "50%"), ("a", "b"), ("nan", "1"), ("0%", "101%")])
+def test_a_window_is_two_levels_or_two_percentiles(words):
+    with pytest.raises(InputError, match="window must be two grey levels such as 8000 12000, or 1% 99%, got"):
+        parse_window(*words)

@@ -134,7 +134,7 @@ def npz_files(folder: str) -> dict[str, str]:
         for name in sorted(names):
             if name.endswith(".npz") and not name.startswith("."):
                 path = os.path.join(parent, name)
-                found[file_id(path, folder)] = path
+                found[file_id(path, folder) or path] = path
     return found
 
 

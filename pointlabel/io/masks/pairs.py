@@ -6,7 +6,8 @@ import os
 from dataclasses import dataclass
 
 from ...errors import InputError
-from ..images import list_images, normal_id
+from ..images import FilePattern, list_images, normal_id
+from ..layouts.rules import find_layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,8 @@ class MaskPairs:
 def list_masks(where: str | os.PathLike[str]) -> dict[str, str]:
     """Find the masks of a folder with its sub-folders, as id -> path in the order of the ids.
 
-    For a folder written by ``annotate``, and for a data set, its sub-folder ``masks`` is used. The id is the path below
-    the folder without suffix, and without the ending ``_pixels0`` (`images.normal_id`).
+    For a folder written by ``annotate`` its sub-folder ``masks`` is used, for a data set what its layout says. The id
+    is the path below the folder without suffix, and without the ending ``_pixels0`` (`images.normal_id`).
 
     Raises
     ------
@@ -46,9 +47,10 @@ def list_masks(where: str | os.PathLike[str]) -> dict[str, str]:
         Where there is no image at `where`, or two have one id.
     """
     text = os.fspath(where)
-    is_ours = os.path.isfile(os.path.join(text, "manifest.jsonl")) or os.path.isdir(os.path.join(text, "images"))
-    if is_ours and os.path.isdir(os.path.join(text, "masks")):
+    if os.path.isfile(os.path.join(text, "manifest.jsonl")) and os.path.isdir(os.path.join(text, "masks")):
         text = os.path.join(text, "masks")
+    elif os.path.isdir(text) and not isinstance(text, FilePattern):
+        text = find_layout(text).masks or text
     out: dict[str, str] = {}
     for file in list_images(text).files:
         if file.rivals:

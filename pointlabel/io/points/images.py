@@ -50,7 +50,9 @@ class ImageFolder:
         self._is_file = not os.path.isdir(folder)
         self._paths: dict[str, list[str]] = {}
         for path in [folder] if self._is_file else sorted(walk_images(folder)):
-            self._paths.setdefault(file_id(path, os.path.dirname(folder) if self._is_file else folder), []).append(path)
+            name = file_id(path, os.path.dirname(folder) if self._is_file else folder)
+            if name is not None:
+                self._paths.setdefault(name, []).append(path)
         if not self._paths:
             raise InputError(f"{folder}: there is no one-pixel image; the folder {name_contents(folder)}")
 

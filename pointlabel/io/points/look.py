@@ -8,8 +8,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..decode import decode_image
-from ..files import read_bytes
+from ..decode import read_image
 from .base import NotPointsError, PointEntry
 from .fit import FEWEST_TOUCHING, count_touching, is_inside, place_points
 
@@ -58,7 +57,7 @@ def look_at_some(work: Sequence[tuple[str, PointEntry]]) -> list[LookedAt]:
             given = entry.load()
             if not given.rows:
                 continue
-            image, _ = decode_image(read_bytes(path), path)
+            image, _ = read_image(path)
             shape = (image.shape[0], image.shape[1])
             places, _ = place_points(given, shape)
         except NotPointsError as error:

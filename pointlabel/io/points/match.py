@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import difflib
 import os
+from typing import NamedTuple
 
 from ...errors import InputError
-from ..images import ImageList
+from ..frames import named_frames
+from ..images import FilePattern, ImageList
 from .base import Bound, PointSource
 from .readers import open_points
 
 #: A near miss is searched for among this many images and names.
 _SEARCHED, _AMONG = 5, 2000
+
+
+class Matched(NamedTuple):
+    """Images with their points: the images, now with the frames that points name, the file of points, the points."""
+
+    found: ImageList
+    source: PointSource
+    bound: Bound
 
 
 def match_points(
@@ -21,8 +31,10 @@ def match_points(
     *,
     points_format: str | None = None,
     allow_pickle: bool = False,
-) -> tuple[PointSource, Bound]:
+) -> Matched:
     """Open the points at `points` and match them with the images that were found.
+
+    Where points name frames of a file (``clip#000123``), these frames are images in place of the file.
 
     Parameters
     ----------
@@ -37,16 +49,23 @@ def match_points(
     """
     if isinstance(points, str | os.PathLike):
         place = os.fspath(points)
-        beside_images = os.path.isdir(place) and os.path.realpath(place) == os.path.realpath(found.root)
+        beside_images = (
+            os.path.isdir(place)
+            and not isinstance(place, FilePattern)
+            and os.path.realpath(place) == os.path.realpath(found.root)
+        )
         source = open_points(
             place, origin, points_format=points_format, allow_pickle=allow_pickle, beside_images=beside_images
         )
     else:
         place, source = str(points), points
     bound = source.bind(found.ids, found.root)
+    framed = named_frames(found, [*bound.entries, *(name for name, _ in bound.unknown)])
+    if framed is not None:
+        found, bound = framed, source.bind(framed.ids, framed.root)
     if not bound.entries:
         raise InputError(_nothing(found, place, source, bound))
-    return source, bound
+    return Matched(found, source, bound)
 
 
 def _nothing(found: ImageList, place: str, source: PointSource, bound: Bound) -> str:

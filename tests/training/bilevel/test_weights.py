@@ -21,9 +21,8 @@ def samples() -> SampleSet:
     label[18:23, 18:23] = 1
     points = [np.array([[20.0, 20.0]])] * (N - 1) + [np.zeros((0, 2))]
     labels = [label.copy() for _ in range(N - 1)] + [np.zeros(SHAPE, np.float16)]
-    return SampleSet(
-        [f"d/{k}" for k in range(N)], [0] * N, [image] * N, [image.astype(np.float32)] * N, points, None, labels
-    )
+    ids, inputs = [f"d/{k}" for k in range(N)], [image.astype(np.float32)] * N
+    return SampleSet(ids, [0] * N, [image] * N, inputs, points, None, labels, [None] * N)
 
 
 def answers(samples: SampleSet) -> list[np.ndarray]:

@@ -1,0 +1,90 @@
+"""Which frames of stacks are images of a run, and their ids: ``clip#000123`` is frame 123 of clip, counted from 0."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+
+from ..errors import PointLabelError
+from .decode import one_sentence
+from .images import FRAME, ImageFile, ImageList, Places, list_images
+from .stacks import can_hold_frames, count_frames
+
+
+def list_inputs(where: Places, skip: Collection[str] = (), *, frames: bool = False) -> ImageList:
+    """Find images as `list_images`, and the frames of stacks.
+
+    A TIFF counts as its first page, and files of arrays, GIF and video do not count, unless `frames` asks for all of
+    their frames. Where `where` is such a file, or holds no other image, their frames are the images. `named_frames`
+    takes the frames that points name.
+
+    Parameters
+    ----------
+    where, skip : as for `list_images`.
+    frames : whether each frame of each file is an image.
+
+    Raises
+    ------
+    InputError
+        As `list_images`.
+    """
+    found = list_images(where, skip, stacks=True)
+    if not frames and found.files:
+        return found
+    have = {file.id for file in found.files}
+    files = [*found.files, *(file for file in found.stacks if file.id not in have)]
+    every = [each for file in files for each in _frames_of(file)]
+    return _listed(replace(found, has_all_frames=frames), every)
+
+
+def named_frames(found: ImageList, names: Iterable[str]) -> ImageList | None:
+    """The same images where points name frames of some: each such file is replaced by its named frames.
+
+    Parameters
+    ----------
+    found : the images, with `ImageList.stacks`; where all frames were asked for, nothing is replaced.
+    names : ids that points name, of images that were found or not.
+
+    Returns
+    -------
+    None where they name no frame of any file that is there.
+    """
+    if found.has_all_frames:
+        return None
+    stacks = {file.id: file for file in (*found.stacks, *found.files)}
+    chosen: dict[str, set[int]] = {}
+    for name in names:
+        parts = FRAME.fullmatch(name)
+        if parts is not None and parts["file"] in stacks:
+            chosen.setdefault(parts["file"], set()).add(int(parts["frame"]))
+    if not chosen:
+        return None
+    rest = [file for file in found.files if _stem(file.id) not in chosen]
+    return _listed(found, rest + [_frame(stacks[name], k) for name, numbers in chosen.items() for k in sorted(numbers)])
+
+
+def _stem(image_id: str) -> str:
+    parts = FRAME.fullmatch(image_id)
+    return image_id if parts is None else parts["file"]
+
+
+def _listed(found: ImageList, files: Iterable[ImageFile]) -> ImageList:
+    ordered = tuple(sorted(files, key=lambda file: file.id))
+    return replace(found, files=ordered, ids=frozenset(file.id for file in ordered))
+
+
+def _frames_of(file: ImageFile) -> list[ImageFile]:
+    """All frames of a file; the file itself where it holds one, or cannot be read, which the run then reports."""
+    if file.rivals or not can_hold_frames(file.path):
+        return [file]
+    try:
+        with one_sentence(file.path):
+            n = count_frames(file.path)
+    except PointLabelError:
+        n = 1
+    return [file] if n == 1 else [_frame(file, k) for k in range(n)]
+
+
+def _frame(file: ImageFile, k: int) -> ImageFile:
+    end = f"#{k:06d}"
+    return ImageFile(file.id + end, file.path + end, file.shown + end, tuple(f"{rival}{end}" for rival in file.rivals))
