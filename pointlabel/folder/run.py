@@ -77,7 +77,7 @@ def annotate_folder(
         On Ctrl-C, after what was in progress is recorded.
     """
     start = perf_counter()
-    places = [images] if isinstance(images, str | bytes | os.PathLike) else list(images)
+    places = list(images) if isinstance(images, list | tuple) else [images]
     wheres, out = [as_path(each, "images") for each in places], as_path(out, "out")
     source_or_path = as_path(points, "points") if not hasattr(points, "bind") else points
     name = STDIN_NAME if source_or_path == STDIN else str(source_or_path)

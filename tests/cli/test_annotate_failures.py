@@ -303,7 +303,7 @@ def test_missing_arguments(folder, words):
         ({"images": "nowhere"}, "Error: nowhere: no such file or folder"),
         ({"images": "images/*.jpg"}, "Error: images/*.jpg: no image found"),
         ({"points": "nowhere"}, "Error: nowhere: no such file or folder"),
-        ({"points": "notes.doc"}, "Error: notes.doc: points must be a folder of one-pixel images or a CSV table"),
+        ({"points": "notes.doc"}, "Error: notes.doc: no points that can be read; they must be one of: manifest.jsonl"),
     ],
 )
 def test_places_where_nothing_is(run, folder, places, sentence):
