@@ -254,14 +254,11 @@ class Labeller:
 
 
 def as_grey(image: ArrayLike) -> NDArray:
-    """Return an image as `as_image` does; of (H, W, 3 or 4) in colour the luma, of (H, W, 1 or 2) the grey."""
+    """Return an image as `as_image` does; of one in colour, (H, W, 3) or (H, W, 4), the luma."""
     if getattr(image, "ndim", 2) == 3:
         array = as_reals(image, "image")
-        n_channels = array.shape[2]
-        if not array.size or n_channels > 4:
+        if not array.size or array.shape[2] not in (3, 4):
             return as_image(array)
-        if n_channels < 3:
-            return as_image(array[..., 0])
         from .io.pixels import merge_channels  # here, so that grey images do not wait for Pillow
 
         return as_image(np.ascontiguousarray(merge_channels(array[..., :3], "image")[0]))

@@ -35,9 +35,9 @@ def test_one_point_and_images_in_colour_are_as_the_command_has_them(scene, tmp_p
     expected = annotate(read_image(tmp_path / "a.png"), scene.points)
     for image in (colour, np.dstack([colour, np.full(scene.image.shape, 9, np.uint8)])):
         assert annotate(image, scene.points).mask().tolist() == expected.mask().tolist()
-    held = annotate(scene.image[..., None], scene.points).image
+    held = annotate(colour, scene.points).image
     assert held is not None
-    assert held.tolist() == scene.image.tolist()
+    assert held.tolist() == read_image(tmp_path / "a.png").tolist()
     with pytest.raises(InputError, match=r"image must be a non-empty 2-D array \(height, width\), got shape"):
         annotate(np.zeros((4, 5, 6)), [])
 
