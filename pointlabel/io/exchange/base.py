@@ -264,7 +264,3 @@ class Images:
             return None
         pixels, _ = decode_channels(read_bytes(path), path)
         return pixels.shape[0], pixels.shape[1]
-
-    def ids(self) -> list[str]:
-        """Of all images."""
-        return list(self._files)
