@@ -18,6 +18,7 @@ from .options import (
     config_option,
     format_option,
     frames_option,
+    html_options,
     jobs_option,
     mask_threshold_option,
     masks_option,
@@ -30,6 +31,7 @@ from .options import (
     set_option,
 )
 from .run_console import RunConsole
+from .streams import check_outputs, write_page
 
 
 def output_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -122,6 +124,7 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
     show_default=True,
     help="What to do after an image that fails.",
 )
+@html_options
 @progress_option
 @config_option
 @click.pass_context
@@ -153,6 +156,8 @@ def annotate(
     resume: bool,
     overwrite: bool,
     on_error: str,
+    html_file: str | None,
+    html_limit: int,
     no_progress: bool,
     format: tuple[str, ...],
     **outputs: bool,
@@ -188,6 +193,8 @@ def annotate(
         raise InputError("--masks is read with --size-prior oracle only; leave it out")
     if window is not None and not outputs.get("overlay"):
         raise InputError("--window is for the pictures of --overlay; leave it out")
+    if html_file is not None and points == "-":
+        raise InputError("--html reads the points once more, which standard input cannot give; name a file")
     if clicks and points is not None:
         raise InputError("--at and --points exclude each other; give one of them")
     where: str | list[str] = list(images)
@@ -202,6 +209,7 @@ def annotate(
         raise InputError("--size-prior oracle needs the true masks: --masks DIR")
     changes = {**ctx.meta.get(PARAMS_KEY, {}), **assignments}
     params = build_params(method, changes, size_prior, checkpoint, style)
+    check_outputs({"--html": html_file})
     say_when_kernels_compile()
     with RunConsole(progress=not no_progress) as console:
         try:
@@ -240,6 +248,20 @@ def annotate(
             say(f"stopped: {console.n_done} of {console.n_images} images are done; --resume goes on", always=True)
             raise
     console.close(summary)
+    if html_file is not None:
+        from pointlabel.report.annotated import draw_annotated
+
+        page = draw_annotated(
+            where,
+            given,
+            out,
+            origin=origin,
+            points_format=points_format,
+            allow_pickle=allow_pickle,
+            frames=frames,
+            n_pictures=html_limit,
+        )
+        write_page(html_file, page)
     if summary.stopped:
         say("stopped at the first error; --resume goes on", always=True)
     if summary.n_errors:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .options import FILE, json_option, mask_threshold_option, masks_option, points_options, progress_option
-from .streams import STDOUT, check_outputs, write_bytes, write_json
+from .streams import STDOUT, check_outputs, write_json, write_page
 
 if TYPE_CHECKING:
     from pointlabel.bench.comparison import Comparison
@@ -149,9 +149,8 @@ def accuracy(
     write_json(json_file, comparison.result() | {"options": options | {"mask_threshold": mask_threshold}}, indent=1)
     if html_file is not None and comparison.runs:
         from pointlabel.report.bench import draw_report
-        from pointlabel.report.page import encode_page
 
-        write_bytes(html_file, encode_page(draw_report(comparison)))
+        write_page(html_file, draw_report(comparison))
     print_accuracy(comparison.rows(), err=STDOUT in (json_file, html_file))
     _end(ctx, comparison, stopped)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from .console import Console, say
-from .options import FILE, PLACE, FiniteRange, json_option, mask_threshold_option, seed_option
+from .options import FILE, PLACE, FiniteRange, html_options, json_option, mask_threshold_option, seed_option
 from .plots import check_plot, draw_curve
-from .streams import STDOUT, check_outputs, write_csv, write_json
+from .streams import STDOUT, check_outputs, write_csv, write_json, write_page
 
 
 @click.command()
@@ -18,7 +18,7 @@ from .streams import STDOUT, check_outputs, write_csv, write_json
     type=click.Choice(["exact", "legacy"]),
     default="exact",
     show_default=True,
-    help="How false pixels are counted: legacy leaves out a false blob whose area equals that of a matched one.",
+    help="How errors are counted: legacy as published code does, which leaves some out of Fa and adds some to hIoU.",
 )
 @mask_threshold_option
 @click.option(
@@ -30,9 +30,23 @@ from .streams import STDOUT, check_outputs, write_csv, write_json
 )
 @click.option("--against", metavar="B", type=PLACE, help="Other predictions: the difference and its 95 % interval.")
 @click.option("--images", metavar="DIR", type=PLACE, help="The images, for rows by local signal-to-clutter ratio.")
+@click.option(
+    "--detections",
+    metavar="FILE",
+    type=PLACE,
+    help="detections.csv of predict: the average precision of its boxes. Soft predictions have boxes of their own.",
+)
+@click.option(
+    "--box-score",
+    type=click.Choice(["peak", "mean"]),
+    default="peak",
+    show_default=True,
+    help="The probability that boxes are sorted by: the largest of their pixels, or the mean.",
+)
 @seed_option
 @json_option
 @click.option("--csv", "csv_file", metavar="FILE", type=FILE, help="Write a row for each image; - is standard output.")
+@html_options
 @click.option("--plot", metavar="FILE", type=FILE, help="Draw the Pd-Fa curve of soft predictions.")
 @click.pass_context
 def evaluate(
@@ -44,12 +58,16 @@ def evaluate(
     soft_threshold: float,
     against: str | None,
     images: str | None,
+    detections: str | None,
+    box_score: str,
     seed: int,
     json_file: str | None,
     csv_file: str | None,
+    html_file: str | None,
+    html_limit: int,
     plot: str | None,
 ) -> None:
-    """Compare the masks in PRED with the true masks in GT: IoU, nIoU, Pd, Fa, precision and recall.
+    """Compare the masks in PRED with the true masks in GT: IoU, nIoU, hIoU, Pd, Fa, precision, recall.
 
     PRED and GT are folders, searched with their sub-folders, or two files; PRED may be a folder that annotate wrote.
     Masks belong together by their path without suffix. A true mask without a prediction counts as missed; a pair with
@@ -65,8 +83,13 @@ def evaluate(
 
     from .evaluate_tables import print_report
 
-    check_outputs({"--json": json_file, "--csv": csv_file})
+    check_outputs({"--json": json_file, "--csv": csv_file, "--html": html_file})
     check_plot(plot)
+    page = None
+    if html_file is not None:
+        from pointlabel.report.evaluated import EvaluatedPage
+
+        page = EvaluatedPage(html_limit)
     with Console() as console:
         found = evaluate_folders(
             predicted,
@@ -76,9 +99,12 @@ def evaluate(
             soft_threshold=soft_threshold,
             against=against,
             images=images,
+            detections=detections,
+            box_score=box_score,
             seed=seed,
             needs_curve=plot is not None,
             on_pair=console.stage("comparing"),
+            on_scored=None if page is None else page.add,
             on_error=lambda text: console.say(f"error: {text}", always=True),
         )
     for note in found.notes:
@@ -87,7 +113,9 @@ def evaluate(
     write_json(json_file, found.report)
     if plot is not None:
         draw_curve(plot, found.report["curve"])
+    if html_file is not None and page is not None:
+        write_page(html_file, page.draw(found.report))
     if json_file != STDOUT:
-        print_report(found.report, on_stderr=csv_file == STDOUT)
+        print_report(found.report, on_stderr=STDOUT in (csv_file, html_file))
     if found.has_failed:
         ctx.exit(3)

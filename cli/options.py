@@ -340,3 +340,26 @@ config_option = click.option(
     callback=_read_config,
     help="Options from a file: a table named as the command (or none), and [params]. The command line wins.",
 )
+
+
+def html_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--html FILE``, a page of targets as enlarged crops, and ``--html-limit N``, how many."""
+    for option in (
+        click.option(
+            "--html-limit",
+            metavar="N",
+            type=click.IntRange(1, 5000),
+            default=200,
+            show_default=True,
+            help="Targets that --html shows, the worst ones.",
+        ),
+        click.option(
+            "--html",
+            "html_file",
+            metavar="FILE",
+            type=FILE,
+            help="Write a page of enlarged targets, worst first, one file; - is stdout.",
+        ),
+    ):
+        command = option(command)
+    return command

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from .console import needs_extra, say
-from .options import FiniteRange, OutputFolder, format_option, frames_option, progress_option
+from .options import FiniteRange, OutputFolder, format_option, frames_option, html_options, progress_option
+from .streams import check_outputs, write_page
 
 
 @click.command()
@@ -38,6 +39,7 @@ from .options import FiniteRange, OutputFolder, format_option, frames_option, pr
 @click.option("--overwrite", is_flag=True, help="Replace what an earlier prediction wrote to OUT.")
 @click.option("--device", metavar="NAME", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @frames_option
+@html_options
 @progress_option
 @click.pass_context
 def predict(
@@ -53,6 +55,8 @@ def predict(
     overwrite: bool,
     device: str,
     frames: bool,
+    html_file: str | None,
+    html_limit: int,
     no_progress: bool,
 ) -> None:
     """Detect targets in IMAGES, or the images of DATASET, with the detector of RUN, a folder that train wrote.
@@ -70,6 +74,7 @@ def predict(
     """
     from .train_console import TrainConsole
 
+    check_outputs({"--html": html_file})
     with needs_extra("train"):
         from pointlabel.training import predict_images
     with TrainConsole(progress=not no_progress) as console:
@@ -90,5 +95,9 @@ def predict(
     say(f"{summary.n_images} images, {summary.n_detections} detections in {out}")
     for sentence in summary.errors if console.is_quiet else ():
         say(f"error: {sentence}", always=True)
+    if html_file is not None:
+        from pointlabel.report.predicted import draw_predicted
+
+        write_page(html_file, draw_predicted(images, out, frames=frames, n_pictures=html_limit))
     if summary.errors:
         ctx.exit(3)

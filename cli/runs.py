@@ -45,7 +45,7 @@ def compare(
     Example:
         pointlabel runs compare runs/offline runs/lesps runs/pal --html runs.html --plot runs.png
     """
-    from .streams import STDOUT, check_outputs, write_bytes, write_json
+    from .streams import STDOUT, check_outputs, write_json, write_page
 
     check_outputs({"--json": json_file, "--html": html})
     check_plot(plot)
@@ -61,10 +61,9 @@ def compare(
         )
     write_json(json_file, comparison.as_dict(), indent=1)
     if html is not None:
-        from pointlabel.report.page import encode_page
         from pointlabel.report.runs import draw_runs as draw_page
 
-        write_bytes(html, encode_page(draw_page(comparison)))
+        write_page(html, draw_page(comparison))
     if plot is not None:
         draw_runs(plot, comparison)
     _print_table(comparison, err=STDOUT in (json_file, html))

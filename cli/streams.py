@@ -57,6 +57,13 @@ def write_json(path: str | None, value: Any, *, indent: int | None = None) -> No
         write_bytes(path, (json.dumps(value, indent=indent, allow_nan=False) + "\n").encode())
 
 
+def write_page(path: str, text: str) -> None:
+    """Write a page of HTML."""
+    from pointlabel.report.page import encode_page
+
+    write_bytes(path, encode_page(text))
+
+
 def write_csv(path: str | None, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write rows of the same columns, at least one, as CSV; nothing without a path."""
     import csv

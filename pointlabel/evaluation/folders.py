@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..io.decode import read_image
+from ..io.detections import Detection, read_detections
 from ..io.frames import list_inputs, named_frames
 from ..io.layouts.rules import image_place
 from ..io.masks.pairs import MaskPair, MaskPairs, pair_masks
@@ -39,6 +40,16 @@ class FolderReport:
     has_failed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A pair as it was compared: masks (H, W) bool, and the image (H, W) where there is one."""
+
+    id: str
+    predicted: NDArray[np.bool_]
+    true: NDArray[np.bool_]
+    image: NDArray | None
+
+
 def evaluate_folders(
     predicted: str,
     true: str,
@@ -48,8 +59,11 @@ def evaluate_folders(
     soft_threshold: float = 0.5,
     against: str | None = None,
     images: str | None = None,
+    detections: str | None = None,
+    box_score: str = "peak",
     seed: int = 0,
     needs_curve: bool = False,
+    on_scored: Callable[[Scored], None] | None = None,
     on_pair: Callable[[int, int], None] = lambda done, total: None,
     on_error: Callable[[str], None] = lambda text: None,
 ) -> FolderReport:
@@ -65,8 +79,11 @@ def evaluate_folders(
     soft_threshold : in [0, 1), the same for soft predictions.
     against : other predictions, for the differences.
     images : the images, for rows by local signal-to-clutter ratio.
+    detections : a table that ``predict`` wrote, whose boxes are scored in place of those of soft predictions.
+    box_score : "peak" or "mean", by which probability boxes are sorted.
     seed : of the bootstrap.
     needs_curve : whether predictions must be soft, of which the Pd-Fa curve is made.
+    on_scored : called with the masks of each pair.
     on_pair : called with the number of pairs done and of all.
     on_error : called with a sentence for each file that cannot be read.
 
@@ -83,7 +100,10 @@ def evaluate_folders(
     is_soft = reader.holds_soft(pairs.pairs)
     if needs_curve and not is_soft:
         raise InputError(f"the Pd-Fa curve is of soft predictions (16 bit); {predicted} holds 8-bit masks")
-    evaluation = Evaluation(profile=profile, with_sweep=is_soft, seed=seed)
+    found = None if detections is None else read_detections(detections)
+    if found is not None:
+        reader.notes += _unknown_detections(found, pairs, str(detections))
+    evaluation = Evaluation(profile=profile, with_sweep=is_soft, box_score=box_score, seed=seed)
     rows = []
     for number, pair in enumerate(pairs.pairs, 1):
         try:
@@ -95,7 +115,11 @@ def evaluate_folders(
         except InputError as error:
             reader.leave_out(pair.id, error)
         else:
-            row = evaluation.add(mask, truth, soft=soft, rival=rival, image=reader.image(pair, truth))
+            image = reader.image(pair, truth)
+            boxes = None if found is None else found.get(pair.id, [])
+            row = evaluation.add(mask, truth, soft=soft, rival=rival, image=image, detections=boxes)
+            if on_scored is not None:
+                on_scored(Scored(pair.id, mask, truth, image))
             rows.append({"id": harmless(pair.id), "missing": int(pair.predicted is None), **row})
         on_pair(number, len(pairs.pairs))
     if len(reader.left_out) == len(pairs.pairs):
@@ -112,6 +136,14 @@ def evaluate_folders(
         report["against"]["pred"] = against
         report["against"]["missing"] = [pair.id for pair in rivals.values() if pair.predicted is None]
     return FolderReport(report, tuple(rows), tuple(reader.closing_notes(report)), reader.has_failed)
+
+
+def _unknown_detections(found: dict[str, list[Detection]], pairs: MaskPairs, path: str) -> list[str]:
+    """A sentence where detections are of images that are not compared."""
+    names = sorted(found.keys() - {pair.id for pair in pairs.pairs})
+    if len(names) == len(found) > 0:
+        raise InputError(f"{path} has no detection in an image with a true mask; the first is in {names[0]!r}")
+    return [f"{path}: {_count(names, 'image')} without a true mask; their detections are left out"] if names else []
 
 
 def _same_files(pairs: MaskPairs, predicted: str, true: str) -> list[str]:

@@ -42,6 +42,21 @@ def match_targets(true: Components, predicted: Components) -> NDArray[np.int64]:
     return out
 
 
+def count_overlaps(
+    true: Components, predicted: Components
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the pairs that overlap: index of the target, index of the predicted component, and their common pixels.
+
+    Sorted by target, then by component. A table of all pairs would not fit where there are many targets.
+    """
+    rows, columns = np.nonzero((true.labels > 0) & (predicted.labels > 0))
+    n = len(predicted) + 1
+    pairs, overlap = np.unique(
+        true.labels[rows, columns].astype(np.int64) * n + predicted.labels[rows, columns], return_counts=True
+    )
+    return pairs // n - 1, pairs % n - 1, overlap
+
+
 def target_ious(true: Components, predicted: Components) -> NDArray[np.float64]:
     """Return the IoU of each target with the predicted components that overlap it.
 
@@ -56,13 +71,9 @@ def target_ious(true: Components, predicted: Components) -> NDArray[np.float64]:
     -------
     (K,) float64 in [0, 1].
     """
-    rows, columns = np.nonzero((true.labels > 0) & (predicted.labels > 0))
     n = len(predicted) + 1
-    # Pairs that overlap, each as one number: a table of all pairs would not fit where there are many targets.
-    pairs, overlap = np.unique(
-        true.labels[rows, columns].astype(np.int64) * n + predicted.labels[rows, columns], return_counts=True
-    )
-    owners, components = pairs // n - 1, pairs % n - 1
+    owners, components, overlap = count_overlaps(true, predicted)
+    pairs = (owners + 1) * n + components + 1
     inter, claimed = np.zeros(len(true), np.int64), np.zeros(len(true), np.int64)
     np.add.at(inter, owners, overlap)
     is_shared = np.bincount(components, minlength=len(predicted)) > 1

@@ -13,6 +13,7 @@ from .._values import as_choice
 from ..errors import InputError
 from .classes import SCR_BINS, SIZE_CLASSES, scr_bin, size_class
 from .components import Components, find_components
+from .hierarchy import Hierarchy, score_hierarchy
 from .matching import match_targets, target_ious
 from .scr import target_scrs
 
@@ -43,6 +44,7 @@ class ImageScore:
     false_px_legacy : the same without components whose area equals that of one that found a target
         (profile "legacy").
     targets : one score for each target, in reading order; empty where they were not asked for.
+    hierarchy : what hIoU is made of; None where the targets' scores were not asked for.
     """
 
     n_pixels: int
@@ -56,6 +58,7 @@ class ImageScore:
     false_px: int
     false_px_legacy: int
     targets: tuple[TargetScore, ...] = ()
+    hierarchy: Hierarchy | None = None
 
     @property
     def iou(self) -> float:
@@ -67,7 +70,7 @@ class ImageScore:
         return self.false_px_legacy if check_profile(profile) == "legacy" else self.false_px
 
 
-_COUNTS = tuple(item.name for item in fields(ImageScore) if item.name != "targets")
+_COUNTS = tuple(item.name for item in fields(ImageScore) if item.name not in ("targets", "hierarchy"))
 
 
 def count_overlap(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> tuple[int, int]:
@@ -90,7 +93,7 @@ def score_image(
     ----------
     predicted, true : (H, W) bool.
     image : (H, W) real, for the targets' local SCR; None leaves it out.
-    with_targets : False saves the time of the targets' own scores.
+    with_targets : False saves the time of the targets' own scores and of hIoU.
 
     Raises
     ------
@@ -121,6 +124,7 @@ def score_image(
         false_px=int(found.areas[is_false].sum()),
         false_px_legacy=int(found.areas[is_false & ~np.isin(found.areas, found.areas[~is_false])].sum()),
         targets=_score_targets(targets, found, matches, image) if with_targets else (),
+        hierarchy=score_hierarchy(targets, found) if with_targets else None,
     )
 
 
@@ -173,6 +177,7 @@ class Totals:
     false_px_legacy: int = 0
     iou_sum: float = 0.0
     iou_sum_with_targets: float = 0.0
+    hierarchy: Hierarchy = field(default_factory=Hierarchy)
     _by_size: dict[str, _Class] = field(default_factory=lambda: {name: _Class() for name in SIZE_CLASSES})
     _by_scr: dict[str, _Class] = field(default_factory=lambda: {name: _Class() for name in SCR_BINS})
 
@@ -186,6 +191,8 @@ class Totals:
             self.iou_sum_with_targets += score.iou
         for name in _COUNTS:
             setattr(self, name, getattr(self, name) + getattr(score, name))
+        if score.hierarchy is not None:
+            self.hierarchy += score.hierarchy
         for target in score.targets:
             self._by_size[size_class(target.area)].add(target)
             if target.scr is not None:
@@ -199,10 +206,12 @@ class Totals:
         true mask holds a target; ``images_empty`` counts the images that are empty in both. ``pd`` is the share of
         the targets that were found, ``fa`` the share of all pixels that belong to predicted components which found
         none, counted as `profile` says. ``precision``, ``recall`` and ``f1`` count pixels, ``target_precision``
-        predicted components. ``by_size`` and ``by_scr`` give for each class the targets, their ``pd`` and the mean
-        of their own ``iou``; ``by_scr`` is None without images.
+        predicted components. ``hiou`` and its parts, ``hierarchy``, are those of `Hierarchy.summary`. ``by_size`` and
+        ``by_scr`` give for each class the targets, their ``pd`` and the mean of their own ``iou``; ``by_scr`` is None
+        without images.
         """
         legacy = check_profile(profile) == "legacy"
+        hierarchy = self.hierarchy.summary(self.n_pixels, legacy=legacy)
         return {
             "profile": profile,
             "images": self.n_images,
@@ -220,6 +229,8 @@ class Totals:
             "recall": _share(self.inter, self.true_px),
             "f1": _share(2 * self.inter, self.predicted_px + self.true_px),
             "target_precision": _share(self.n_found, self.n_predicted),
+            "hiou": hierarchy.pop("hiou"),
+            "hierarchy": hierarchy,
             "by_size": {name: group.summary() for name, group in self._by_size.items()},
             "by_scr": {name: group.summary() for name, group in self._by_scr.items()}
             if any(group.n for group in self._by_scr.values())

@@ -64,14 +64,14 @@ for (const head of document.querySelectorAll("table.sortable th")) head.onclick 
 """
 
 
-def page(title: str, parts: Sequence[str]) -> str:
-    """A whole HTML file out of its parts."""
+def page(title: str, parts: Sequence[str], *, style: str = "", script: str = "") -> str:
+    """A whole HTML file out of its parts, with rules and a script that only some pages need."""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        f"<title>{escape(title)}</title>\n<style>{_STYLE}{style}</style>\n</head>\n<body>\n"
         + "\n".join(parts)
-        + f"\n<script>{_SCRIPT}</script>\n</body>\n</html>\n"
+        + f"\n<script>{_SCRIPT}{script}</script>\n</body>\n</html>\n"
     )
 
 

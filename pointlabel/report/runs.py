@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..evaluation.components import find_components
 from ..evaluation.metrics import count_overlap
 from .charts import Axis, curve
 from .page import cell, grid, page, section, table
-from .windows import card, cut, outline, tile, window_around
+from .windows import card, cut, cut_mask, outline, tile, window_around
 
 if TYPE_CHECKING:
     from ..training.compare import ComparedRun, RunComparison
@@ -123,15 +122,11 @@ def _window(comparison: RunComparison, index: int, group: int) -> str:
     groups = find_components(np.logical_or.reduce([image.mask, *masks]))
     top, left, side = window_around(groups.labels == group + 1)
 
-    def part(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        around = np.pad(mask, side)
-        return around[top + side : top + 2 * side, left + side : left + 2 * side]
-
-    window, truth = cut(image.image, top, left, side), part(image.mask)
+    window, truth = cut(image.image, top, left, side), cut_mask(image.mask, top, left, side)
     true_line = outline(truth, "truth")
     tiles = [tile("image", f"{side} x {side} px", side), tile("truth", f"{int(truth.sum())} px", side, true_line)]
     for run, mask in zip(comparison.runs, masks, strict=True):
-        shown = part(mask)
+        shown = cut_mask(mask, top, left, side)
         inter, union = count_overlap(shown, truth)
         iou = inter / union if union else 1.0
         note = f"IoU {iou:.2f}, {int(shown.sum())} px"

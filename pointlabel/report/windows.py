@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import numpy as np
@@ -20,9 +20,13 @@ _RAMP = ("#1b1044", "#43117b", "#721f81", "#a1307e", "#d3436e", "#f1605d", "#fb8
 def window_around(mask: NDArray[np.bool_]) -> tuple[int, int, int]:
     """First row, first column and side of a square window around a mask, which may reach out of the image."""
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    longest = max(int(rows[-1] - rows[0]), int(columns[-1] - columns[0])) + 1
-    side = min(max(2 * longest + 13, SMALLEST_PX), LARGEST_PX)
-    return int(rows[0] + rows[-1] + 1 - side) // 2, int(columns[0] + columns[-1] + 1 - side) // 2, side
+    return window_of(int(rows[0]), int(columns[0]), int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1)
+
+
+def window_of(top: int, left: int, height: int, width: int) -> tuple[int, int, int]:
+    """The same around a box."""
+    side = min(max(2 * max(height, width) + 13, SMALLEST_PX), LARGEST_PX)
+    return (2 * top + height - side) // 2, (2 * left + width - side) // 2, side
 
 
 def cut(image: NDArray, top: int, left: int, side: int) -> NDArray[np.float64]:
@@ -64,12 +68,24 @@ def tile(title: str, note: str, side: int, *drawn: str, bad: bool = False) -> st
     )
 
 
-def card(window: NDArray[np.float64], title: str, about: str, tiles: Sequence[str]) -> str:
-    """Tiles of one window with a line of text above; `about` may hold HTML."""
+def card(
+    window: NDArray[np.float64], title: str, about: str, tiles: Sequence[str], data: Mapping[str, str] | None = None
+) -> str:
+    """Tiles of one window with a line of text above; `about` may hold HTML, a script finds `data` by its names."""
+    known = "".join(f' data-{name}="{escape(value)}"' for name, value in (data or {}).items())
     return (
-        f'<div class="window" style="--picture:{picture(window)}"><header><b>{escape(title)}</b>'
+        f'<div class="window"{known} style="--picture:{picture(window)}"><header><b>{escape(title)}</b>'
         f'<span class="faint">{about}</span></header><div class="tiles">{"".join(tiles)}</div></div>'
     )
+
+
+def cut_mask(mask: NDArray[np.bool_], top: int, left: int, side: int) -> NDArray[np.bool_]:
+    """The window of a mask as (side, side) bool; False outside the image."""
+    out = np.zeros((side, side), bool)
+    rows, columns = (slice(max(start, 0), max(start + side, 0)) for start in (top, left))
+    part = mask[rows, columns]
+    out[max(-top, 0) :, max(-left, 0) :][: part.shape[0], : part.shape[1]] = part
+    return out
 
 
 def surface(window: NDArray[np.float64]) -> str:

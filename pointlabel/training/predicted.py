@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import os
 from collections.abc import Iterable
@@ -12,18 +10,17 @@ from typing import Any
 
 from .. import __version__
 from ..errors import InputError, OutputError
+from ..io.detections import COLUMNS, TABLE, encode_detections
 from ..io.exchange.ledger import ExportFolder, open_export
 from ..io.exchange.table import FORMATS
 from ..io.files import read_bytes, remove_file, remove_temporaries, write_whole
 from ..io.manifest import MANIFEST_NAME
 from ..io.outdir import PREDICTION_NAME, OutputGate, name_error
-from ..io.text import decode_json, encode_text, harmless
+from ..io.text import decode_json
 from ..io.writers import EXPORTS, INSTANCES, MASKS, NPZ, SOFT
 
-TABLE = "detections.csv"
 #: Folders with a file per image that a prediction may have.
 KINDS = (MASKS, SOFT, INSTANCES, NPZ)
-COLUMNS = ("image", "x", "y", "left", "top", "width", "height", "area", "peak", "mean_score")
 
 
 class PredictionFolder:
@@ -101,11 +98,7 @@ class PredictionFolder:
 
     def end(self, rows: Iterable[dict[str, Any]]) -> None:
         """Write the table; the prediction has ended then."""
-        text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({**row, "image": harmless(row["image"])} for row in rows)
-        data = encode_text(text.getvalue())
+        data = encode_detections(rows)
         write_whole(self._table, data)
         self._write_record({**self._about, "table_sha256": hashlib.sha256(data).hexdigest()})
 

@@ -285,3 +285,44 @@ def test_real_points_of_another_size_are_named(data):
     assert "Misc_111.png is 592 x 400 px" in result.stderr
     report = json.loads(result.stdout)
     assert (report["left_out"], report["images"]) == (["Misc_111"], 426)
+
+
+def test_the_parts_of_hiou_are_shown(folders):
+    report = load(run(*folders, "--json"))
+    parts = report["hierarchy"]
+    assert report["hiou"] == pytest.approx(parts["loc_iou"] * parts["seg_iou"])
+    shown = run(*folders, "--against", folders[1]).stdout
+    assert f"{report['hiou']:.4f}" in shown
+    for name in ("loc_merging", "loc_interference", "loc_perception", "seg_perception"):
+        assert f"{parts[name]:.4f}" in shown
+    assert "pixels of B" in shown
+
+
+def test_boxes_of_a_table_and_of_soft_maps(tmp_path):
+    true = np.zeros((20, 20), bool)
+    true[3:6, 3:6] = True
+    soft = np.where(true, 50_000, 0).astype(np.uint16)
+    soft[15, 15] = 60_000
+    save(tmp_path / "gt" / "a.png", true)
+    save(tmp_path / "soft" / "a.png", soft)
+    save(tmp_path / "masks" / "a.png", soft > 32_768)
+    head = "image,x,y,left,top,width,height,area,peak,mean_score\n"
+    table = tmp_path / "detections.csv"
+    table.write_text(f"{head}a,4,4,3,3,3,3,9,0.5,0.9\na,15,15,15,15,1,1,1,0.9,0.5\nb,1,1,1,1,1,1,1,1,1\n")
+    gt = tmp_path / "gt"
+    assert load(run(tmp_path / "soft", gt, "--json"))["ap50"] == 0.5
+    assert "ap50" not in load(run(tmp_path / "masks", gt, "--json"))
+    found = {
+        score: run(tmp_path / "masks", gt, "--detections", table, "--box-score", score, "--json")
+        for score in ("peak", "mean")
+    }
+    assert {score: load(result)["ap50"] for score, result in found.items()} == {"peak": 0.5, "mean": 1}
+    assert "1 image (b) without a true mask; their detections are left out" in found["peak"].stderr
+    assert (
+        "AP of boxes at IoU 0.5, by mean"
+        in run(tmp_path / "masks", gt, "--detections", table, "--box-score", "mean").stdout
+    )
+    table.write_text(f"{head}b,1,1,1,1,1,1,1,1,1\n")
+    result = run(tmp_path / "masks", gt, "--detections", table)
+    assert result.exit_code == 2
+    assert "has no detection in an image with a true mask" in result.stderr

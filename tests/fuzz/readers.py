@@ -119,6 +119,12 @@ def _as_run(path: str, name: str) -> str:
     return str(folder)
 
 
+def _read_detections(path: str) -> None:
+    from pointlabel.io.detections import read_detections
+
+    read_detections(path)
+
+
 def _read_weights(path: str) -> None:
     from pointlabel.detectors.weights import load_weights
 
@@ -170,6 +176,7 @@ READERS: dict[str, Reader] = {
     "run": Reader(seeds.runs, _read_run, ".json"),
     "log": Reader(seeds.logs, _read_log, ".jsonl"),
     "sample weights": Reader(seeds.sample_weights, _read_sample_weights, ".csv"),
+    "detections": Reader(seeds.detections, _read_detections, ".csv"),
     "weights": Reader(seeds.weights, _read_weights, ".safetensors"),
     "published": Reader(seeds.published, _read_published, ".pth"),
     "coco": Reader(lambda: seeds.exchange("coco"), _read_exchange("coco"), ".json"),

@@ -144,6 +144,13 @@ def logs() -> list[bytes]:
     return ["".join(json.dumps(line) + "\n" for line in lines).encode()]
 
 
+def detections() -> list[bytes]:
+    """Tables of detections."""
+    from pointlabel.io.detections import COLUMNS, encode_detections
+
+    return [encode_detections([dict.fromkeys(COLUMNS, 1) | {"image": name} for name in ("a", "=sub/b")])]
+
+
 def sample_weights() -> list[bytes]:
     """Weights of the samples of a run."""
     from dataclasses import fields

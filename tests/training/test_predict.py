@@ -8,9 +8,11 @@ import json
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from PIL import Image
 
 from pointlabel import InputError
+from pointlabel.cli.main import main
 from pointlabel.io.masks.read import read_grey_mask, read_mask
 from pointlabel.training import load_run, predict_images, train
 from pointlabel.training.evaluate import predict_maps, scored_test_set
@@ -212,3 +214,16 @@ def test_the_protocol_of_the_paper_resizes_images_and_masks(split_dataset, small
     for before, after, mask in zip(data.test.masks, scored.masks, scored.inputs, strict=True):
         assert after.shape == mask.shape == (256, 256)
         assert after.mean() == pytest.approx(before.mean(), rel=0.2)
+
+
+def test_the_command_writes_a_page_and_evaluate_takes_its_table(run, tmp_path):
+    folder, images = run
+    page, out = tmp_path / "page.html", tmp_path / "out"
+    threshold = str(float(np.median(predict_all(folder, images)["a"])))
+    arguments = ["predict", str(folder), str(images), "-o", str(out), "--threshold", threshold, "--html", str(page)]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    assert page.read_text().count("data-figure=") == len(rows_of(out)) > 3
+    arguments = [str(out / "masks"), str(out / "masks"), "--detections", str(out / "detections.csv"), "--json"]
+    scored = CliRunner().invoke(main, ["evaluate", *arguments])
+    assert json.loads(scored.stdout)["ap50"] == 1
