@@ -27,9 +27,9 @@ STRATEGIES: dict[str, dict[str, Any]] = {
     "offline-diffusion": {"strategy": "offline", "label_method": "diffusion"},
     "offline-default": {"strategy": "offline"},
     "offline-mined": {"strategy": "offline", "mine": True},
-    # Its published loss, and crops that keep their scale; see docs/methods/lesps.md.
+    # Their published losses, and crops that keep their scale; see the pages of both in docs/methods.
     "lesps": {"strategy": "lesps", "loss": "heatmap-focal", "zoom": 0.0},
-    "pal": {"strategy": "pal"},
+    "pal": {"strategy": "pal", "loss": "edge-bce", "zoom": 0.0},
     "bilevel": {"strategy": "bilevel", "label_method": "diffusion"},
     "bilevel-head": {"strategy": "bilevel", "label_method": "diffusion", "options": {"hypergradient": "head"}},
     # The same on the default's labels, which have no theta to learn: weights and validation batches alone.

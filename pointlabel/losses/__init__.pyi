@@ -1,6 +1,8 @@
 from .base import Loss as Loss
 from .dice import DiceLoss as DiceLoss
 from .dice import dice_loss as dice_loss
+from .edge_bce import EdgeBCELoss as EdgeBCELoss
+from .edge_bce import edge_bce_loss as edge_bce_loss
 from .focal import FocalLoss as FocalLoss
 from .focal import focal_loss as focal_loss
 from .heatmap_focal import HeatmapFocalLoss as HeatmapFocalLoss

@@ -52,6 +52,7 @@ LOSSES: dict[str, LossEntry] = {
         LossEntry("soft-iou", "one minus the soft IoU", "iou:SoftIoULoss"),
         LossEntry("dice", "one minus the soft Dice coefficient", "dice:DiceLoss"),
         LossEntry("focal", "cross entropy with little weight on easy pixels", "focal:FocalLoss"),
+        LossEntry("edge-bce", "cross entropy of the harder half of the pixels, edges first", "edge_bce:EdgeBCELoss"),
         LossEntry("heatmap-focal", "focal loss of soft labels that grow from points", "heatmap_focal:HeatmapFocalLoss"),
         LossEntry(
             "sls",

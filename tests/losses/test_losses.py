@@ -18,6 +18,7 @@ from pointlabel.losses import (
     Loss,
     build_loss,
     dice_loss,
+    edge_bce_loss,
     focal_loss,
     heatmap_focal_loss,
     local_scr,
@@ -83,6 +84,7 @@ TWINS: dict[str, Twin] = {
     "soft-iou": lambda p, t, image: 1 - twin.soft_iou(p, t, 1.0),
     "dice": lambda p, t, image: 1 - twin.dice(p, t, 1.0),
     "focal": lambda p, t, image: twin.focal(p, t, 0.25, 2.0),
+    "edge-bce": lambda p, t, image: twin.edge_bce(p, t, 4.0, 0.5),
     "heatmap-focal": lambda p, t, image: twin.heatmap_focal(p, t, 2.0, 4.0),
     "location": lambda p, t, image: twin.location(p, t),
     "centroid": lambda p, t, image: twin.location(p, t, centroid=True),
@@ -108,6 +110,7 @@ def test_each_sample_equals_the_slow_twin(name, batch):
         ("soft-iou", {"smooth": 0.5}, soft_iou_loss),
         ("dice", {"smooth": 0.5}, dice_loss),
         ("focal", {"alpha": 0.7, "gamma": 0.5}, focal_loss),
+        ("edge-bce", {"edge_weight": 2.0, "easy_share": 0.3}, edge_bce_loss),
         ("heatmap-focal", {"gamma": 1.0, "leniency": 2.0}, heatmap_focal_loss),
         ("sls", {"location": False, "smooth": 0.1}, scale_loss),
         ("ratio", {"warm_up_epochs": 90}, lambda *args, **options: scale_loss(*args, kind="ratio", **options)),
@@ -290,7 +293,7 @@ def test_right_answers_cost_next_to_nothing(name, batch):
     assert (right < loss(6 * target - 3, target)).all()
 
 
-@pytest.mark.parametrize("name", sorted(set(EVERY) - {"centroid"}))
+@pytest.mark.parametrize("name", sorted(set(EVERY) - {"centroid", "edge-bce"}))
 def test_a_sample_without_target_asks_for_an_empty_answer(name):
     logits = torch.linspace(-3, 3, 16 * 16).reshape(1, 1, 16, 16).requires_grad_()
     nothing = torch.zeros(1, 1, 16, 16)
@@ -299,6 +302,13 @@ def test_a_sample_without_target_asks_for_an_empty_answer(name):
     # Its length carries this for the location loss and the scale family, and the first pixel has none.
     assert (logits.grad.flatten()[1:] > 0).all()
     assert make(name)(nothing - 40, nothing, image=nothing).item() < 1e-3
+
+
+def test_the_easier_half_of_the_pixels_is_left_alone():
+    logits = torch.linspace(-3, 3, 16 * 16).reshape(1, 1, 16, 16).requires_grad_()
+    build_loss("edge-bce")(logits, torch.zeros(1, 1, 16, 16)).backward()
+    assert logits.grad is not None
+    assert (logits.grad.flatten() > 0).tolist() == [False] * 128 + [True] * 128
 
 
 X = torch.zeros(2, 1, 8, 8)
@@ -337,6 +347,7 @@ def test_bad_input_is_named(name, logits, target, message):
         ("reem", {"reward_weight": -0.1}, r"^reward_weight must be at least 0, got -0.1$"),
         ("reem", {"reward_delay_epochs": -5}, r"^reward_delay_epochs must be at least 0, got -5$"),
         ("reem", {"kind": "square"}, r"^kind must be one of variance, ratio, absolute, signed, got 'square'$"),
+        ("edge-bce", {"easy_share": 1.0}, r"^easy_share must lie in \[0, 1\), got 1.0$"),
         ("heatmap-focal", {"leniency": -1}, r"^leniency must be at least 0, got -1.0$"),
         ("focal", {"reduction": "sum"}, r"^reduction must be none or mean, got 'sum'$"),
     ],

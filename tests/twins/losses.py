@@ -36,6 +36,21 @@ def heatmap_focal(p: Array, t: Array, gamma: float, leniency: float) -> float:
     return (demanded + unwanted) / max(sum(t[at] == 1.0 for at in pixels), 1)
 
 
+def edge_bce(p: Array, t: Array, edge_weight: float, easy_share: float) -> float:
+    """Mean over the hard pixels of one sample, each pixel asked whether a neighbour is of the other kind."""
+    costs = []
+    for row in range(t.shape[0]):
+        for column in range(t.shape[1]):
+            here, value = t[row, column], p[row, column]
+            near = [(row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)]
+            inside = [t[at] for at in near if 0 <= at[0] < t.shape[0] and 0 <= at[1] < t.shape[1]]
+            weight = edge_weight if any((other > 0.5) != (here > 0.5) for other in inside) else 1.0
+            costs.append(-weight * (here * math.log(value) + (1 - here) * math.log(1 - value)))
+    least = sorted(costs)[int(easy_share * len(costs))]
+    hard = [cost for cost in costs if cost >= least]
+    return math.fsum(hard) / len(hard)
+
+
 def location(p: Array, t: Array, *, centroid: bool = False) -> float:
     """Location loss of one sample: both places as sums over the pixels, by their number or by the mass."""
     if centroid and not t.any():
