@@ -32,8 +32,13 @@ STRATEGIES: dict[str, dict[str, Any]] = {
     "pal": {"strategy": "pal", "loss": "edge-bce", "zoom": 0.0},
     "bilevel": {"strategy": "bilevel", "label_method": "diffusion"},
     "bilevel-head": {"strategy": "bilevel", "label_method": "diffusion", "options": {"hypergradient": "head"}},
-    # The same on the default's labels, which have no theta to learn: weights and validation batches alone.
+    # On the default's labels there is no theta to learn: weights and validation batches alone.
     "bilevel-default": {"strategy": "bilevel"},
+    "bilevel-mined": {"strategy": "bilevel", "mine": True},
+    "bilevel-errors": {"strategy": "bilevel", "mine": True, "options": {"weights": "errors"}},
+    "bilevel-agreement": {"strategy": "bilevel", "mine": True, "options": {"weights": "agreement"}},
+    "bilevel-quality": {"strategy": "bilevel", "mine": True, "options": {"weights": "quality"}},
+    "bilevel-alike": {"strategy": "bilevel", "mine": True, "options": {"balance": False}},
 }
 USUAL = tuple(name for name in STRATEGIES if name != "bilevel-default")
 
