@@ -27,9 +27,9 @@ STRATEGIES: dict[str, dict[str, Any]] = {
     "offline-diffusion": {"strategy": "offline", "label_method": "diffusion"},
     "offline-default": {"strategy": "offline"},
     "offline-mined": {"strategy": "offline", "mine": True},
-    # Their published losses, and crops that keep their scale; see the pages of both in docs/methods.
+    # Its published loss, and crops that keep their scale; see docs/methods/lesps.md.
     "lesps": {"strategy": "lesps", "loss": "heatmap-focal", "zoom": 0.0},
-    "pal": {"strategy": "pal", "loss": "edge-bce", "zoom": 0.0},
+    "pal": {"strategy": "pal"},
     "bilevel": {"strategy": "bilevel", "label_method": "diffusion"},
     "bilevel-head": {"strategy": "bilevel", "label_method": "diffusion", "options": {"hypergradient": "head"}},
     # On the default's labels there is no theta to learn: weights and validation batches alone.
