@@ -30,6 +30,7 @@ STRATEGIES: dict[str, dict[str, Any]] = {
     # Its published loss, and crops that keep their scale; see docs/methods/lesps.md.
     "lesps": {"strategy": "lesps", "loss": "heatmap-focal", "zoom": 0.0},
     "pal": {"strategy": "pal"},
+    "pal-mined": {"strategy": "pal", "mine": True},
     "bilevel": {"strategy": "bilevel", "label_method": "diffusion"},
     "bilevel-head": {"strategy": "bilevel", "label_method": "diffusion", "options": {"hypergradient": "head"}},
     # On the default's labels there is no theta to learn: weights and validation batches alone.

@@ -67,7 +67,8 @@ def test_which_losses_look_at_the_image():
         (
             "zzz",
             {},
-            r"^unknown loss 'zzz'; there are soft-iou, dice, focal, edge-bce, heatmap-focal, sls, ratio, diff, signed, reem$",
+            r"^unknown loss 'zzz'; there are soft-iou, dice, focal, edge-bce, heatmap-focal, sls, ratio, diff, signed, "
+            r"reem$",
         ),
         ("focal", {"gama": 1}, r"^loss focal has no option gama; did you mean gamma\?$"),
         ("dice", {"warm": 1}, r"^loss dice has no option warm; it has smooth, reduction$"),
