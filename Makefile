@@ -31,18 +31,18 @@ demo: | $(filter .venv/%,$(PYTHON))  ## draw a small data set, annotate it, scor
 	@$(PYTHON) benchmarks/demo.py demo-out
 
 test: | $(filter .venv/%,$(PYTHON))  ## the test suite, but for what takes long
-	$(call need,dev$(comma)train$(comma)sam$(comma)onnx$(comma)tensorboard)
+	$(call need,dev$(comma)train$(comma)sam$(comma)onnx$(comma)tensorboard$(comma)web$(comma)video)
 	$(PYTEST) -m "not slow"
 
 slow: | $(filter .venv/%,$(PYTHON))  ## the tests that take long: whole training runs, every export
-	$(call need,dev$(comma)train$(comma)sam$(comma)onnx$(comma)tensorboard)
+	$(call need,dev$(comma)train$(comma)sam$(comma)onnx$(comma)tensorboard$(comma)web$(comma)video)
 	$(PYTEST) -m slow
 
 lint: | $(filter .venv/%,$(PYTHON))  ## ruff and mypy
-	$(call need,dev$(comma)train$(comma)sam$(comma)onnx$(comma)tensorboard)
+	$(call need,dev$(comma)train$(comma)sam$(comma)onnx$(comma)tensorboard$(comma)web$(comma)video)
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
-	$(PYTHON) -m mypy pointlabel cli tests benchmarks tools docs/tables docs/pictures.py
+	$(PYTHON) -m mypy pointlabel cli tests benchmarks tools docs/tables docs/pictures.py docs/serve_pictures.py
 
 format: | $(filter .venv/%,$(PYTHON))  ## let ruff mend what it can
 	$(call need,dev$(comma)train)

@@ -22,6 +22,7 @@ from .points import points
 from .predict import predict
 from .runs import runs
 from .select import select
+from .serve import serve
 from .split import split
 from .standard import guarded_streams, plain
 from .train import train
@@ -90,6 +91,7 @@ main.add_command(points)
 main.add_command(predict)
 main.add_command(runs)
 main.add_command(select)
+main.add_command(serve)
 main.add_command(split)
 main.add_command(train)
 main.add_command(weights)

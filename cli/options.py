@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import click
@@ -264,7 +265,7 @@ def _parse_assignments(ctx: click.Context, param: click.Parameter, assignments: 
 set_option = assignment_option("--set", "assignments", "method")
 
 
-def _read_config(ctx: click.Context, param: click.Parameter, path: str | None) -> None:
+def _read_config(ctx: click.Context, param: click.Parameter, path: str | None, shared: str = "") -> None:
     if path is None:
         return
     try:
@@ -278,14 +279,15 @@ def _read_config(ctx: click.Context, param: click.Parameter, path: str | None) -
     ctx.meta[PARAMS_KEY] = _table(path, tables, "params")
     command = ctx.command.name or ""
     values = _table(path, tables, command)
-    flat = {key: value for key, value in tables.items() if key not in ("params", command)}
+    flat = {key: value for key, value in tables.items() if key not in ("params", command, shared)}
     known = {
         option.name: option
         for option in ctx.command.params
         if option.name and option.name not in ("config", "assignments", "help")
     }
+    others = {key: value for key, value in _table(path, tables, shared).items() if key.replace("-", "_") in known}
     defaults = {}
-    for key, value in {**flat, **values}.items():
+    for key, value in {**others, **flat, **values}.items():
         name = key.replace("-", "_")
         if name not in known:
             raise click.BadParameter(f"{path}: there is no option {key!r}; {name_hint(name, known)}", ctx, param)
@@ -330,16 +332,24 @@ def _table(path: str, tables: dict[str, Any], name: str) -> dict[str, Any]:
     return table
 
 
-#: ``--config FILE.toml``: values for any option of the command; the command line wins.
-config_option = click.option(
-    "--config",
-    metavar="FILE.toml",
-    type=click.Path(exists=True, dir_okay=False),
-    is_eager=True,
-    expose_value=False,
-    callback=_read_config,
-    help="Options from a file: a table named as the command (or none), and [params]. The command line wins.",
-)
+def config_option_of(table: str = "") -> Callable[[Callable], Callable]:
+    """``--config FILE.toml``: values for any option of the command; the command line wins.
+
+    Where `table` is another command's, its values count for the options that both have; those of the command go first.
+    """
+    return click.option(
+        "--config",
+        metavar="FILE.toml",
+        type=click.Path(exists=True, dir_okay=False),
+        is_eager=True,
+        expose_value=False,
+        callback=partial(_read_config, shared=table),
+        help="Options from a file: a table named as the command (or none), and [params]. The command line wins.",
+    )
+
+
+#: ``--config`` of commands that read no table but their own.
+config_option = config_option_of()
 
 
 def html_options(command: Callable[..., Any]) -> Callable[..., Any]:

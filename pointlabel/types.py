@@ -19,6 +19,7 @@ FLAGS = {
     "moved": "the point was moved to a brighter pixel nearby",
     "nan": "pixels of the window were not finite and were left out",
     "duplicate": "another target of the image has the same peak",
+    "edited": "pixels were drawn or erased by hand",
 }
 
 #: Quality or presence below which a target is doubtful.

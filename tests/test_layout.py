@@ -26,7 +26,8 @@ baselines.mclc
 labeling
 folder
 bench training
-report
+report session
+serve
 cli
 __main__"""
 #: Who may import what is heavy, or prints; the standard library, numpy, scipy and scikit-image are free to all.
@@ -41,6 +42,7 @@ LIBRARIES = {
     "safetensors onnx onnxruntime": "detectors training",
     "transformers huggingface_hub": "baselines.sam",
     "threadpoolctl": "calibration",
+    "starlette uvicorn": "serve",
 }
 FREE = {"numpy", "scipy", "skimage", "lazy_loader", "__future__", *sys.stdlib_module_names}
 LEVEL = {part: level for level, line in enumerate(FLOORS.splitlines()) for part in line.split()}

@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import combinations
-
-from ..types import TargetLabel
+from typing import Protocol
 
 CELL_PX = 64  # crops of the usual size lie in one to four cells
+
+
+class HasWindow(Protocol):
+    """Whatever has a part of the image, such as a `TargetLabel`."""
+
+    @property
+    def window(self) -> tuple[slice, slice]: ...
 
 
 class CropGrid:
     """The crops of an image's targets in square cells: its cost grows with their number where they lie apart."""
 
-    def __init__(self, targets: Sequence[TargetLabel]) -> None:
+    def __init__(self, targets: Sequence[HasWindow]) -> None:
         windows = [target.window for target in targets]
         self._boxes = [(rows.start, columns.start, rows.stop, columns.stop) for rows, columns in windows]
         self._cells: dict[tuple[int, int], list[int]] = defaultdict(list)

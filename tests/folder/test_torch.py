@@ -148,8 +148,8 @@ def test_no_file_is_left_of_images_that_were_ahead(folder, monkeypatch):
         assert not [path for path in Path(out).rglob(".pointlabel-*") if path.suffix == ".tmp"]
 
 
-def test_a_table_may_give_each_point_a_tightness(folder):
-    Path("points.csv").write_text("image,x,y,tightness\na,30,30,0.1\na,50,20,\nb,30,30,0.9\n")
+def test_a_table_may_give_each_point_a_tightness_and_a_polarity(folder):
+    Path("points.csv").write_text("image,x,y,tightness,polarity\na,30,30,0.1,dark\na,50,20,,\nb,30,30,0.9,\n")
     for backend in ("numba", "torch"):
         annotate_folder("images", "points.csv", backend, RunSettings(tightness=0.4, backend=backend))
     assert pictures("numba", "masks") == pictures("torch", "masks")

@@ -161,6 +161,7 @@ def test_hash_follows_the_rows_of_the_image_only(tmp_path):
         ("image,x,y\n,1,2\n", r"line 2: the column image is empty"),
         ("image,x,y\na,1,5,2,5\n", r"line 2: 5 values, but the header names 3"),
         ("image,x,y,tightness\na,1,2,1.5\n", r"line 2: tightness must lie in \[0, 1\], got 1\.5"),
+        ("image,x,y,polarity\na,1,2,\nb,1,2,grey\n", r"line 3: polarity must be one of bright, dark, auto, got 'grey'"),
         ("image,x,y,tightness\na,1,2,nan\n", r"line 2: tightness must be a number, got 'nan'"),
     ],
 )

@@ -1,0 +1,103 @@
+"""``pointlabel serve``: a page on which a click becomes a mask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .console import needs_extra, say, say_when_kernels_compile
+from .options import PARAMS_KEY, FiniteRange, OutputFolder, config_option_of, origin_option, polarity_option
+
+
+@click.command()
+@click.argument("images", metavar="IMAGES", type=click.Path())
+@click.option(
+    "-p", "--points", metavar="POINTS", help="Where images start from: a folder of one-pixel PNGs, or a CSV table."
+)
+@click.option("-o", "--out", type=OutputFolder(), help="Output folder; by default IMAGES-labels, beside the images.")
+@click.option("--tightness", metavar="F", type=FiniteRange(0, 1), help="0 for wide masks, 1 for tight ones.")
+@click.option("--style", metavar="NAME", help="How masks are drawn: infrared (default), tight, loose, exact ...")
+@polarity_option
+@origin_option
+@click.option("--soft", is_flag=True, help="Write 16-bit soft labels to OUT/soft.")
+@click.option("--instances", is_flag=True, help="Write 16-bit instance numbers to OUT/instances.")
+@click.option("--run", "run_folder", metavar="RUN", type=click.Path(), help="Propose targets by a run of train.")
+@click.option(
+    "--port", metavar="N", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes a free one."
+)
+@click.option("--no-browser", is_flag=True, help="Print the link, and open no browser.")
+@config_option_of("annotate")
+@click.pass_context
+def serve(
+    ctx: click.Context,
+    images: str,
+    points: str | None,
+    out: str | None,
+    tightness: float | None,
+    style: str | None,
+    polarity: str,
+    origin: str,
+    soft: bool,
+    instances: bool,
+    run_folder: str | None,
+    port: int,
+    no_browser: bool,
+) -> None:
+    """Open a page on which a click becomes a mask.
+
+    IMAGES is a folder (searched with its sub-folders), one file, or a quoted glob. The page is served to this machine
+    alone, under a link with a token. OUT gets masks/ and manifest.jsonl as annotate writes them, clicks.csv, and
+    journal.jsonl, from which the next serve goes on. A run of annotate in OUT is gone on with, too. Ctrl-C ends it.
+
+    \b
+    Example:
+        pointlabel serve data/images
+        pointlabel serve data/images -p clicks.csv -o out --config style.toml
+    """
+    import os
+    import sys
+    import webbrowser
+
+    from pointlabel.folder import RunSettings, build_params
+    from pointlabel.io.datasets import locate_parts
+    from pointlabel.io.images import list_images
+    from pointlabel.session import open_session
+
+    with needs_extra("web"):
+        from pointlabel.serve import serve_session
+    if os.path.isdir(os.path.join(images, "images")):  # a data set
+        images, points = locate_parts(images, points)[:2] if points else (os.path.join(images, "images"), None)
+    if out is None:
+        root = images if os.path.isdir(images) else list_images(images).root
+        out = f"{os.path.abspath(root)}-labels"
+    outputs = tuple(name for name, wanted in (("soft", soft), ("instances", instances)) if wanted)
+    changes: dict[str, Any] = ctx.meta.get(PARAMS_KEY, {})
+    is_given = ctx.get_parameter_source("polarity") is not click.core.ParameterSource.DEFAULT
+    settings = None  # those of what is in OUT
+    if changes or style or outputs or is_given or tightness is not None:
+        params = build_params("default", changes, style=style)
+        settings = RunSettings(
+            params=params, tightness=0.5 if tightness is None else tightness, polarity=polarity, outputs=outputs
+        )
+    say_when_kernels_compile()
+
+    def ready(link: str) -> None:
+        say(f"{len(session.items)} images; what is done goes to {out}; Ctrl-C ends")
+        for note in session.notes:
+            say(f"note: {note}")
+        click.echo(link)
+        has_screen = sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+        if has_screen and not no_browser:  # without one, a browser of the terminal would take it
+            webbrowser.open(link)
+
+    with open_session(images, out, settings, points=points, origin=origin) as session:
+        finder = None
+        if run_folder is not None:
+            with needs_extra("train"):
+                from pointlabel.session.trained import open_detector
+            finder = open_detector(run_folder)
+        try:
+            serve_session(session, out, port, ready, finder)
+        except KeyboardInterrupt:
+            say("ended; everything is written")

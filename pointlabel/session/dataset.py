@@ -1,0 +1,63 @@
+"""A data set of what a session has labelled, for `pointlabel train`."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+
+from ..errors import InputError, OutputError
+from ..io.files import make_folder, write_whole
+from ..io.writers import MASKS, WRITERS, suffix_of
+from .folder import Session
+from .output import CLICKS_NAME, write_clicks
+
+
+def write_dataset(session: Session, out: str) -> tuple[str, str, int]:
+    """Write ``out/dataset-N`` with images (links where there can be), masks and clicks.
+
+    It holds the images that were accepted; where none was, all that have targets.
+
+    Returns
+    -------
+    folder, the command that trains on it, and how many images it holds.
+
+    Raises
+    ------
+    InputError
+        Where no image has a target.
+    OutputError
+        Where it cannot be written.
+    """
+    session.flush()
+    worked = [item for item in session.items if item.history is not None and item.error is None]
+    chosen = [item for item in worked if item.status == "done"]
+    chosen = chosen or [item for item in worked if item.history is not None and item.history.state.clicks]
+    if not any(item.history is not None and item.history.state.clicks for item in chosen):
+        raise InputError("no image has a target yet; click on some first")
+    number = next(n for n in range(1, 100_000) if not os.path.lexists(os.path.join(out, f"dataset-{n}")))
+    folder = os.path.join(out, f"dataset-{number}")
+    for item in chosen:
+        opened = session.open(item.index)
+        place = os.path.join(folder, "images", *item.file.shown.split("/"))
+        make_folder(os.path.dirname(place))
+        try:
+            _link(os.path.abspath(item.file.path), place)
+        except OSError as error:
+            raise OutputError(f"cannot write {place} ({error.strerror or error})") from error
+        with session.lock:
+            data = WRITERS[MASKS].encode(opened.board.image, opened.board.labels)
+        write_whole(os.path.join(folder, "masks", *f"{item.file.id}{suffix_of(MASKS)}".split("/")), data)
+    rows = [(item.file.shown, item.history.state) for item in chosen if item.history is not None]
+    write_clicks(os.path.join(folder, CLICKS_NAME), rows)
+    quoted, run = shlex.quote(folder), shlex.quote(os.path.join(out, f"run-{number}"))
+    labels = shlex.quote(os.path.join(folder, "masks"))
+    command = f"pointlabel train {quoted} --labels {labels} --strategy offline --model tiny -o {run}"
+    return folder, command, len(chosen)
+
+
+def _link(source: str, place: str) -> None:
+    try:
+        os.symlink(source, place)
+    except (OSError, NotImplementedError):  # no links on this system
+        shutil.copyfile(source, place)
