@@ -9,13 +9,12 @@ import click
 
 from pointlabel.io.writers import RUN_FILES, WRITERS
 
+from .config_file import PARAMS_KEY, config_option
 from .console import say, say_when_kernels_compile
 from .options import (
-    PARAMS_KEY,
     ClickedPoint,
     FiniteRange,
     OutputFolder,
-    config_option,
     format_option,
     frames_option,
     html_options,

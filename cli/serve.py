@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
+from .config_file import PARAMS_KEY, config_option_of
 from .console import needs_extra, say, say_when_kernels_compile
-from .options import PARAMS_KEY, FiniteRange, OutputFolder, config_option_of, origin_option, polarity_option
+from .options import FiniteRange, OutputFolder, origin_option, polarity_option
 
 
 @click.command()

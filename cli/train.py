@@ -15,8 +15,9 @@ from pointlabel.training.presets import PRESETS, get_preset
 from pointlabel.training.processes import Processes, ReportedByOtherRank, join_processes
 from pointlabel.training.registry import STRATEGIES
 
+from .config_file import PARAMS_KEY, config_option
 from .console import needs_extra
-from .options import PARAMS_KEY, FiniteRange, OutputFolder, assignment_option, config_option, progress_option
+from .options import FiniteRange, OutputFolder, assignment_option, progress_option
 from .standard import name_options
 
 #: Fields of the config that are given piece by piece, and the option that takes the pieces.
