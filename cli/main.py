@@ -14,6 +14,7 @@ from pointlabel.errors import InputError, PointLabelError
 from .annotate import annotate
 from .bench import bench
 from .calibrate import calibrate
+from .connect import connect
 from .convert import convert
 from .evaluate import evaluate
 from .export import export
@@ -83,6 +84,7 @@ def main(verbose: bool, quiet: bool) -> None:
 main.add_command(annotate)
 main.add_command(bench)
 main.add_command(calibrate)
+main.add_command(connect)
 main.add_command(convert)
 main.add_command(evaluate)
 main.add_command(export)

@@ -19,7 +19,6 @@ An error is ``{"error": SENTENCE}`` with status 400, 404 for an image that is no
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from importlib import resources
@@ -32,19 +31,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ..errors import InputError, OutputError, PointLabelError
+from ..errors import InputError, PointLabelError
 from ..io.decode import read_image
 from ..session import Session
 from ..types import FLAGS
+from .answers import NO_STORE, explain, explain_http, read_json
 from .describe import describe_image, describe_item, describe_pixels, encode_pixels, encode_thumb
 from .guard import Guard
 from .helpers import Helpers
 
-#: Most bytes of a request.
-_MOST_BYTES = 4 << 20
 _KINDS = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
-#: What changes is asked for anew each time.
-_NO_STORE = {"cache-control": "no-store"}
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -136,29 +132,29 @@ def build_app(session: Session, token: str, hosts: tuple[str, ...], helpers: Hel
         name = request.path_params.get("name", "index.html")
         if name not in files:
             raise HTTPException(404)
-        return Response(files[name], media_type=_KINDS[name.rpartition(".")[2]], headers=_NO_STORE)
+        return Response(files[name], media_type=_KINDS[name.rpartition(".")[2]], headers=NO_STORE)
 
     def get(answer: Callable[[Request], Any]) -> Handler:
         async def handle(request: Request) -> Response:
             found = await run_in_threadpool(answer, request)
-            return found if isinstance(found, Response) else JSONResponse(found, headers=_NO_STORE)
+            return found if isinstance(found, Response) else JSONResponse(found, headers=NO_STORE)
 
         return handle
 
     def post(answer: Callable[[Request, dict[str, Any]], Any]) -> Handler:
         async def handle(request: Request) -> Response:
-            body = await _read_json(request)
-            return JSONResponse(await run_in_threadpool(answer, request, body), headers=_NO_STORE)
+            body = await read_json(request)
+            return JSONResponse(await run_in_threadpool(answer, request, body), headers=NO_STORE)
 
         return handle
 
     async def do(request: Request) -> Response:
-        body, number = await _read_json(request), index(request)
+        body, number = await read_json(request), index(request)
         if session.is_open(number):  # a millisecond or two: less than another thread takes to begin
             answer = page.do(number, body)
         else:
             answer = await run_in_threadpool(page.do, number, body)
-        return JSONResponse(answer, headers=_NO_STORE)
+        return JSONResponse(answer, headers=NO_STORE)
 
     def index(request: Request) -> int:
         return int(request.path_params["index"])
@@ -185,37 +181,11 @@ def build_app(session: Session, token: str, hosts: tuple[str, ...], helpers: Hel
         Route("/api/style/use", post(lambda request, body: helpers.use_style()), methods=["POST"]),
         Route("/api/dataset", post(lambda request, body: helpers.dataset()), methods=["POST"]),
     ]
-    handlers: Any = {PointLabelError: _explain, HTTPException: _explain_http}
+    handlers: Any = {PointLabelError: explain, HTTPException: explain_http}
     return Guard(Starlette(routes=routes, exception_handlers=handlers), token, hosts)
-
-
-async def _read_json(request: Request) -> dict[str, Any]:
-    if request.headers.get("content-type", "").partition(";")[0] != "application/json":
-        raise InputError("a request must have the type application/json")
-    data = bytearray()
-    async for piece in request.stream():
-        data += piece
-        if len(data) > _MOST_BYTES:
-            raise HTTPException(413)
-    try:
-        body = json.loads(bytes(data))
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
-        raise InputError("a request must hold one JSON object")
-    return body
 
 
 def _whole(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 16):
         raise InputError("since must be a whole number")
     return int(text)
-
-
-async def _explain(request: Request, error: Exception) -> Response:
-    return JSONResponse({"error": str(error)}, 500 if isinstance(error, OutputError) else 400, headers=_NO_STORE)
-
-
-async def _explain_http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return JSONResponse({"error": error.detail}, error.status_code, headers=_NO_STORE)

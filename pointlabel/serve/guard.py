@@ -1,4 +1,4 @@
-"""Who may ask: this machine's browser with the link that the command printed, and nobody else.
+"""Who may ask: this machine's browser with the link that the command printed, or its labelling tool, and nobody else.
 
 A page of another site can send requests to this machine, and a name of another site can be made to lead here. The first
 is known by its Origin, the second by its Host; neither has the token.
@@ -36,16 +36,16 @@ def new_token() -> str:
 
 
 class Guard:
-    """Refuses what does not come from the page of this session, and adds `SECURITY` to every answer.
+    """Refuses what comes from elsewhere, and adds `SECURITY` to every answer.
 
     Parameters
     ----------
     app : what answers the others.
-    token : of this session.
+    token : of this session; None for servers without a page, which tools ask.
     hosts : what Host may be, with the port.
     """
 
-    def __init__(self, app: ASGIApp, token: str, hosts: Iterable[str]) -> None:
+    def __init__(self, app: ASGIApp, token: str | None, hosts: Iterable[str]) -> None:
         self.app, self.token = app, token
         self.hosts = frozenset(hosts)
         self.origins = frozenset(f"http://{host}" for host in self.hosts)
@@ -74,10 +74,12 @@ class Guard:
         """Why a request is refused; None where it is not."""
         headers = Headers(scope=scope)
         if headers.getlist("host") not in ([host] for host in self.hosts):
-            return "this page is served under the address that pointlabel serve printed only"
+            return "only requests to the address that pointlabel printed are answered"
         if any(origin not in self.origins for origin in headers.getlist("origin")):
             return "requests from other pages are refused"
         given = headers.get(TOKEN_HEADER, "")
+        if self.token is None:
+            return None
         if scope["path"].startswith(API) and not secrets.compare_digest(given.encode(), self.token.encode()):
             return "the token is missing or of an earlier start; open the link that pointlabel serve printed"
         return None

@@ -169,13 +169,14 @@ def _names_of(data: dict[str, Any]) -> tuple[str, ...]:
     for text in texts:
         if not isinstance(text, str) or not text.strip():
             continue
-        names = _paths_in(text.strip())
+        names = paths_in(text.strip())
         if text is data.get("image") or names[0].lower().endswith(IMAGE_SUFFIXES):
             return names
     return ()
 
 
-def _paths_in(text: str) -> tuple[str, ...]:
+def paths_in(text: str) -> tuple[str, ...]:
+    """Paths that an image may have by the address in a task: as it is, and without what an upload put in front."""
     try:
         parts = urlsplit(text)
         local = parse_qs(parts.query).get("d", [""])[0]

@@ -1,0 +1,74 @@
+"""``pointlabel connect``: a server for a program in which people click already."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .config_file import PARAMS_KEY, config_option_of
+from .console import needs_extra, say, say_when_kernels_compile
+from .options import FiniteRange, polarity_option
+
+
+@click.command()
+@click.argument("tool", metavar="TOOL", type=click.Choice(["x-anylabeling", "label-studio"]))
+@click.option(
+    "--images",
+    metavar="IMAGES",
+    type=click.Path(),
+    help="The images that the tasks of Label Studio name; needed there.",
+)
+@click.option(
+    "--tightness",
+    metavar="F",
+    type=FiniteRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="0 for wide masks, 1 tight.",
+)
+@click.option("--style", metavar="NAME", help="How masks are drawn: infrared (default), tight, loose, exact ...")
+@polarity_option
+@click.option(
+    "--port",
+    metavar="N",
+    type=click.IntRange(0, 65535),
+    help="0 takes a free one; by default that of the tool: 8000 for X-AnyLabeling, 9090 for Label Studio.",
+)
+@config_option_of("annotate")
+@click.pass_context
+def connect(
+    ctx: click.Context,
+    tool: str,
+    images: str | None,
+    tightness: float,
+    style: str | None,
+    polarity: str,
+    port: int | None,
+) -> None:
+    """Answer the clicks of another program with masks.
+
+    TOOL is x-anylabeling (its remote server) or label-studio (an ML backend). The server listens on this machine alone,
+    keeps nothing, and writes nothing: what is labelled stays in the tool. Ctrl-C ends it.
+
+    \b
+    Examples:
+        pointlabel connect x-anylabeling
+        pointlabel connect label-studio --images data/images
+    """
+    from pointlabel.folder import RunSettings, build_params
+
+    with needs_extra("web"):
+        from pointlabel.serve.doors import serve_door
+    changes: dict[str, Any] = ctx.meta.get(PARAMS_KEY, {})
+    settings = RunSettings(params=build_params("default", changes, style=style), tightness=tightness, polarity=polarity)
+    say_when_kernels_compile()
+
+    def ready(address: str) -> None:
+        say(f"{tool} can ask at this address; Ctrl-C ends")
+        click.echo(address)
+
+    try:
+        serve_door(tool, settings, images, port, ready, lambda error: say(f"refused: {error}"))
+    except KeyboardInterrupt:
+        say("ended")
