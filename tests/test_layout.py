@@ -24,7 +24,7 @@ engine.torch baselines.crf baselines.outline baselines.published_windows detecto
 baselines.com baselines.d2d baselines.point baselines.threshold baselines.sam calibration notebook inspection
 baselines.mclc
 labeling
-folder
+folder napari_plugin
 bench training
 report session
 serve
@@ -43,6 +43,7 @@ LIBRARIES = {
     "transformers huggingface_hub": "baselines.sam",
     "threadpoolctl": "calibration",
     "starlette uvicorn": "serve",
+    "napari": "napari_plugin",
 }
 FREE = {"numpy", "scipy", "skimage", "lazy_loader", "__future__", *sys.stdlib_module_names}
 LEVEL = {part: level for level, line in enumerate(FLOORS.splitlines()) for part in line.split()}
