@@ -13,6 +13,7 @@
 | ``POST /api/style/learn`` | the style of the masks mended by hand, with what it changes; nothing is applied |
 | ``POST /api/style/use`` | label by the style that was learned last |
 | ``POST /api/dataset`` | write a data set of the accepted images, and the command that trains on it |
+| ``POST /api/export`` | write the masks in a format of another tool: ``{"format": NAME}`` |
 
 An error is ``{"error": SENTENCE}`` with status 400, 404 for an image that is none, 500 where a file cannot be written.
 """
@@ -179,6 +180,7 @@ def build_app(session: Session, token: str, hosts: tuple[str, ...], helpers: Hel
         ),
         Route("/api/style/learn", post(lambda request, body: helpers.learn()), methods=["POST"]),
         Route("/api/style/use", post(lambda request, body: helpers.use_style()), methods=["POST"]),
+        Route("/api/export", post(lambda request, body: helpers.export(body.get("format"))), methods=["POST"]),
         Route("/api/dataset", post(lambda request, body: helpers.dataset()), methods=["POST"]),
     ]
     handlers: Any = {PointLabelError: explain, HTTPException: explain_http}

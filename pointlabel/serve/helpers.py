@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import base64
+import os
 import threading
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._values import as_number
+from .._values import as_choice, as_number
 from ..calibration import changes, verdict
 from ..errors import InputError
+from ..io.exchange.convert import convert
+from ..io.exchange.table import FORMATS
 from ..methods.targets import window_around
 from ..session import Session
 from ..session.carry import Carried, carry, label_of
@@ -23,6 +26,8 @@ from .describe import describe_item
 
 #: Proposals that are shown of an image.
 _MOST = 24
+#: Formats of other tools that masks can be exported to.
+EXPORTS = [name for name, form in FORMATS.items() if form.write is not None]
 #: Pixels around a carried target in its small picture.
 _AROUND_PX = 13
 
@@ -44,7 +49,8 @@ class Helpers:
 
     def about(self) -> dict[str, Any]:
         """What the page shows of it from the start."""
-        return {"out": self.out, "detector": self.finder is not None, "mended": self.session.n_mended, "fewest": FEWEST}
+        about = {"out": self.out, "detector": self.finder is not None, "formats": EXPORTS}
+        return about | {"mended": self.session.n_mended, "fewest": FEWEST}
 
     def after(self, index: int) -> dict[str, Any]:
         """What an action may have changed."""
@@ -105,6 +111,17 @@ class Helpers:
         """Write a data set, and say how to train on it."""
         folder, command, n_images = write_dataset(self.session, self.out)
         return {"folder": folder, "command": command, "images": n_images}
+
+    def export(self, form: Any) -> dict[str, Any]:
+        """Write the masks to ``out/export/FORMAT``; what an earlier export wrote there is replaced."""
+        as_choice(form, "format", EXPORTS)
+        if not any(item.worst.n_targets for item in self.session.items):
+            raise InputError("no image has a target yet; click on some first")
+        folder = os.path.join(self.out, "export", form)
+        with self._busy:
+            self.session.flush()
+            done = convert(self.out, folder, form, form="run", overwrite=True)
+        return {"folder": folder, "images": done.n_images, "targets": done.n_targets}
 
 
 def _describe_proposal(proposal: Proposal) -> dict[str, Any]:

@@ -237,6 +237,12 @@ def test_carried_targets_are_shown_and_taken_back(tmp_path):
         targets(page, 1)
         page.keyboard.press("t")
         page.locator("#dialog pre", has_text="pointlabel train").wait_for()
+        page.keyboard.press("Escape")
+        page.keyboard.press("o")
+        page.locator("#dialog select").select_option("labelme")
+        page.locator("#dialog button.primary").click()
+        page.locator("#toasts", has_text="3 targets of 4 images are in").wait_for()
+    assert len(list((out / "export" / "labelme").glob("*.json"))) == 4
     actions = [json.loads(line) for line in (out / "journal.jsonl").read_bytes().splitlines()[2:]]
     done = [(action["image"][-1], action["do"]) for action in actions]
     assert done == [("0", "add"), ("1", "add"), ("2", "add"), ("3", "add"), ("1", "remove")]

@@ -15,6 +15,7 @@ pytest.importorskip("starlette")
 from starlette.testclient import TestClient
 
 from pointlabel import annotate
+from pointlabel.io.exchange.convert import convert
 from pointlabel.serve.app import build_app
 from pointlabel.serve.helpers import Helpers
 from pointlabel.session import Session, open_session
@@ -172,3 +173,26 @@ def test_forms_and_large_bodies_are_refused(client):
     large = client.post("/api/images/0/do", content=b" " * (5 << 20), headers={"Content-Type": "application/json"})
     assert large.status_code == 413
     assert client.get("/api/images/0/do").status_code == 405
+
+
+def test_masks_are_exported_as_convert_writes_them(client, session, tmp_path):
+    assert "no image has a target yet" in client.post("/api/export", json={"format": "coco"}).json()["error"]
+    for index in (0, 1):  # each click is exported, and replaces what was written before
+        for row, column in draw_scene(seed=index, shape=(64, 80), n_targets=2).points.astype(int).tolist():
+            client.post(f"/api/images/{index}/do", json={"do": "add", "x": column, "y": row})
+            client.post("/api/export", json={"format": "instances"})
+    assert "coco" in client.get("/api/session").json()["formats"]
+    answer = client.post("/api/export", json={"format": "coco"}).json()
+    folder = tmp_path / "out" / "export" / "coco"
+    assert answer == {"folder": str(folder), "images": 2, "targets": 4}
+    session.close()
+    convert(tmp_path / "out", tmp_path / "expected", "coco")
+    assert (folder / "instances.json").read_bytes() == (tmp_path / "expected" / "instances.json").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["../../x", "run", "", None, ["coco"]])
+def test_masks_are_exported_to_formats_alone(client, name):
+    client.post("/api/images/0/do", json={"do": "add", "x": 9, "y": 9})
+    answer = client.post("/api/export", json={"format": name})
+    assert answer.status_code == 400
+    assert "format must be one of" in answer.json()["error"]

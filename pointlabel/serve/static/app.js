@@ -474,6 +474,16 @@ const actions = {
       toast(error.message);
     }
   },
+  export() {
+    dialogs.formats(state.formats, async (format) => {
+      try {
+        const done = await post("export", {format});
+        toast(`${done.targets} targets of ${done.images} images are in ${done.folder}.`, "note");
+      } catch (error) {
+        toast(error.message);
+      }
+    });
+  },
   help: () => dialogs.help(),
 };
 
@@ -632,7 +642,7 @@ async function start() {
   wire();
   const about = await get("session");
   Object.assign(state, {
-    version: about.version, flags: about.flags, settings: about.settings, detector: about.detector,
+    version: about.version, flags: about.flags, settings: about.settings, detector: about.detector, formats: about.formats,
     mended: about.mended, offered: about.mended, fewest: about.fewest, notes: new Set(about.notes),
   });
   list.set(about.images);

@@ -98,6 +98,17 @@ export function ask(title, label, value, done) {
   input.select();
 }
 
+// Choose a format of another tool; `done` gets its name.
+export function formats(names, done) {
+  const field = element("label", "field", "Format ");
+  const select = element("select");
+  for (const name of names) select.append(element("option", "", name));
+  select.value = "coco";
+  field.append(select);
+  open("Masks for another tool", field, {text: "Write", act: () => done(select.value)});
+  select.focus();
+}
+
 export function dataset(made) {
   const box = element("div");
   box.append(

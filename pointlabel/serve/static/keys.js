@@ -47,6 +47,7 @@ export const KEYS = [
   ["Else", [
     ["s", "learn the style of the mended masks", "style"],
     ["t", "train on this", "train"],
+    ["o", "write the masks for another tool", "export"],
     ["?", "this list", "help"],
   ]],
   ["Mouse", [
