@@ -7,11 +7,13 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
+import yaml
 from PIL import Image
 
 pytest.importorskip("starlette")
@@ -299,3 +301,27 @@ def test_a_body_that_is_too_large_is_refused(monkeypatch):
     door = build_x_anylabeling(Clicker(RunSettings()), (HOST,), print)
     client = TestClient(door, base_url=f"http://{HOST}")
     assert client.post("/v1/predict", json=ask(uri(SCENE.image), [])).status_code == 413
+
+
+def test_the_recipe_for_cvat_gives_the_masks_of_annotate():
+    text = (Path(__file__).parents[2] / "docs" / "exchange.md").read_text(encoding="utf-8")
+    section = text.partition("## Click in CVAT")[2].partition("\n## ")[0]
+    names: dict[str, Any] = {}
+    exec(section.partition("```python\n")[2].partition("```")[0], names)
+    image = np.rint(SCENE.image / 257).astype(np.uint8)
+    body = {"image": uri(image).rpartition(",")[2], "pos_points": (PIXELS[:, ::-1] + 0.5).tolist(), "neg_points": []}
+    context = SimpleNamespace(Response=SimpleNamespace)
+    answer = names["handler"](context, SimpleNamespace(body=body | {"obj_bbox": None}))
+    assert (answer.status_code, answer.content_type) == (200, "application/json")
+    labels = annotate(image, PIXELS)
+    assert np.array_equal(json.loads(answer.body)["mask"], labels.mask())
+    assert np.array_equal(filled(json.loads(answer.body)), window(labels.targets[0]))
+    config = yaml.safe_load(section.partition("```yaml\n")[2].partition("```")[0])
+    assert config["metadata"]["annotations"] == {
+        "name": "pointlabel",
+        "type": "interactor",
+        "version": 2,
+        "spec": None,
+        "min_pos_points": 1,
+        "min_neg_points": 0,
+    }
