@@ -205,6 +205,7 @@ def test_label_studio_gets_brush_labels_of_the_masks_of_annotate(studio):
         assert (result["value"]["format"], result["value"]["brushlabels"]) == ("rle", ["drone"])
         assert result["score"] == pytest.approx(label.trust, abs=1e-6)
         assert np.array_equal(unpacked(result), window(label))
+    assert len({result["id"] for result in prediction["result"]}) == 2
     assert prediction["score"] == min(result["score"] for result in prediction["result"])
 
 

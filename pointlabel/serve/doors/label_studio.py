@@ -15,6 +15,7 @@ neither is opened. It is compared with the images of one folder, which were list
 from __future__ import annotations
 
 import math
+import secrets
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -166,6 +167,7 @@ def _spot_of(mark: dict[str, Any], shape: tuple[int, int]) -> Spot:
 
 def _result_of(target: MaskTarget, shape: tuple[int, int], tags: Tags) -> dict[str, Any]:
     return {
+        "id": secrets.token_hex(5),  # never that of an earlier click: Label Studio keeps both
         "type": "brushlabels",
         "from_name": tags.brush,
         "to_name": tags.image,
