@@ -118,6 +118,7 @@ def test_two_data_sets_with_everything_written(draw_dataset, tmp_path):
     assert page.count('class="outline mask"') == 2 * len(windows)
 
 
+@pytest.mark.slow
 def test_oracle_and_seeds_and_a_split(draw_dataset, tmp_path):
     folder = draw_dataset("set", 4)
     (folder / "img_idx").mkdir()
@@ -176,6 +177,7 @@ def test_ctrl_c_keeps_what_is_done(draw_dataset, tmp_path):
     assert [row["method"] for row in json.loads((tmp_path / "b.json").read_text())["rows"]] == ["point"]
 
 
+@pytest.mark.slow
 def test_timing_needs_no_masks(draw_dataset, tmp_path):
     folder = draw_dataset("set", 3)
     shutil.rmtree(folder / "masks")

@@ -144,7 +144,9 @@ def test_failures(masks, tmp_path):
     assert run(masks).exit_code == 2
 
 
-@pytest.mark.parametrize("name", ["SIRST-v1", "NUDT-SIRST", "IRSTD-1k"])
+@pytest.mark.parametrize(
+    "name", ["SIRST-v1", *(pytest.param(name, marks=pytest.mark.slow) for name in ("NUDT-SIRST", "IRSTD-1k"))]
+)
 def test_published_centroids(data, tmp_path, name):
     """Published points are the floor of the centroid of what is not 0, also where that lies outside the mask."""
     out = tmp_path / "out"

@@ -53,6 +53,7 @@ def test_the_link_is_a_line_of_its_own_and_ctrl_c_ends(draw_dataset):
     assert (folder / "images-labels" / "journal.jsonl").exists()
 
 
+@pytest.mark.slow
 def test_a_style_of_calibrate_is_taken_and_kept(draw_dataset, tmp_path):
     folder, out = draw_dataset(), tmp_path / "out"
     style = tmp_path / "style.toml"

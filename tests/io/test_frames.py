@@ -197,6 +197,7 @@ def test_video_keeps_its_sixteen_bits_in_any_order(tmp_path):
         np.testing.assert_array_equal(read_image(f"{tmp_path / 'clip.mkv'}#{k:06d}")[0], stack[k])
 
 
+@pytest.mark.slow
 def test_workers_and_a_resumed_run_see_the_same_frames(tmp_path):
     stack, points = scenes()
     write(tmp_path / "clip.tif", stack)
