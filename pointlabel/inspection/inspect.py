@@ -129,8 +129,8 @@ def inspect_folder(
         if masks and file.id not in masks:
             look.add("no_mask")
         for kind in points.keys() - own.keys():
-            for _ in look.areas or ():
-                look.add("no_point", f"{kind}: the image has no points")
+            for area in look.areas or ():
+                look.add("no_point", f"{kind}: the image has no points; a target of {area} px")
         looks.append(look)
         report(number, len(found.files))
     lists, held, more = look_at_lists(parts, [file.id for file in found.files])
