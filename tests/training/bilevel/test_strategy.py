@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from pointlabel import annotate
 from pointlabel.errors import InputError
+from pointlabel.labeling import Labeller
 from pointlabel.synthetic import draw_scene
-from pointlabel.training import TrainConfig, labels, train
+from pointlabel.training import TrainConfig, train
 from pointlabel.training.checkpoint import read_checkpoint
 from pointlabel.training.events import EpochDone
 from pointlabel.training.run import read_metrics
@@ -146,11 +146,13 @@ def test_labels_are_drawn_anew_where_that_is_asked_for(redraw, split_dataset, sm
     """A first label and two updates of each image: one stream of random numbers, or three; the same in another run."""
     seen: list[int] = []
 
-    def spy(*places, rng, **options):
-        seen.append(int(rng.bit_generator.state["state"]["state"]))
-        return annotate(*places, rng=rng, **options)
+    label = Labeller.label
 
-    monkeypatch.setattr(labels, "annotate", spy)
+    def spy(labeller, *places, rng, **options):
+        seen.append(int(rng.bit_generator.state["state"]["state"]))
+        return label(labeller, *places, rng=rng, **options)
+
+    monkeypatch.setattr(Labeller, "label", spy)
     config = small_config(
         strategy="bilevel",
         label_method="d2d-code",
