@@ -227,6 +227,16 @@ def test_damaged_files_are_one_sentence(case, tmp_path):
     assert not list((tmp_path / "out").rglob("*.png"))
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_entities_are_refused_in_any_encoding(encoding, tmp_path):
+    path = tmp_path / "annotations.xml"
+    head = f'<?xml version="1.0" encoding="{encoding}"?><!DOCTYPE a [<!ENTITY b "cc"><!ENTITY d "&b;&b;">]>'
+    path.write_bytes(f"{head}<annotations>&d;</annotations>".encode(encoding))
+    done = run("convert", path, "-o", tmp_path / "out", "--to", "png")
+    assert done.exit_code == 2
+    assert "entities of its own is not read" in done.output
+
+
 def test_a_source_that_is_damaged_anywhere_writes_nothing(drawn, tmp_path):
     assert run("convert", drawn / "masks", "-o", tmp_path / "in", "--to", "labelme").exit_code == 0
     (tmp_path / "in/2.json").write_text("{")

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from ...errors import InputError
 from ..files import read_bytes
+from ..xml_files import parse_xml
 from . import rings, rle
 from .base import TARGET, ImageMasks, Images, MaskTarget, Out, check_shape, id_of, make_target, plain_file
 from .labelme import placed
@@ -57,21 +58,16 @@ def encode_xml(root: ElementTree.Element, where: str) -> bytes:
     return text + b"\n"
 
 
-def parse_xml(path: str) -> ElementTree.Element:
+def read_xml(path: str) -> ElementTree.Element:
     """The root of an XML file; raise `InputError` where it is none, or has definitions of its own."""
-    data = read_bytes(path)
-    if b"<!ENTITY" in data:
-        raise InputError(f"{path}: XML with entities of its own is not read")
-    try:
-        return ElementTree.fromstring(data)
-    except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise InputError(f"{path}: no XML, or a damaged file ({error})") from None
+    refused = "XML with a document type or entities of its own is not read"
+    return parse_xml(path, read_bytes(path), "no XML, or a damaged file", refused)
 
 
 def read_cvat(path: str, images: Images, threshold: float) -> Iterator[ImageMasks]:
     """Read the masks, polygons and boxes of an export; tracks of a video are refused."""
     file = os.path.join(path, FILE) if os.path.isdir(path) else path
-    root = parse_xml(file)
+    root = read_xml(file)
     if root.tag != "annotations":
         raise InputError(f"{file}: the outermost element must be annotations, got {root.tag}")
     if root.find("track") is not None:

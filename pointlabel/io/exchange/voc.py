@@ -21,7 +21,7 @@ from ..images import normal_id
 from ..text import encode_text, read_text
 from . import rings
 from .base import TARGET, ImageMasks, Images, MaskTarget, Out, check_shape, make_target, plain_file
-from .cvat import encode_xml, parse_xml
+from .cvat import encode_xml, read_xml
 
 BOXES, CLASSES, OBJECTS = "Annotations", "SegmentationClass", "SegmentationObject"
 LABELMAP = "labelmap.txt"
@@ -180,7 +180,7 @@ def _label_map(path: str) -> dict[int, str]:
 
 
 def _read_boxes(file: str) -> tuple[tuple[int, int], str, list[MaskTarget]]:
-    root = parse_xml(file)
+    root = read_xml(file)
     shape = check_shape(root.findtext("size/height"), root.findtext("size/width"), file)
     targets = []
     for entry in root.iter("object"):

@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element
 
-from ...errors import InputError
 from ..files import open_regular
+from ..xml_files import xml_errors
 from .base import PointRow
 from .given import STDIN_NAME, Given
 from .labelme import unused_shapes
@@ -84,19 +84,10 @@ def _opened(given: Given) -> Iterator[IO[bytes]]:
 
 
 def _events(file: IO[bytes], path: str) -> Iterator[tuple[str, Any]]:
-    from defusedxml import DefusedXmlException
     from defusedxml.ElementTree import iterparse
 
-    try:
+    with xml_errors(path):
         yield from iterparse(file, events=("start", "end"), forbid_dtd=True)
-    except ParseError as error:
-        raise InputError(f"{path}: not XML that can be read ({error})") from error
-    except DefusedXmlException as error:
-        raise InputError(f"{path}: XML with a document type or entities is not read") from error
-    except (ValueError, LookupError) as error:  # an encoding that there is not
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: not XML that can be read ({error})") from error
 
 
 def _image(path: str, element: Element, unused: Counter[str]) -> NamedImage:

@@ -5,9 +5,8 @@ Coordinates count from 1 at the centre of the first pixel; they are means weight
 
 from __future__ import annotations
 
-from xml.etree.ElementTree import Element, ParseError
-
 from ...errors import InputError
+from ..xml_files import parse_xml
 from .base import PointRow
 from .folder import FileFolder, Parsed
 from .given import Given, head_of
@@ -46,16 +45,3 @@ def parse_sirst_xml(path: str, data: bytes) -> Parsed:
             label = (item.findtext("name") or "").strip()
             rows.append(PointRow(y - 1, x - 1, place, f"(xc, yc) = ({x:g}, {y:g})", label=label))
     return Parsed(tuple(rows), shape)
-
-
-def parse_xml(path: str, data: bytes) -> Element:
-    """The outermost element of XML without document type and entities; one sentence where that fails."""
-    from defusedxml import DefusedXmlException
-    from defusedxml.ElementTree import fromstring
-
-    try:
-        return fromstring(data, forbid_dtd=True)
-    except DefusedXmlException as error:
-        raise InputError(f"{path}: XML with a document type or entities is not read") from error
-    except (ParseError, ValueError, LookupError) as error:
-        raise InputError(f"{path}: not XML that can be read ({error})") from error

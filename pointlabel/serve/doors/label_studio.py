@@ -28,7 +28,7 @@ from ...io.exchange.base import TARGET, MaskTarget, check_shape
 from ...io.images import ImageFile, Places, list_images, normal_id, strip_suffix
 from ...io.points.label_studio import paths_in
 from ...io.points.names import NameFinder
-from ...io.points.sirst_xml import parse_xml
+from ...io.xml_files import parse_xml
 from ..guard import Guard
 from .clicks import MOST_BYTES, Clicker, Spot, build_door
 
