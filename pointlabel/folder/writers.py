@@ -11,7 +11,8 @@ from typing import Any
 
 from ..io.exchange.ledger import open_export
 from ..io.files import write_whole
-from ..io.manifest import MANIFEST_NAME, ManifestWriter, encode_record, read_manifest, tidy_manifest
+from ..io.json_lines import encode_line
+from ..io.manifest import MANIFEST_NAME, ManifestWriter, read_manifest, tidy_manifest
 from ..io.writers import EXPORTS, OVERLAY
 from .events import ImageDone, RunSummary
 from .job import Job, Labelled, RunContext, label_job, open_job
@@ -64,7 +65,7 @@ class Manifest(RunWriter):
     def add(self, done: ImageDone) -> None:
         """Append the image's record."""
         if done.record is not None:
-            self._writer.append(encode_record(done.record))
+            self._writer.append(encode_line(done.record))
 
     def close(self) -> None:
         """Close the file."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterator
@@ -10,8 +9,8 @@ from typing import Any
 
 from ..errors import OutputError
 from .files import make_folder, write_whole
+from .json_lines import append_line, decode_line, encode_line
 from .outdir import name_error
-from .text import decode_json
 
 MANIFEST_NAME = "manifest.jsonl"
 #: Keys of the hashes of what an image was made from.
@@ -32,20 +31,10 @@ _TYPES: dict[str, Any] = {
 _LONGEST_LINE = 1 << 26
 
 
-def encode_record(record: dict[str, Any]) -> bytes:
-    """One line of the manifest, with its line end."""
-    return json.dumps(record, separators=(",", ":"), allow_nan=False).encode() + b"\n"
-
-
 def decode_record(line: bytes) -> dict[str, Any] | None:
     """The record of a line, None where the line is torn, damaged or no record, whatever its shape."""
-    if not line.endswith(b"\n"):
-        return None
-    try:
-        record = decode_json(line)
-    except ValueError:
-        return None
-    return record if isinstance(record, dict) and _is_record(record) else None
+    record = decode_line(line)
+    return record if record is not None and _is_record(record) else None
 
 
 def _is_record(record: dict[str, Any]) -> bool:
@@ -121,7 +110,7 @@ def tidy_manifest(path: str) -> None:
             break
         seen.add(record["id"])
     if not clean:
-        write_whole(path, b"".join(encode_record(record) for record in read_manifest(path)))
+        write_whole(path, b"".join(encode_line(record) for record in read_manifest(path)))
 
 
 def _open_no_link(path: str, flags: int) -> int:
@@ -141,14 +130,7 @@ class ManifestWriter:
 
     def append(self, line: bytes) -> None:
         """Append one encoded record; where the disk is full, what was written of it is taken back."""
-        size = os.fstat(self._file.fileno()).st_size
-        try:
-            view = memoryview(line)
-            while view:
-                view = view[self._file.write(view) :]
-        except OSError as error:
-            self._file.truncate(size)
-            raise OutputError(f"cannot write {self._path} ({error.strerror or error})") from error
+        append_line(self._file, line, self._path)
 
     def close(self) -> None:
         """Close the file."""

@@ -12,7 +12,8 @@ import numpy as np
 
 from ..errors import InputError, PointLabelError
 from ..folder.job import RunContext
-from ..io.manifest import MANIFEST_NAME, ManifestWriter, encode_record
+from ..io.json_lines import encode_line
+from ..io.manifest import MANIFEST_NAME, ManifestWriter
 from ..io.outdir import REPLACEABLE
 from .images import Images, Item
 from .opened import Snapshot, Worst
@@ -149,7 +150,7 @@ class Background:
             self._records[index] = record
             item.worst = Worst.of(snapshot.labels)
             images.mark(item)
-            self._writer.append(encode_record(record))
+            self._writer.append(encode_line(record))
 
     def _refuse_changed(self, item: Item) -> None:
         """Refuse to replace a file that somebody changed."""

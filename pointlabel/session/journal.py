@@ -6,13 +6,12 @@ loss of power loses a second.
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 from typing import Any
 
 from ..errors import InputError, OutputError
-from ..io.text import decode_json
+from ..io.json_lines import append_line, decode_line, encode_line
 
 JOURNAL_NAME = "journal.jsonl"
 SYNC_EVERY_S = 1.0
@@ -81,7 +80,7 @@ class Journal:
         lines = self._file.read().splitlines(keepends=True)
         end = 0
         for number, line in enumerate(lines, start=1):
-            entry = _decode(line)
+            entry = decode_line(line)
             if entry is None:
                 if number < len(lines):
                     raise InputError(f"{self.path}, line {number}: no line of a journal; mend it, or move it away")
@@ -98,28 +97,10 @@ class Journal:
         return end > 0
 
     def _write(self, entry: dict[str, Any]) -> None:
-        line = json.dumps(entry, separators=(",", ":"), allow_nan=False).encode() + b"\n"
-        size = os.fstat(self._file.fileno()).st_size
-        try:
-            view = memoryview(line)
-            while view:
-                view = view[self._file.write(view) :]
-        except OSError as error:
-            os.ftruncate(self._file.fileno(), size)
-            raise OutputError(f"cannot write {self.path} ({error.strerror or error})") from error
+        append_line(self._file, encode_line(entry), self.path)
 
     def _sync(self) -> None:
         while not self._closed.wait(SYNC_EVERY_S):
             if not self._is_synced:
                 self._is_synced = True
                 os.fsync(self._file.fileno())
-
-
-def _decode(line: bytes) -> dict[str, Any] | None:
-    if not line.endswith(b"\n"):
-        return None
-    try:
-        entry = decode_json(line)
-    except ValueError:
-        return None
-    return entry if isinstance(entry, dict) else None

@@ -15,7 +15,8 @@ from ..folder.output import open_output
 from ..folder.settings import RunSettings, build_params
 from ..io.files import write_whole
 from ..io.images import ImageList
-from ..io.manifest import MANIFEST_NAME, encode_record, read_manifest, tidy_manifest
+from ..io.json_lines import encode_line
+from ..io.manifest import MANIFEST_NAME, read_manifest, tidy_manifest
 from ..io.outdir import OutputGate
 from .journal import JOURNAL_NAME, Journal
 from .opened import Worst
@@ -177,4 +178,4 @@ def write_manifest(path: str, records: list[dict[str, Any]]) -> None:
     OutputError
         Where the file could not be written.
     """
-    write_whole(path, b"".join(encode_record(record) for record in records))
+    write_whole(path, b"".join(encode_line(record) for record in records))

@@ -15,7 +15,8 @@ from PIL import Image
 
 from pointlabel.errors import OutputError
 from pointlabel.io.files import FileWrite, remove_temporaries, write_whole
-from pointlabel.io.manifest import ManifestWriter, decode_record, encode_record, read_manifest, tidy_manifest
+from pointlabel.io.json_lines import encode_line
+from pointlabel.io.manifest import ManifestWriter, decode_record, read_manifest, tidy_manifest
 from pointlabel.io.masks.png import encode_instances, encode_mask, encode_soft
 from pointlabel.io.outdir import name_error
 from pointlabel.io.seal import state_of
@@ -161,19 +162,19 @@ records = st.fixed_dictionaries(
 
 @given(records)
 def test_lines_come_back(record):
-    line = encode_record(record)
+    line = encode_line(record)
     assert line.count(b"\n") == 1
     assert decode_record(line) == record
 
 
 def test_names_that_are_no_unicode_come_back():
     record = {"id": os.fsdecode(b"caf\xe9"), "status": "ok"}
-    assert decode_record(encode_record(record)) == record
+    assert decode_record(encode_line(record)) == record
 
 
 @given(records, st.data())
 def test_a_torn_line_is_no_record(record, data):
-    line = encode_record(record)
+    line = encode_line(record)
     assert decode_record(line[: data.draw(st.integers(0, len(line) - 1))]) is None
 
 
@@ -181,7 +182,7 @@ def test_the_last_line_of_an_image_counts(tmp_path):
     path = str(tmp_path / "manifest.jsonl")
     writer = ManifestWriter(path)
     for name, status in (("a", "error"), ("b", "ok"), ("a", "ok")):
-        writer.append(encode_record({"id": name, "status": status}))
+        writer.append(encode_line({"id": name, "status": status}))
     writer.append(b'{"id":"c","sta')
     writer.close()
     kept = [{"id": "b", "status": "ok"}, {"id": "a", "status": "ok"}]
@@ -193,7 +194,7 @@ def test_the_last_line_of_an_image_counts(tmp_path):
 
 def test_a_tidy_manifest_is_not_written_again(tmp_path):
     path = tmp_path / "manifest.jsonl"
-    path.write_bytes(encode_record({"id": "a", "status": "ok"}))
+    path.write_bytes(encode_line({"id": "a", "status": "ok"}))
     before = path.stat().st_ino
     tidy_manifest(str(path))
     assert path.stat().st_ino == before

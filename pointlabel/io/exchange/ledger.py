@@ -7,14 +7,13 @@ somebody else's, or was changed by somebody, and is never replaced or removed.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterable
 
 from ...errors import InputError, OutputError
 from ..files import make_folder, read_bytes, remove_file, remove_temporaries, write_whole
+from ..json_lines import append_line, decode_line, encode_line
 from ..outdir import OutputGate, name_error
-from ..text import decode_json
 
 LEDGER_NAME = "pointlabel-files.jsonl"
 
@@ -137,28 +136,25 @@ class ExportFolder:
     def _note(self, path: str, digest: str) -> None:
         """Append a line to the list."""
         self._known[path] = [*self._known.get(path, ()), digest]
-        line = json.dumps({"path": path, "sha256": digest}) + "\n"
         make_folder(self.folder)
         try:
-            with open(self._ledger, "ab") as file:
-                file.write(line.encode())
+            file = open(self._ledger, "ab", buffering=0)  # noqa: SIM115 (closed below)
         except OSError as error:
             raise OutputError(f"cannot write {self._ledger} ({error.strerror or error})") from error
+        with file:
+            append_line(file, encode_line({"path": path, "sha256": digest}), self._ledger)
 
     def _save(self, known: dict[str, list[str]]) -> None:
-        lines = [json.dumps({"path": path, "sha256": digest}) for path, digests in known.items() for digest in digests]
-        write_whole(self._ledger, "".join(f"{line}\n" for line in lines).encode())
+        entries = [{"path": path, "sha256": digest} for path, digests in known.items() for digest in digests]
+        write_whole(self._ledger, b"".join(map(encode_line, entries)))
 
     def _read(self) -> dict[str, list[str]]:
         known: dict[str, list[str]] = {}
         if not os.path.isfile(self._ledger) or not os.path.getsize(self._ledger):
             return known
-        for line in read_bytes(self._ledger).splitlines():
-            try:
-                entry = decode_json(line)
-            except ValueError:  # torn
-                continue
-            if isinstance(entry, dict) and not name_error(entry.get("path")) and isinstance(entry.get("sha256"), str):
+        for line in read_bytes(self._ledger).splitlines(keepends=True):
+            entry = decode_line(line)  # None where it is torn
+            if entry is not None and not name_error(entry.get("path")) and isinstance(entry.get("sha256"), str):
                 known.setdefault(entry["path"], []).append(entry["sha256"])
         return known
 
