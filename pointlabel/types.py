@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +79,38 @@ def box_of(mask: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
     return row0 // width, column0 // height, by_rows.rfind(1) // width + 1, by_columns.rfind(1) // height + 1
 
 
+class Masked(Protocol):
+    """A target whose mask is stored as a crop of the image: slices that cut the crop out, and its mask (h, w) bool."""
+
+    @property
+    def window(self) -> tuple[slice, slice]: ...
+
+    @property
+    def mask(self) -> NDArray[np.bool_]: ...
+
+
+def window_at(origin: tuple[int, int], mask: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Slices that cut a mask (h, w) out of the image in which its first pixel is at `origin`, (row, column)."""
+    row, column = origin
+    return slice(row, row + mask.shape[0]), slice(column, column + mask.shape[1])
+
+
+def join_masks(shape: tuple[int, int], targets: Iterable[Masked]) -> NDArray[np.bool_]:
+    """Union of the masks of an image of this shape, (H, W) bool."""
+    out = np.zeros(shape, bool)
+    for target in targets:
+        out[target.window] |= target.mask
+    return out
+
+
+def number_masks(shape: tuple[int, int], targets: Iterable[Masked]) -> NDArray[np.uint16]:
+    """0 for background, k for the k-th target counting from 1, (H, W) uint16; the later of two has what both hold."""
+    out = np.zeros(shape, np.uint16)
+    for number, target in enumerate(targets, start=1):
+        out[target.window][target.mask] = number
+    return out
+
+
 @dataclass(frozen=True, slots=True)
 class TargetLabel:
     """Pseudo-mask of one target, stored as a crop of the image.
@@ -132,8 +165,7 @@ class TargetLabel:
     @property
     def window(self) -> tuple[slice, slice]:
         """Slices that cut the crop out of the image."""
-        row, column = self.origin
-        return slice(row, row + self.mask.shape[0]), slice(column, column + self.mask.shape[1])
+        return window_at(self.origin, self.mask)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +177,7 @@ class ImageLabels:
 
     def mask(self) -> NDArray[np.bool_]:
         """Union of the targets' masks, (H, W) bool."""
-        out = np.zeros(self.shape, bool)
-        for target in self.targets:
-            out[target.window] |= target.mask
-        return out
+        return join_masks(self.shape, self.targets)
 
     def soft(self) -> NDArray[np.float32]:
         """Largest soft label at each pixel, (H, W) float32 in [0, 1]."""
@@ -160,7 +189,4 @@ class ImageLabels:
 
     def instances(self) -> NDArray[np.uint16]:
         """0 for background, k for the k-th point counting from 1, (H, W) uint16."""
-        out = np.zeros(self.shape, np.uint16)
-        for number, target in enumerate(self.targets, start=1):
-            out[target.window][target.mask] = number
-        return out
+        return number_masks(self.shape, self.targets)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ...types import ImageLabels, TargetLabel, box_of
+from ...types import ImageLabels, TargetLabel, box_of, join_masks, number_masks, window_at
 from ..decode import decode_channels
 from ..files import read_bytes
 from ..images import IMAGE_SUFFIXES, list_images, normal_id, strip_suffix
@@ -66,8 +66,7 @@ class MaskTarget:
     @property
     def window(self) -> tuple[slice, slice]:
         """Slices that cut the window out of the image."""
-        (row, column), (height, width) = self.origin, self.mask.shape
-        return slice(row, row + height), slice(column, column + width)
+        return window_at(self.origin, self.mask)
 
     def spot(self) -> tuple[float, float]:
         """The click; where there is none, the pixel of the mask that is nearest to its centroid."""
@@ -105,17 +104,11 @@ class ImageMasks:
 
     def mask(self) -> NDArray[np.bool_]:
         """Union of the masks, (H, W) bool."""
-        out = np.zeros(self.shape, bool)
-        for target in self.targets:
-            out[target.window] |= target.mask
-        return out
+        return join_masks(self.shape, self.targets)
 
     def instances(self) -> NDArray[np.uint16]:
         """0 for background, k for the k-th target, (H, W) uint16; the later of two has the pixels that both hold."""
-        out = np.zeros(self.shape, np.uint16)
-        for number, target in enumerate(self.targets, start=1):
-            out[target.window][target.mask] = number
-        return out
+        return number_masks(self.shape, self.targets)
 
     def probability(self) -> NDArray[np.float32]:
         """The soft label, (H, W) float32 in [0, 1]: 0 and 1 where there is none."""
