@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -235,6 +236,24 @@ def test_entities_are_refused_in_any_encoding(encoding, tmp_path):
     done = run("convert", path, "-o", tmp_path / "out", "--to", "png")
     assert done.exit_code == 2
     assert "entities of its own is not read" in done.output
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("/data/upload/7/1a2b3c4d-t1.png", "t1"),
+        ("/data/local-files/?d=night/t%201.png", "night/t 1"),
+        ("https://host/a/t1.png?token=1", "a/t1"),
+        (r"C:\a\t1.png", "a/t1"),
+        ("http://[x/t1.png", "http:/[x/t1"),
+    ],
+)
+def test_images_of_label_studio_by_any_address(address, place, tmp_path):
+    task = {"data": {"image": address, "width": 5, "height": 4}, "predictions": []}
+    (tmp_path / "export.json").write_text(json.dumps([task]))
+    done = run("convert", tmp_path / "export.json", "-o", tmp_path / "out", "--to", "png")
+    assert done.exit_code == 0, done.output
+    assert [path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*.png")] == [Path(f"{place}.png")]
 
 
 def test_a_source_that_is_damaged_anywhere_writes_nothing(drawn, tmp_path):

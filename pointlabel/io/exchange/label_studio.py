@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import ntpath
 import re
-import urllib.parse
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ... import __version__
 from ...errors import InputError
+from ..points.label_studio import paths_in
 from . import rings, rle, rle_pack
 from .base import (
     TARGET,
@@ -98,11 +99,7 @@ def read_label_studio(path: str, images: Images, threshold: float) -> Iterator[I
 
 def _file_of(url: str) -> str:
     """The path of an image: below local storage, as uploaded without what Label Studio adds, or of its address."""
-    parts = urllib.parse.urlsplit(url)
-    local = urllib.parse.parse_qs(parts.query).get("d")
-    if local:
-        return local[0]
-    path = urllib.parse.unquote(parts.path)
+    path = ntpath.splitdrive(paths_in(url)[0])[1]
     upload = _UPLOAD.fullmatch(path)
     return upload.group(1) if upload else path
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -20,10 +19,8 @@ from .base import PointRow
 from .given import Given
 from .labelme import unused_shapes
 from .named import NamedImage, NamedPoints
-from .values import as_float, as_list, as_name, as_size, as_table, at, polygon_center, traits
+from .values import as_corners, as_float, as_list, as_name, as_size, as_table, at, bare_name, polygon_center, traits
 
-#: What uploads get in front of their names.
-_UPLOAD_PREFIX = re.compile(r"[0-9a-f]{8}-(?=.)")
 #: Kinds of results that have a place, by the key of their labels.
 _LABELS = ("keypointlabels", "rectanglelabels", "ellipselabels", "polygonlabels")
 #: The same without labels, where the labels are results of their own.
@@ -121,13 +118,7 @@ def _centre_of(result: dict[str, Any], value: dict[str, Any], unused: Counter[st
     kind = next((name for name in _LABELS if name in value), "") or as_name(result.get("type"), "type")
     kind = kind.removesuffix("labels") if kind else ("rectangle" if "rotation" in value else "")
     if kind == "polygon":
-        corners = [
-            (as_float(x, "x"), as_float(y, "y"))
-            for x, y in (_pair(each) for each in as_list(value.get("points"), "points"))
-        ]
-        if not corners:
-            raise ValueError("points must hold at least one point, got []")
-        return polygon_center(corners)
+        return polygon_center(as_corners(value.get("points")))
     if kind not in _KINDS:
         if kind and ("x" in value or kind == "brush"):
             unused[kind] += 1
@@ -144,13 +135,6 @@ def _centre_of(result: dict[str, Any], value: dict[str, Any], unused: Counter[st
         down = half_width * aspect * math.sin(angle) + half_height * math.cos(angle)
         return x + across, y + down
     return x + half_width, y + half_height
-
-
-def _pair(corner: Any) -> tuple[Any, Any]:
-    items = as_list(corner, "a point")
-    if len(items) != 2:
-        raise ValueError(f"a point must hold x and y, got {len(items)} numbers")
-    return items[0], items[1]
 
 
 def _row(result: dict[str, Any], value: dict[str, Any], centre: tuple[float, float], place: str) -> PointRow:
@@ -185,5 +169,5 @@ def paths_in(text: str) -> tuple[str, ...]:
     path = local or unquote(parts.path if parts is not None and parts.scheme and parts.netloc else text)
     path = path.replace("\\", "/").lstrip("/") if parts is not None and parts.netloc else path.replace("\\", "/")
     folder, name = os.path.split(path.partition("?")[0] if not local else path)
-    bare = _UPLOAD_PREFIX.sub("", name, count=1) if _UPLOAD_PREFIX.match(name) else name
+    bare = bare_name(name)
     return tuple(dict.fromkeys((os.path.join(folder, name), os.path.join(folder, bare), bare)))

@@ -20,8 +20,7 @@ from .folder import id_of_file
 from .given import Given, decode_points_json
 from .named import NamedImage, NamedPoints
 from .values import (
-    as_float,
-    as_list,
+    as_corners,
     as_name,
     as_size,
     as_table,
@@ -114,12 +113,7 @@ def _names(path: str, root: str, image_path: str) -> tuple[str, ...]:
 def _rows_of(item: Any, place: str, unused: Counter[str]) -> Iterable[PointRow]:
     item = as_table(item, "a shape")
     kind = as_name(item.get("shape_type") or "polygon", "shape_type")
-    corners = [
-        (as_float(x, "x"), as_float(y, "y"))
-        for x, y in (_pair(corner) for corner in as_list(item.get("points"), "points"))
-    ]
-    if not corners:
-        raise ValueError("points must hold at least one point, got []")
+    corners = as_corners(item.get("points"))
     if kind in ("point", "points"):
         if kind == "point" and len(corners) > 1:
             raise ValueError(f"points of a point must hold one point, got {len(corners)}")
@@ -136,10 +130,3 @@ def _rows_of(item: Any, place: str, unused: Counter[str]) -> Iterable[PointRow]:
     return [
         corner_point(x, y, place, tightness=tightness, label=label, id=point_id, polarity=polarity) for x, y in centers
     ]
-
-
-def _pair(corner: Any) -> tuple[Any, Any]:
-    items = as_list(corner, "a point")
-    if len(items) != 2:
-        raise ValueError(f"a point must hold x and y, got {len(items)} numbers")
-    return items[0], items[1]

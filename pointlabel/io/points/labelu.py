@@ -5,7 +5,6 @@ Coordinates are x, y from the corner of the first pixel.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import Any
 
@@ -14,10 +13,7 @@ from .base import PointRow
 from .given import Given
 from .labelme import unused_shapes
 from .named import NamedImage, NamedPoints
-from .values import as_float, as_list, as_name, as_size, as_table, at, corner_point, polygon_center, traits
-
-#: What versions before 1.1 put in front of the names of uploads.
-_UPLOAD_PREFIX = re.compile(r"[0-9a-f]{8}-(?=.)")
+from .values import as_float, as_list, as_name, as_size, as_table, at, bare_name, corner_point, polygon_center, traits
 
 
 def is_labelu(given: Given) -> bool:
@@ -68,7 +64,7 @@ def _image_of(path: str, sample: dict[str, Any], place: str, unused: Counter[str
             rows += _rows_of(as_table(item, "an entry"), kind, place, unused)
     named = as_name(sample.get("fileName") or sample.get("url"), "fileName").replace("\\", "/")
     folder, slash, name = named.rpartition("/")
-    names = dict.fromkeys((named, folder + slash + _UPLOAD_PREFIX.sub("", name, count=1)))
+    names = dict.fromkeys((named, folder + slash + bare_name(name)))
     return NamedImage(path, tuple(names), tuple(rows), as_size(table.get("width"), table.get("height")), place)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,8 @@ from .base import PointRow
 
 #: Largest side of an image that a file may name, in pixels.
 _MOST_PX = 1 << 24
+#: What uploads get in front of their names.
+_UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-(?=.)")
 
 
 @contextmanager
@@ -157,6 +160,24 @@ def polygon_center(corners: Sequence[Sequence[float]]) -> tuple[float, float]:
         if math.isfinite(x) and math.isfinite(y) and left <= x <= right and top <= y <= bottom:
             return x, y
     return (left + right) / 2, (top + bottom) / 2
+
+
+def as_corners(value: Any) -> list[tuple[float, float]]:
+    """Corners (x, y) out of a list of pairs in JSON, at least one."""
+    corners = []
+    for item in as_list(value, "points"):
+        pair = as_list(item, "a point")
+        if len(pair) != 2:
+            raise ValueError(f"a point must hold x and y, got {len(pair)} numbers")
+        corners.append((as_float(pair[0], "x"), as_float(pair[1], "y")))
+    if not corners:
+        raise ValueError("points must hold at least one point, got []")
+    return corners
+
+
+def bare_name(name: str) -> str:
+    """The name of a file without what an upload to Label Studio or LabelU put in front of it."""
+    return _UPLOAD_PREFIX.sub("", name)
 
 
 def pairs(values: Sequence[float], name: str, step: int = 2) -> list[Sequence[float]]:
