@@ -116,9 +116,14 @@ def normal_id(name: str) -> str:
     return stem if stem and not stem.endswith("/") else composed
 
 
+def stem_below(path: str, root: str) -> str:
+    """The path of a file below a folder, without suffix, parts joined by ``/``."""
+    return os.path.splitext(os.path.relpath(path, root))[0].replace(os.sep, "/")
+
+
 def file_id(path: str, root: str) -> str | None:
     """Id of the file at `path` among the files below `root`; None where it does not count (`FilePattern`)."""
-    stem = os.path.splitext(os.path.relpath(path, root))[0].replace(os.sep, "/")
+    stem = stem_below(path, root)
     return root.id_of(stem) if isinstance(root, FilePattern) else normal_id(stem)
 
 

@@ -18,7 +18,7 @@ from PIL import Image
 
 from ...errors import InputError
 from ..decode import decode_channels
-from ..images import normal_id
+from ..images import normal_id, stem_below, walk_files
 from . import coco, rings, rle
 from .base import TARGET, ImageMasks, Images, Out, check_shape, make_target, pick, plain_file, read_json_of, score_of
 
@@ -78,14 +78,7 @@ def json_files(path: str) -> list[tuple[str, str]]:
     """(path below the folder without suffix, path) of the JSON files of a folder, or of one file."""
     if os.path.isfile(path):
         return [(os.path.splitext(os.path.basename(path))[0], path)]
-    found = []
-    for parent, folders, names in os.walk(path):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if name.endswith(".json") and not name.startswith("."):
-                file = os.path.join(parent, name)
-                found.append((os.path.relpath(file, path).replace(os.sep, "/")[: -len(".json")], file))
-    return found
+    return [(stem_below(file, path), file) for file in walk_files(path) if file.endswith(".json")]
 
 
 def _window_of(entry: Any, shape: tuple[int, int], where: str) -> rle.Window | None:

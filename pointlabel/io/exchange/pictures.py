@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ...evaluation.components import find_components
 from ..files import read_bytes
-from ..images import file_id
+from ..images import normal_id, stem_below, walk_files
 from ..masks.npz import decode_npz, encode_npz
 from ..masks.pairs import list_masks
 from ..masks.png import encode_instances, encode_mask, encode_soft
@@ -128,14 +127,7 @@ def read_npz(path: str, images: Images, threshold: float) -> Iterator[ImageMasks
 
 def npz_files(folder: str) -> dict[str, str]:
     """Id -> path of the archives below a folder."""
-    found = {}
-    for parent, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
-            if name.endswith(".npz") and not name.startswith("."):
-                path = os.path.join(parent, name)
-                found[file_id(path, folder) or path] = path
-    return found
+    return {normal_id(stem_below(path, folder)): path for path in walk_files(folder) if path.endswith(".npz")}
 
 
 def picture_kind(path: str) -> str:

@@ -7,11 +7,10 @@ from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
 from ...errors import InputError, name_hint
-from ..images import IMAGE_SUFFIXES
+from ..images import IMAGE_SUFFIXES, walk_files
 from ..manifest import MANIFEST_NAME
-from ..text import decode_json
 from . import coco, csv_tables, cvat, label_studio, labelme, pictures, run, voc, yolo
-from .base import ImageMasks, Images
+from .base import ImageMasks, Images, read_json_of
 
 Read = Callable[[str, Images, float], Iterator[ImageMasks]]
 
@@ -124,7 +123,7 @@ def _of_folder(path: str) -> str | None:
         return "yolo"
     if cvat.FILE in has:
         return "cvat"
-    suffixes = {os.path.splitext(name)[1].lower() for _, _, found in os.walk(path) for name in found}
+    suffixes = {os.path.splitext(file)[1].lower() for file in walk_files(path)}
     json_names = [name for name in names if name.endswith(".json")]
     if ".json" in suffixes:
         first = labelme.json_files(path)[0][1]
@@ -150,11 +149,7 @@ def _of_file(path: str) -> str | None:
         return pictures.picture_kind(path)
     if not name.endswith(".json"):
         return None
-    try:
-        with open(path, "rb") as file:
-            data = decode_json(file.read())
-    except ValueError as error:
-        raise InputError(f"{path}: no JSON, or a damaged file ({error})") from None
+    data = read_json_of(path)
     if isinstance(data, list):
         return "label-studio"
     if isinstance(data, dict) and "shapes" in data:

@@ -17,7 +17,7 @@ from PIL import Image
 from ...errors import InputError
 from ..decode import decode_channels
 from ..files import read_bytes
-from ..images import normal_id
+from ..images import normal_id, stem_below, walk_files
 from ..text import encode_text, read_text
 from . import rings
 from .base import TARGET, ImageMasks, Images, MaskTarget, Out, check_shape, make_target, plain_file
@@ -129,14 +129,7 @@ def read_voc(path: str, images: Images, threshold: float) -> Iterator[ImageMasks
 
 
 def _files(folder: str) -> dict[str, str]:
-    found = {}
-    for parent, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
-            if name.endswith((".xml", ".png")) and not name.startswith("."):
-                file = os.path.join(parent, name)
-                found[normal_id(os.path.relpath(file, folder).replace(os.sep, "/")[: -len(".png")])] = file
-    return found
+    return {normal_id(stem_below(file, folder)): file for file in walk_files(folder) if file.endswith((".xml", ".png"))}
 
 
 def _read_colours(file: str) -> NDArray[np.int64]:

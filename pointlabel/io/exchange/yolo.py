@@ -12,7 +12,7 @@ from typing import Any
 
 from ...errors import InputError
 from ..files import read_bytes
-from ..images import normal_id
+from ..images import normal_id, stem_below, walk_files
 from ..text import read_text
 from . import rings
 from .base import TARGET, ImageMasks, Images, MaskTarget, Out, make_target, score_of
@@ -65,17 +65,15 @@ def label_paths(folder: str) -> dict[str, str]:
     top = os.path.join(folder, "labels")
     top = top if os.path.isdir(top) else folder
     found: dict[str, str] = {}
-    for parent, folders, names in os.walk(top):
-        folders.sort()
-        for name in sorted(names):
-            if name.endswith(".txt") and not name.startswith("."):
-                path = os.path.join(parent, name)
-                shown = os.path.relpath(path, top).replace(os.sep, "/")[: -len(".txt")]
-                head, _, rest = shown.partition("/")
-                image_id = normal_id(rest if rest and head in ("train", "val", "test") else shown)
-                if image_id in found:
-                    raise InputError(f"{found[image_id]}, {path}: labels of the same image; keep one")
-                found[image_id] = path
+    for path in walk_files(top):
+        if not path.endswith(".txt"):
+            continue
+        shown = stem_below(path, top)
+        head, _, rest = shown.partition("/")
+        image_id = normal_id(rest if rest and head in ("train", "val", "test") else shown)
+        if image_id in found:
+            raise InputError(f"{found[image_id]}, {path}: labels of the same image; keep one")
+        found[image_id] = path
     return found
 
 
@@ -90,7 +88,7 @@ def read_yolo(path: str, images: Images, threshold: float) -> Iterator[ImageMask
     own: list[Images] = []
     for part in ("images", IMAGES, "images/val", "images/test"):
         place = os.path.join(folder, part)
-        if os.path.isdir(place) and any(files for _, _, files in os.walk(place, followlinks=True)):
+        if os.path.isdir(place) and walk_files(place):
             own.append(Images(place))
     for image_id, file in labels.items():
         sources = (images, *own)

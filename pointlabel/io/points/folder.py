@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ...errors import InputError
 from ..files import read_bytes
-from ..images import normal_id, strip_suffix
+from ..images import normal_id, stem_below, strip_suffix
 from ..messages import Note
 from .base import Bound, PointEntry, PointRow, PointSet
 
@@ -86,5 +86,4 @@ class FileFolder:
 
 def id_of_file(path: str, root: str) -> str:
     """Id of the image whose points are in a file: ``s/t1.txt`` and ``s/t1.png.txt`` belong to ``s/t1.png``."""
-    stem = os.path.splitext(os.path.relpath(path, root or "."))[0].replace(os.sep, "/")
-    return normal_id(strip_suffix(stem))
+    return normal_id(strip_suffix(stem_below(path, root or ".")))
