@@ -13,7 +13,6 @@ from .config_file import PARAMS_KEY, config_option
 from .console import say, say_when_kernels_compile
 from .options import (
     ClickedPoint,
-    FiniteRange,
     OutputFolder,
     format_option,
     frames_option,
@@ -28,6 +27,8 @@ from .options import (
     progress_option,
     seed_option,
     set_option,
+    style_option,
+    tightness_option,
 )
 from .run_console import RunConsole
 from .streams import check_outputs, write_page
@@ -58,20 +59,8 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("-o", "--out", required=True, type=OutputFolder(), help="Output folder.")
 @method_option
 @set_option
-@click.option(
-    "--tightness",
-    metavar="F",
-    type=FiniteRange(0, 1),
-    default=0.5,
-    show_default=True,
-    help="0 for wide masks, 1 for tight ones. A column tightness of the table goes first.",
-)
-@click.option(
-    "--style",
-    metavar="NAME",
-    help="How the default method draws masks: infrared (default), tight, loose, exact, gaussian ... ; calibrate fits "
-    "one to your own masks.",
-)
+@tightness_option(more=" A point's own tightness goes first.")
+@style_option
 @polarity_option
 @origin_option
 @click.option(

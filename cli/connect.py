@@ -8,7 +8,7 @@ import click
 
 from .config_file import PARAMS_KEY, config_option_of
 from .console import needs_extra, say, say_when_kernels_compile
-from .options import FiniteRange, polarity_option
+from .options import polarity_option, style_option, tightness_option
 
 
 @click.command()
@@ -19,15 +19,8 @@ from .options import FiniteRange, polarity_option
     type=click.Path(),
     help="The images that the tasks of Label Studio name; needed there.",
 )
-@click.option(
-    "--tightness",
-    metavar="F",
-    type=FiniteRange(0, 1),
-    default=0.5,
-    show_default=True,
-    help="0 for wide masks, 1 tight.",
-)
-@click.option("--style", metavar="NAME", help="How masks are drawn: infrared (default), tight, loose, exact ...")
+@tightness_option()
+@style_option
 @polarity_option
 @click.option(
     "--port",

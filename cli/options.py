@@ -89,6 +89,27 @@ class OutputFolder(click.Path):
         return super().convert(value, param, ctx)
 
 
+def tightness_option(default: float | None = 0.5, more: str = "") -> Callable[[Callable], Callable]:
+    """``--tightness F``; `more` ends its help."""
+    return click.option(
+        "--tightness",
+        metavar="F",
+        type=FiniteRange(0, 1),
+        default=default,
+        show_default=default is not None,
+        help=f"0 for wide masks, 1 for tight ones.{more}",
+    )
+
+
+#: ``--style NAME``.
+style_option = click.option(
+    "--style",
+    metavar="NAME",
+    help="How the default method draws masks: infrared (default), tight, loose, exact, gaussian ... ; calibrate fits "
+    "one to your own masks.",
+)
+
+
 _points_option = click.option(
     "-p",
     "--points",

@@ -8,17 +8,15 @@ import click
 
 from .config_file import PARAMS_KEY, config_option_of
 from .console import needs_extra, say, say_when_kernels_compile
-from .options import FiniteRange, OutputFolder, origin_option, polarity_option
+from .options import OutputFolder, origin_option, points_options, polarity_option, style_option, tightness_option
 
 
 @click.command()
-@click.argument("images", metavar="IMAGES", type=click.Path())
-@click.option(
-    "-p", "--points", metavar="POINTS", help="Where images start from: a folder of one-pixel PNGs, or a CSV table."
-)
+@click.argument("images", metavar="DATASET|IMAGES", type=click.Path())
+@points_options
 @click.option("-o", "--out", type=OutputFolder(), help="Output folder; by default IMAGES-labels, beside the images.")
-@click.option("--tightness", metavar="F", type=FiniteRange(0, 1), help="0 for wide masks, 1 for tight ones.")
-@click.option("--style", metavar="NAME", help="How masks are drawn: infrared (default), tight, loose, exact ...")
+@tightness_option(None)
+@style_option
 @polarity_option
 @origin_option
 @click.option("--soft", is_flag=True, help="Write 16-bit soft labels to OUT/soft.")
@@ -34,6 +32,8 @@ def serve(
     ctx: click.Context,
     images: str,
     points: str | None,
+    points_format: str | None,
+    allow_pickle: bool,
     out: str | None,
     tightness: float | None,
     style: str | None,
@@ -47,7 +47,8 @@ def serve(
 ) -> None:
     """Open a page on which a click becomes a mask.
 
-    IMAGES is a folder (searched with its sub-folders), one file, or a quoted glob. The page is served to this machine
+    DATASET is in a layout that inspect knows. IMAGES is a folder (searched with its sub-folders), one file, or a quoted
+    glob. The page is served to this machine
     alone, under a link with a token. OUT gets masks/ and manifest.jsonl as annotate writes them, clicks.csv, and
     journal.jsonl, from which the next serve goes on. A run of annotate in OUT is gone on with, too. Ctrl-C ends it.
 
@@ -63,12 +64,12 @@ def serve(
     from pointlabel.folder import RunSettings, build_params
     from pointlabel.io.datasets import locate_parts
     from pointlabel.io.images import list_images
+    from pointlabel.io.layouts.rules import image_place
     from pointlabel.session import open_session
 
     with needs_extra("web"):
         from pointlabel.serve import serve_session
-    if os.path.isdir(os.path.join(images, "images")):  # a data set
-        images, points = locate_parts(images, points)[:2] if points else (os.path.join(images, "images"), None)
+    images, points = (image_place(images), None) if points is None else locate_parts(images, points)[:2]
     if out is None:
         root = images if os.path.isdir(images) else list_images(images).root
         out = f"{os.path.abspath(root)}-labels"
@@ -92,7 +93,8 @@ def serve(
         if has_screen and not no_browser:  # without one, a browser of the terminal would take it
             webbrowser.open(link)
 
-    with open_session(images, out, settings, points=points, origin=origin) as session:
+    given: Any = {"origin": origin, "points_format": points_format, "allow_pickle": allow_pickle}
+    with open_session(images, out, settings, points=points, **given) as session:
         finder = None
         if run_folder is not None:
             with needs_extra("train"):

@@ -81,9 +81,14 @@ def describe_target(click: Click, label: TargetLabel, tightness: float) -> dict[
         "trust": round(label.trust, 4),
         "doubtful": is_doubtful(label.quality, label.presence, label.flags),
         "crop": [left, top, width, height],
-        "mask": base64.b64encode(np.packbits(label.mask).tobytes()).decode(),
+        "mask": mask_bits(label.mask),
         "soft": base64.b64encode(np.rint(label.soft * np.float32(255)).astype(np.uint8).tobytes()).decode(),
     }
+
+
+def mask_bits(mask: NDArray[np.bool_]) -> str:
+    """The bits of a mask row by row, eight a byte, the first the highest, in base64."""
+    return base64.b64encode(np.packbits(mask).tobytes()).decode()
 
 
 def page_dtype(image: NDArray) -> str:

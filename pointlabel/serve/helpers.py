@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 from .._values import as_choice, as_number
 from ..calibration import changes, verdict
 from ..errors import InputError
+from ..evaluation.metrics import count_overlap
 from ..io.exchange.convert import convert
 from ..io.exchange.table import FORMATS
 from ..methods.targets import window_around
 from ..session import Session
-from ..session.carry import Carried, carry, label_of
+from ..session.carry import Carried, carry
 from ..session.dataset import write_dataset
 from ..session.learn import FEWEST, Example, Learned, learn_style
 from ..session.proposals import Finder, Proposal, propose
 from ..types import ImageLabels
-from .describe import describe_item
+from .describe import describe_item, mask_bits
 
 #: Proposals that are shown of an image.
 _MOST = 24
@@ -74,7 +75,8 @@ class Helpers:
         board = self.session.open(each.index).board
         top, bottom, left, right = window_around((each.row, each.column), _AROUND_PX, board.shape)
         with self.session.lock:
-            label = label_of(board, each.number)
+            label = board.label_of(each.number)
+        assert label is not None
         mask = ImageLabels(board.shape, (label,)).mask()[top:bottom, left:right]
         levels = np.nan_to_num(board.image[top:bottom, left:right].astype(np.float64))
         grey = np.rint((levels - levels.min()) / max(float(np.ptp(levels)), 1e-9) * 255).astype(np.uint8)
@@ -84,7 +86,7 @@ class Helpers:
             "trust": each.trust,
             "crop": [left, top, right - left, bottom - top],
             "grey": base64.b64encode(grey.tobytes()).decode(),
-            "mask": _bits(mask),
+            "mask": mask_bits(mask),
         }
 
     def learn(self) -> dict[str, Any]:
@@ -135,7 +137,7 @@ def _describe_proposal(proposal: Proposal) -> dict[str, Any]:
         "presence": None if label.presence is None else round(label.presence, 4),
         "polarity": label.polarity,
         "crop": [left, top, width, height],
-        "mask": _bits(label.mask),
+        "mask": mask_bits(label.mask),
     }
 
 
@@ -145,17 +147,14 @@ def _describe_example(example: Example) -> dict[str, Any]:
         "index": example.index,
         "number": example.number,
         "crop": [example.origin[1], example.origin[0], width, height],
-        "mended": _bits(example.mended),
-        "before": _bits(example.before),
-        "after": _bits(example.after),
+        "mended": mask_bits(example.mended),
+        "before": mask_bits(example.before),
+        "after": mask_bits(example.after),
         "iou_before": _iou(example.before, example.mended),
         "iou_after": _iou(example.after, example.mended),
     }
 
 
-def _bits(mask: NDArray[np.bool_]) -> str:
-    return base64.b64encode(np.packbits(mask).tobytes()).decode()
-
-
 def _iou(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-    return round(float((one & other).sum() / max(int((one | other).sum()), 1)), 4)
+    both, either = count_overlap(one, other)
+    return round(both / max(either, 1), 4)

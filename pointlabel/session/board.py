@@ -98,6 +98,11 @@ class TargetBoard:
             self._made = clicks, ImageLabels(self.shape, tuple(self._brushed(clicks, self._label(clicks))))
         return self._made[1]
 
+    def label_of(self, target: int) -> TargetLabel | None:
+        """The label of a target by its number; None where there is no such target."""
+        pairs = zip(self.state.clicks, self.labels.targets, strict=True)
+        return next((label for click, label in pairs if click.number == target), None)
+
     def do(self, action: Action) -> bool:
         """Do an action (`state.ACTIONS`, "undo", "redo"); whether it changed anything. Errors as `apply_action`."""
         return self.history.do(action, self.shape)

@@ -12,8 +12,6 @@ from scipy import ndimage
 from ..errors import InputError
 from ..methods.polarity import invert
 from ..methods.targets import window_around
-from ..types import TargetLabel
-from .board import TargetBoard
 from .folder import Session
 
 #: How far from where it is expected a peak is looked for, and what its contrast is taken over, in pixels.
@@ -48,7 +46,8 @@ def carry(session: Session, index: int, number: int) -> list[Carried]:
     board = session.open(index).board
     with session.lock:
         click = board.state.click(number)
-        label = label_of(board, number)
+        label = board.label_of(number)
+    assert label is not None  # `state.click` has looked
     polarity, shape, folder = label.polarity, board.shape, os.path.dirname(session.item(index).file.shown)
     place, step = click.pixel, (0.0, 0.0)
     contrast = _contrast(board.image, polarity, place)[1]
@@ -81,12 +80,6 @@ def carry(session: Session, index: int, number: int) -> list[Carried]:
         step = (moved[0], moved[1]) if len(out) == 1 else (0.5 * (step[0] + moved[0]), 0.5 * (step[1] + moved[1]))
         place, label, contrast = found, seen, 0.7 * contrast + 0.3 * height
     return out
-
-
-def label_of(board: TargetBoard, number: int) -> TargetLabel:
-    """The label of a target by its number."""
-    pairs = zip(board.state.clicks, board.labels.targets, strict=True)
-    return next(label for click, label in pairs if click.number == number)
 
 
 def _contrast(image: NDArray, polarity: str, centre: tuple[int, int], reach: int = 2) -> tuple[tuple[int, int], float]:

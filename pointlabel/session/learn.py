@@ -73,8 +73,7 @@ def learn_style(session: Session) -> Learned:
     for index, click in mended:
         board = session.open(index).board
         with session.lock:
-            pairs = zip(board.state.clicks, board.labels.targets, strict=True)
-            label = next((label for each, label in pairs if each.number == click.number), None)
+            label = board.label_of(click.number)
         if label is None or not label.mask.any():
             continue
         mask = np.zeros(board.shape, bool)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from ...evaluation.metrics import count_overlap
 from ...types import ImageLabels
 from ..data import SampleSet
 from ..mining import far_alarms
@@ -96,8 +97,8 @@ def quality_weights(label_of: Callable[[int], ImageLabels], samples: SampleSet) 
 
 
 def _iou(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-    either = int((one | other).sum())
-    return int((one & other).sum()) / either if either else 1.0
+    both, either = count_overlap(one, other)
+    return both / either if either else 1.0
 
 
 def _misses(probability: NDArray[np.float32], points: NDArray[np.float64]) -> int:
