@@ -59,13 +59,14 @@ def named_frames(found: ImageList, names: Iterable[str]) -> ImageList | None:
             chosen.setdefault(parts["file"], set()).add(int(parts["frame"]))
     if not chosen:
         return None
-    rest = [file for file in found.files if _stem(file.id) not in chosen]
+    rest = [file for file in found.files if file_of(file.id) not in chosen]
     return _listed(found, rest + [_frame(stacks[name], k) for name, numbers in chosen.items() for k in sorted(numbers)])
 
 
-def _stem(image_id: str) -> str:
-    parts = FRAME.fullmatch(image_id)
-    return image_id if parts is None else parts["file"]
+def file_of(name: str) -> str:
+    """The id or path of a file by that of one of its frames; any other is its own."""
+    parts = FRAME.fullmatch(name)
+    return name if parts is None else parts["file"]
 
 
 def _listed(found: ImageList, files: Iterable[ImageFile]) -> ImageList:

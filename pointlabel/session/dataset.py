@@ -8,6 +8,8 @@ import shutil
 
 from ..errors import InputError, OutputError
 from ..io.files import make_folder, write_whole
+from ..io.frames import file_of
+from ..io.stacks import split_frame
 from ..io.writers import MASKS, WRITERS, suffix_of
 from .folder import Session
 from .output import CLICKS_NAME, write_clicks
@@ -39,10 +41,14 @@ def write_dataset(session: Session, out: str) -> tuple[str, str, int]:
     folder = os.path.join(out, f"dataset-{number}")
     for item in chosen:
         opened = session.open(item.index)
-        place = os.path.join(folder, "images", *item.file.shown.split("/"))
+        source, shown = item.file.path, item.file.shown
+        if split_frame(source) is not None:  # its file is linked as a whole, and the clicks name its frames
+            source, shown = file_of(source), file_of(shown)
+        place = os.path.join(folder, "images", *shown.split("/"))
         make_folder(os.path.dirname(place))
         try:
-            _link(os.path.abspath(item.file.path), place)
+            if not os.path.lexists(place):
+                _link(os.path.abspath(source), place)
         except OSError as error:
             raise OutputError(f"cannot write {place} ({error.strerror or error})") from error
         with session.lock:

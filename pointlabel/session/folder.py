@@ -12,6 +12,7 @@ from ..errors import InputError
 from ..folder.plan import find_images
 from ..folder.settings import RunSettings
 from ..io.lock import hold_folder
+from ..io.points.base import PointEntry
 from ..io.points.match import match_points
 from ..types import TargetLabel
 from .background import Background
@@ -211,6 +212,8 @@ def open_session(
     *,
     points: str | os.PathLike[str] | None = None,
     origin: str = "center",
+    points_format: str | None = None,
+    allow_pickle: bool = False,
 ) -> Iterator[Session]:
     """Work on a folder of images; what an earlier session or `annotate` did in `out` goes on.
 
@@ -220,7 +223,7 @@ def open_session(
     out : gets ``masks/ID.png`` and ``manifest.jsonl`` as `annotate` writes them, ``clicks.csv``, ``journal.jsonl``.
     settings : of the default method; None for those of the earlier session or run in `out`, else the defaults.
     points : where images that nobody has clicked in yet start from, as for `annotate`; None for no points.
-    origin : of a table's coordinates.
+    origin, points_format, allow_pickle : as for `pointlabel.io.points.readers.open_points`.
 
     Raises
     ------
@@ -231,7 +234,10 @@ def open_session(
     """
     place, pattern = os.fspath(out), os.fspath(images)
     found = find_images([pattern], place if points is None else os.fspath(points), place)
-    given = {} if points is None else match_points(found, points, origin).bound.entries
+    given: dict[str, PointEntry] = {}
+    if points is not None:  # which may name frames of what was found
+        found, _, bound = match_points(found, points, origin, points_format=points_format, allow_pickle=allow_pickle)
+        given = bound.entries
     with hold_folder(place, "serve", f"on {pattern}"):
         output, journal = open_files(place, settings, found)
         try:

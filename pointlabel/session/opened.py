@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +11,7 @@ from numpy.typing import NDArray
 from ..folder.close import write_job
 from ..folder.job import Attempt, Job, Labelled, RunContext
 from ..folder.settings import RunSettings
-from ..io.decode import decode_levels
-from ..io.files import read_bytes
+from ..io.decode import decode_levels, read_source, source_sha256
 from ..io.images import ImageFile
 from ..io.messages import Note
 from ..io.points.base import PointEntry, PointRow
@@ -80,14 +78,14 @@ def open_image(file: ImageFile, settings: RunSettings, history: History | None, 
     InputError
         Where the image or its points cannot be read, or it is smaller than when somebody clicked in it.
     """
-    data = read_bytes(file.path)
-    image, notes, full = decode_levels(data, file.path)
+    source = read_source(file.path)
+    image, notes, full = decode_levels(source, file.path)
     shape = (image.shape[0], image.shape[1])
     if history is None and given is not None:
         fitted = fit_points(given.load(), shape)
         history, notes = History(state_of_points(fitted.rows, fitted.points.tolist())), notes + fitted.notes
     board = TargetBoard(image, settings.labeller, tightness=settings.tightness, history=history)
-    return OpenImage(file, board, full, hashlib.sha256(data).hexdigest(), notes)
+    return OpenImage(file, board, full, source_sha256(source), notes)
 
 
 def rows_of(state: State) -> tuple[PointRow, ...]:

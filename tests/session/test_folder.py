@@ -15,8 +15,11 @@ from PIL import Image
 
 from pointlabel.errors import InputError
 from pointlabel.folder import RunSettings, annotate_folder
+from pointlabel.io.datasets import open_dataset
 from pointlabel.io.manifest import read_manifest
+from pointlabel.io.samples import read_sample
 from pointlabel.session import open_session
+from pointlabel.session.dataset import write_dataset
 from pointlabel.session.folder import Session
 
 N_TARGETS = 2  # of each drawn image
@@ -74,6 +77,23 @@ def test_points_that_are_there_are_labelled_without_a_click(draw_dataset, tmp_pa
     for index in range(3):
         name = f"masks/{index}.png"
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+
+
+def test_points_may_name_frames_of_a_stack(tmp_path):
+    """As `annotate` takes them: the frames that points name are the images."""
+    (tmp_path / "images").mkdir()
+    stack = np.random.default_rng(0).integers(0, 40, (3, 32, 32)).astype(np.uint8)
+    stack[1, 10:12, 20:22] = 250
+    np.save(tmp_path / "images/clip.npy", stack)
+    (tmp_path / "clicks.csv").write_text("image,x,y\nclip#000001,20,10\n")
+    with open_session(tmp_path / "images", tmp_path / "out", points=tmp_path / "clicks.csv") as session:
+        assert [item.file.id for item in session.items] == ["clip#000001"]
+        board = session.open(0).board
+        assert (board.image == stack[1]).all()
+        assert board.labels.mask()[10, 20]
+        folder, _, _ = write_dataset(session, str(tmp_path / "out"))
+    (entry,) = open_dataset(folder, masks=False).entries
+    assert (read_sample(entry).image == stack[1]).all()
 
 
 def test_a_run_of_annotate_is_gone_on_with(draw_dataset, tmp_path):
