@@ -60,6 +60,22 @@ def decode_json(data: str | bytes) -> Any:
         raise ValueError("it is nested too deep") from None
 
 
+def decode_yaml(data: str | bytes) -> Any:
+    """Read YAML of plain values.
+
+    Raises
+    ------
+    ValueError
+        Where it is none, or nested too deep; its words are those of the parser, in one line.
+    """
+    import yaml
+
+    try:
+        return yaml.safe_load(data)
+    except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
+        raise ValueError(" ".join(str(error).split())[:150]) from error
+
+
 def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):

@@ -8,12 +8,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 from ...errors import InputError
 from ..files import read_bytes
 from ..images import normal_id, stem_below, walk_files
-from ..text import read_text
+from ..text import decode_yaml, read_text
 from . import rings
 from .base import TARGET, ImageMasks, Images, MaskTarget, Out, make_target, score_of
 
@@ -140,8 +139,6 @@ def _grid(value: float) -> float:
 
 def _class_names(folder: str) -> dict[int, str]:
     """Names of the classes out of the data set's YAML file, or of ``classes.txt``; empty where there is neither."""
-    import yaml
-
     around = (os.path.dirname(os.path.abspath(folder)),) if os.path.basename(folder) == "labels" else ()
     for parent in (folder, *around):
         for name in sorted(os.listdir(parent)) if os.path.isdir(parent) else ():
@@ -150,10 +147,11 @@ def _class_names(folder: str) -> dict[int, str]:
                 return dict(enumerate(read_text(place, "a list of classes").split("\n")))
             if not name.endswith((".yaml", ".yml")) or not os.path.isfile(place):
                 continue
+            data = read_bytes(place, most=1 << 20)
             try:
-                about: Any = yaml.safe_load(read_bytes(place, most=1 << 20))
-            except (yaml.YAMLError, ValueError, RecursionError) as error:
-                raise InputError(f"{place}: no YAML ({' '.join(str(error).split())[:100]})") from None
+                about = decode_yaml(data)
+            except ValueError as error:
+                raise InputError(f"{place}: no YAML ({error})") from None
             named = about.get("names") if isinstance(about, dict) else None
             if isinstance(named, list):
                 return {number: str(each) for number, each in enumerate(named)}

@@ -8,11 +8,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from ...errors import InputError, shown
 from ..files import read_bytes
-from ..text import decode_text
+from ..text import decode_text, decode_yaml
 from .base import PointRow
 from .folder import FileFolder, Parsed
 from .given import Given, head_of
@@ -154,14 +153,11 @@ def _read_layout(folder: str) -> Layout:
 
 
 def _parse_layout(path: str) -> Layout:
-    import yaml
-
+    text = decode_text(read_bytes(path), path, "data.yaml")
     try:
-        data: Any = yaml.safe_load(decode_text(read_bytes(path), path, "data.yaml"))
-    except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: not YAML that can be read ({' '.join(str(error).split())[:150]})") from error
+        data = decode_yaml(text)
+    except ValueError as error:
+        raise InputError(f"{path}: not YAML that can be read ({error})") from error
     with at(path, "kpt_shape"):
         data = data if isinstance(data, dict) else {}
         shape = as_list(data.get("kpt_shape"), "kpt_shape")
