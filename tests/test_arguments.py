@@ -26,7 +26,7 @@ from pointlabel.io.text import as_written, encode_text, harmless
 from pointlabel.methods.table import BUILT_IN
 from pointlabel.synthetic import draw_scene
 from pointlabel.training.config import TrainConfig
-from pointlabel.training.splits import make_split
+from pointlabel.training.split_lists import make_split
 
 PARAMS = sorted({method.params_class for method in BUILT_IN.values()} | {CrfParams}, key=lambda cls: cls.__name__)
 FIELDS = [(cls, item) for cls in (*PARAMS, TrainConfig) for item in fields(cls) if item.default is not MISSING]

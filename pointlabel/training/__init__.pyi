@@ -4,4 +4,4 @@ from .loop import TrainResult as TrainResult
 from .loop import train as train
 from .predict import predict_images as predict_images
 from .registry import STRATEGIES as STRATEGIES
-from .splits import make_split as make_split
+from .split_lists import make_split as make_split

@@ -12,7 +12,8 @@ from pointlabel.errors import InputError
 from pointlabel.io.datasets import open_dataset, read_split
 from pointlabel.io.layouts.rules import find_layout
 from pointlabel.synthetic import draw_scene
-from pointlabel.training.splits import make_split, plan_split
+from pointlabel.training.split_lists import make_split
+from pointlabel.training.splits import plan_split
 from tests.io.layouts import build
 
 

@@ -19,7 +19,8 @@ from pointlabel.training.data import read_data
 from pointlabel.training.draw import PARTS, draw_split, group_of, parse_ratio, torn_folders
 from pointlabel.training.labels import Labeller
 from pointlabel.training.registry import get_strategy
-from pointlabel.training.splits import make_split, open_sources, plan_split, split_hash
+from pointlabel.training.split_lists import make_split
+from pointlabel.training.splits import open_sources, plan_split, split_hash
 from pointlabel.training.strategies.base import build_options
 
 IDS = [f"i{k:03d}" for k in range(100)]
