@@ -64,7 +64,7 @@ def leftovers(out: Path) -> list[str]:
     return [path.name for path in out.rglob("*") if path.name.endswith(".tmp")]
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_killed_at_random_moments_and_resumed(folder, files_of, lines_of, jobs):
     finish(folder, "whole")
     chance = random.Random(jobs)
@@ -136,6 +136,7 @@ def test_a_full_disk_ends_the_run_and_leaves_nothing_half_written(folder, files_
     assert files_of(folder / "out") == whole
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_images(tmp_path, make_folder):
     make_folder(tmp_path, 10, n_points=1)
     (tmp_path / "many").mkdir()
