@@ -1,13 +1,17 @@
-"""Every training strategy on SIRST-v1 from one point a target: IoU, nIoU, Pd, Fa over seeds.
+"""Every training strategy on one data set from one point a target: IoU, nIoU, Pd, Fa over seeds.
 
 python -m benchmarks.training.strategies --out benchmarks/results/strategies.json
 python -m benchmarks.training.strategies --model mlclnet --lr 0.002 --target-share 1 --seeds 0 --epochs 10 \
     --strategies full offline-diffusion bilevel --out benchmarks/results/strategies_mlclnet.json
+python -m benchmarks.training.strategies --data HALVES --dataset NUDT-SIRST --epochs 40 --seeds 0 \
+    --strategies offline-default offline-mined --out benchmarks/results/mining_nudt.json
 python -m benchmarks.training.strategies --measure
 
 Runs lie in their own folders under --runs. What is done is skipped, and what was stopped goes on where it was: stop it
 whenever you like, and give the same command again. `--measure` trains two epochs of each strategy and says how many
 hours the whole takes. `--strategies NAME --replace` trains one row and puts it into the stored result.
+
+A data set without lists is split first, in a folder of its own: `pointlabel split HALVES/NUDT-SIRST --ratio 1:1`.
 """
 
 from __future__ import annotations
@@ -44,17 +48,19 @@ STRATEGIES: dict[str, dict[str, Any]] = {
 USUAL = tuple(name for name in STRATEGIES if name != "bilevel-default")
 
 
-def job(args: argparse.Namespace, name: str, seed: int) -> Job:
+def job(args: argparse.Namespace, name: str, seed: int, dataset: str = DATASET) -> Job:
     """The run of a strategy."""
-    return job_of(args, name, name, seed, STRATEGIES[name], (DATASET,))
+    return job_of(args, name, name, seed, STRATEGIES[name], (dataset,))
 
 
 def main() -> None:
     """Train, print, store; seeds outermost, so that a first table of all strategies comes early."""
     options = parser(__doc__)
     options.add_argument("--strategies", nargs="+", default=list(USUAL), choices=list(STRATEGIES), metavar="NAME")
+    options.add_argument("--dataset", default=DATASET, metavar="NAME", help=f"default {DATASET}")
     args = read_options(options)
-    train_and_tell(args, [job(args, name, seed) for seed in args.seeds for name in args.strategies], dataset=DATASET)
+    jobs = [job(args, name, seed, args.dataset) for seed in args.seeds for name in args.strategies]
+    train_and_tell(args, jobs, dataset=args.dataset)
 
 
 if __name__ == "__main__":
