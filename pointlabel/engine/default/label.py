@@ -23,7 +23,7 @@ from .border import cut_border
 from .heat import heat_between, heat_vote
 from .larger import is_believed, needs_larger
 from .params import DefaultParams
-from .presence import presence
+from .presence import is_doubtful, is_likelier, presence
 from .quality import quality, quality_inputs
 from .refine import refine
 from .regions import VOTING_SCALES, Regions, grow_regions
@@ -84,6 +84,7 @@ def label_default(request: LabelRequest, params: DefaultParams) -> list[TargetLa
     Snap the point to its peak; cut a window; grow every connected region that holds the peak over scales of
     background and levels; let them vote (the prior C_p of eq. 4); spread the vote by heat and fuse both
     (eqs. 2 to 4); refine the pixels near the border; cut at `tightness`; keep the component of the peak.
+    Where hardly a target is at the peak, the pixel that was clicked is tried too, and the likelier one is kept.
 
     Returns one `TargetLabel` per point. Deterministic; `request.rng` is not used.
     """
@@ -93,21 +94,32 @@ def label_default(request: LabelRequest, params: DefaultParams) -> list[TargetLa
     targets = []
     for index, (point, pixel) in enumerate(zip(request.points.tolist(), pixels, strict=True)):
         start = perf_counter()
-        for peak in dict.fromkeys((peaks[index], pixel)):  # no target at the peak: back to where the user clicked
-            label = label_peak(image, peak, params, weights)
-            if params.enlarge and needs_larger(label):
-                label = label_larger(image, label, params, weights)
-            if label.found:
-                break
-        peaks[index] = peak
+        label, there = label_spot(image, peaks[index], params, weights)
+        if peaks[index] != pixel and is_doubtful(label.found, there):
+            at_click, there_at_click = label_spot(image, pixel, params, weights)
+            if is_likelier((at_click.found, there_at_click), (label.found, there)):
+                label, there = at_click, there_at_click
+        peaks[index] = label.window.peak
         tightness = float(request.tightness[index])
         if label.found and tightness != 0.5:
             label = cut_label(label, tightness, params)
-        moved = {"moved": peak != pixel, "duplicate": shared[index]}
-        targets.append(_in_image(image, point, label, params, weights, start, moved))
+        moved = {"moved": label.window.peak != pixel, "duplicate": shared[index]}
+        targets.append(_in_image(image, point, label, weights, start, presence=there, **moved))
     if params.share_heat and len(targets) > 1:
         targets = share_heat(image, targets, peaks, params)
     return targets
+
+
+def label_spot(
+    image: NDArray, peak: tuple[int, int], params: DefaultParams, weights: Weights
+) -> tuple[WindowLabel, float]:
+    """Label in the window that holds the target, and its presence."""
+    label = label_peak(image, peak, params, weights)
+    if params.enlarge and needs_larger(label):
+        label = label_larger(image, label, params, weights)
+    # by the default style's vote: how masks are drawn says nothing of it
+    vote = label.vote if weights.plain is None else cast_vote(label.regions, weights.plain.score, params.temperature)
+    return label, presence(label.regions, vote)
 
 
 def label_peak(
@@ -155,14 +167,15 @@ def _in_image(
     image: NDArray,
     point: Sequence[float],
     label: WindowLabel,
-    params: DefaultParams,
     weights: Weights,
     start: float,
-    moved: dict[str, bool],
+    *,
+    presence: float,
+    **flags: bool,
 ) -> TargetLabel:
-    """The target of a window's label, with its quality, its presence and its flags."""
+    """The target of a window's label, with its quality and its flags."""
     window = label.window
-    flags = moved | {
+    flags |= {
         "empty": not label.found,
         "touches_window": label.touches,
         "low_contrast": label.contrast < LOW_CONTRAST,
@@ -170,9 +183,9 @@ def _in_image(
     }
     rate = quality(quality_inputs(label.soft, label.mask, label.vote), weights.quality) if label.found else 0.0
     soft, mask, top, left = in_image(label.soft, label.mask, window.peak, window.stride, image.shape)
-    vote = label.vote if weights.plain is None else cast_vote(label.regions, weights.plain.score, params.temperature)
-    there = presence(label.regions, vote)  # by the default style's vote: how masks are drawn says nothing of it
-    return make_target(point, (top, left), soft, mask, image.shape, start=start, quality=rate, presence=there, **flags)
+    return make_target(
+        point, (top, left), soft, mask, image.shape, start=start, quality=rate, presence=presence, **flags
+    )
 
 
 def in_image(

@@ -18,6 +18,7 @@ from .weights import read_numbers
 #: apart. None depends on the refinement or on `tightness`; a style's vote is not asked.
 INPUTS = ("log_ring_snr", "ring_mean", "weak", "stability", "offset", "log_spread", "log_contrast_next")
 INPUTS_AT = [FEATURES.index(name) for name in INPUTS]
+DOUBTFUL = 0.1  # presence below which a peak beside the click is compared with the click itself
 LARGEST_Z = 3.0  # standardised inputs are cut here, so that no single one decides
 
 
@@ -73,6 +74,16 @@ def presences(
     """`presence` of many targets: (n, I) inputs and whether there is a vote (n,) to numbers in [0, 1]."""
     weights = weights or load_presence()
     return np.where(has_vote, 1 / (1 + np.exp(-log_odds(inputs, weights))), weights.without_vote)
+
+
+def is_doubtful(found: bool, presence: float) -> bool:
+    """Whether there is no target at a peak, or hardly one."""
+    return not found or presence < DOUBTFUL
+
+
+def is_likelier(at_click: tuple[bool, float], at_peak: tuple[bool, float]) -> bool:
+    """Whether the label at the click is taken and not the one at a doubtful peak; each as found and its presence."""
+    return not at_peak[0] or (at_click[0] and at_click[1] > at_peak[1])
 
 
 def log_odds(inputs: NDArray[np.float64], weights: PresenceWeights) -> NDArray[np.float64]:

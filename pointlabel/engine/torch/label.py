@@ -19,7 +19,7 @@ from ...types import LabelRequest, TargetLabel
 from ..default.label import LOW_CONTRAST, in_image, share_heat
 from ..default.larger import is_believed, needs_larger
 from ..default.params import DefaultParams
-from ..default.presence import INPUTS_AT, presences
+from ..default.presence import INPUTS_AT, is_doubtful, is_likelier, presences
 from ..default.quality import INPUTS, qualities
 from ..default.regions import SIDE, VOTING_SCALES
 from ..default.style import leaks, styled_weights
@@ -90,6 +90,7 @@ class WindowLabel:
     contrast: float
     stability: float
     best_score: float
+    presence: float
 
     @property
     def found(self) -> bool:
@@ -124,11 +125,12 @@ def label_requests(
     grown_by_kernels = device.type == "cpu" if compiled is None else compiled
     engine = _open_engine(params, device, grown_by_kernels, styled_weights(params))
     made = engine.label_targets(targets)
-    lost = [k for k, label in enumerate(made) if not label.found and targets[k].peak != targets[k].pixel]
-    for k in lost:  # no target there: back to where the user clicked
-        targets[k] = replace(targets[k], peak=targets[k].pixel)
-    for k, label in zip(lost, engine.label_targets([targets[k] for k in lost]), strict=True):
-        made[k] = label
+    moved = [k for k, target in enumerate(targets) if target.peak != target.pixel]
+    doubtful = [k for k in moved if is_doubtful(made[k].found, made[k].presence)]
+    clicked = [replace(targets[k], peak=targets[k].pixel) for k in doubtful]
+    for k, target, label in zip(doubtful, clicked, engine.label_targets(clicked), strict=True):
+        if is_likelier((label.found, label.presence), (made[k].found, made[k].presence)):
+            targets[k], made[k] = target, label
     each_ms = (perf_counter() - start) * 1000 / len(targets)
     out, first = [], 0
     for request in requests:
@@ -243,7 +245,7 @@ class _BatchedEngine:
             origins, half_touches, areas = crops.origin.tolist(), half.touches.tolist(), half.sums[:, 0].tolist()
             for i, k in enumerate(index.tolist()):
                 target = _in_image(targets[k], final, i, origins[i], stride, contrast[k], (rates[i], present[k]))
-                seen = (contrast[k], stability[k], best[k])
+                seen = (contrast[k], stability[k], best[k], present[k])
                 out[k] = WindowLabel(target, stride, half_touches[i], areas[i], *seen)
         return [out[k] for k in range(len(targets))]
 

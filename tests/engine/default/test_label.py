@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from pointlabel import InputError, annotate, get_method
 from pointlabel.engine.default.params import DefaultParams
@@ -169,6 +170,23 @@ def test_points_in_one_pixel_are_flagged_and_share_it(scene):
     _, _, labels = canvases(scene.image, [point, point + 0.2])
     assert all("duplicate" in target.flags for target in labels.targets)
     assert all(target.area >= 1 for target in labels.targets)
+
+
+def test_a_doubtful_peak_is_compared_with_the_click():
+    """A grain of the noise on a faint target takes the point; what is grown from it is hardly a target."""
+    rng = np.random.default_rng(0)
+    grains = ndimage.gaussian_filter(rng.normal(0, 16, (96, 96)), 1)
+    image = 100 + grains + 14 * np.exp(-np.sum((np.indices((96, 96)) - 48) ** 2, axis=0) / (2 * 6**2))
+    peak = find_peak(image, (48, 48))
+    assert peak != (48, 48)
+    still = DefaultParams(snap=False)
+    at_peak, at_click, found = (
+        annotate(image, [place], params=params).targets[0]
+        for place, params in ((peak, still), ((48, 48), still), ((48, 48), DefaultParams()))
+    )
+    assert at_peak.presence < 0.1 < at_click.presence
+    assert "moved" not in found.flags
+    assert np.array_equal(found.mask, at_click.mask)
 
 
 def test_points_that_would_move_to_one_peak_stay_apart():

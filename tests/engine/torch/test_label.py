@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from pointlabel import InputError, annotate, annotate_images
 from pointlabel.engine.default.label import label_default
@@ -127,6 +128,13 @@ def test_every_flag(rng):
     look(stripe + blob(noise.shape, (90, 100), 2), [(90, 100)], tightness=0.0)
     assert flagged >= {"moved", "low_contrast", "clipped", "overlap", "duplicate", "nan", "empty"}
     assert "touches_window" in flagged
+
+
+def test_a_doubtful_peak_is_compared_with_the_click():
+    rng = np.random.default_rng(0)
+    grains = ndimage.gaussian_filter(rng.normal(0, 16, (96, 96)), 1)
+    labels = compare(100 + grains + blob((96, 96), (48, 48), 6, 14.0), [(48, 48)])
+    assert "moved" not in labels.targets[0].flags
 
 
 def test_large_targets_take_a_larger_window(rng):
