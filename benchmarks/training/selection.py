@@ -2,6 +2,8 @@
 
 python -m benchmarks.training.selection --bilevel runs/SIRST-v1-tiny-centroid-80-bilevel-0 \
     --out benchmarks/results/selection.json
+python -m benchmarks.training.selection --bilevel runs/SIRST-v1-tiny-centroid-80-bilevel-errors-0 --epochs 40 \
+    --shares 0.3 --orders weight random --rivals --seeds 0 1 2 --out benchmarks/results/selection_errors.json
 python -m benchmarks.training.selection --bilevel RUN --measure
 
 A detector is trained from scratch on the top 10, 20, 30 and 50 % of the training images of a run of `bilevel`, with
@@ -55,7 +57,7 @@ def plan(args: argparse.Namespace, stamp: dict[str, Any]) -> list[Job]:
     for order in args.orders:
         rows += [(f"{order}, {share:.0%}", share, order, ours) for share in args.shares]
     rows.append((f"all, {ours['label_method']}", 1.0, "weight", ours))
-    rows += [(row, 1.0, "weight", changes) for row, changes in RIVALS.items()]
+    rows += [(row, 1.0, "weight", RIVALS[row]) for row in args.rivals]
     jobs = []
     for seed in args.seeds:
         for row, share, order, changes in rows:
@@ -81,6 +83,7 @@ def main() -> None:
     options.add_argument("--bilevel", type=Path, required=True, help="finished run of `bilevel` that gives the weights")
     options.add_argument("--shares", type=float, nargs="+", default=list(SHARES), metavar="S")
     options.add_argument("--orders", nargs="+", default=list(ORDERS), choices=ORDERS, metavar="ORDER")
+    options.add_argument("--rivals", nargs="*", default=list(RIVALS), choices=list(RIVALS), metavar="ROW")
     args = read_options(options, seeds=(0, 1, 2, 3, 4))
     from pointlabel.io.json_files import read_json
     from pointlabel.training.run import RUN
