@@ -19,6 +19,7 @@ from .weights import read_numbers
 INPUTS = ("log_ring_snr", "ring_mean", "weak", "stability", "offset", "log_spread", "log_contrast_next")
 INPUTS_AT = [FEATURES.index(name) for name in INPUTS]
 DOUBTFUL = 0.1  # presence below which a peak beside the click is compared with the click itself
+CLEARLY = 0.05  # by which the presence at the click has to be higher
 LARGEST_Z = 3.0  # standardised inputs are cut here, so that no single one decides
 
 
@@ -83,7 +84,7 @@ def is_doubtful(found: bool, presence: float) -> bool:
 
 def is_likelier(at_click: tuple[bool, float], at_peak: tuple[bool, float]) -> bool:
     """Whether the label at the click is taken and not the one at a doubtful peak; each as found and its presence."""
-    return not at_peak[0] or (at_click[0] and at_click[1] > at_peak[1])
+    return not at_peak[0] or (at_click[0] and at_click[1] > at_peak[1] + CLEARLY)
 
 
 def log_odds(inputs: NDArray[np.float64], weights: PresenceWeights) -> NDArray[np.float64]:
