@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -27,11 +27,15 @@ from .options import (
     progress_option,
     seed_option,
     set_option,
+    shard_option,
     style_option,
     tightness_option,
 )
 from .run_console import RunConsole
 from .streams import check_outputs, write_page
+
+if TYPE_CHECKING:
+    from pointlabel.io.shards import Shard
 
 
 def output_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -105,6 +109,7 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
 @frames_option
 @click.option("--resume", is_flag=True, help="Go on with the run in OUT: skip images that are done.")
 @click.option("--overwrite", is_flag=True, help="Remove what an earlier run wrote to OUT, and start anew.")
+@shard_option
 @click.option(
     "--on-error",
     type=click.Choice(["skip", "stop"]),
@@ -143,6 +148,7 @@ def annotate(
     frames: bool,
     resume: bool,
     overwrite: bool,
+    shard: Shard | None,
     on_error: str,
     html_file: str | None,
     html_limit: int,
@@ -183,6 +189,8 @@ def annotate(
         raise InputError("--window is for the pictures of --overlay; leave it out")
     if html_file is not None and points == "-":
         raise InputError("--html reads the points once more, which standard input cannot give; name a file")
+    if html_file is not None and shard is not None:
+        raise InputError("--html shows the whole run; leave it out, and add it with --resume after pointlabel merge")
     if clicks and points is not None:
         raise InputError("--at and --points exclude each other; give one of them")
     where: str | list[str] = list(images)
@@ -227,6 +235,7 @@ def annotate(
                 jobs=jobs,
                 mode="resume" if resume else "overwrite" if overwrite else "new",
                 on_error=on_error,
+                shard=shard,
                 report=console.report,
             )
         except OutputError as error:

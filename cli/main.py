@@ -19,6 +19,7 @@ from .convert import convert
 from .evaluate import evaluate
 from .export import export
 from .inspect import inspect
+from .merge import merge
 from .points import points
 from .predict import predict
 from .runs import runs
@@ -89,6 +90,7 @@ main.add_command(convert)
 main.add_command(evaluate)
 main.add_command(export)
 main.add_command(inspect)
+main.add_command(merge)
 main.add_command(points)
 main.add_command(predict)
 main.add_command(runs)

@@ -161,6 +161,32 @@ frames_option = click.option(
 )
 
 
+class ShardOf(click.ParamType):
+    """A shard ``I/N``."""
+
+    name = "shard"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return it as `pointlabel.io.shards.Shard`."""
+        from pointlabel.errors import InputError
+        from pointlabel.io.shards import Shard, parse_shard
+
+        try:
+            return value if isinstance(value, Shard) else parse_shard(str(value))
+        except InputError as error:
+            self.fail(str(error), param, ctx)
+
+
+#: ``--shard I/N``: one of the parts of a run.
+shard_option = click.option(
+    "--shard",
+    metavar="I/N",
+    type=ShardOf(),
+    help="Do every N-th image from the I-th on, beside the other shards, here or on other machines; pointlabel merge "
+    "OUT makes one run of them.",
+)
+
+
 #: ``--origin``: what a table's coordinates count from.
 origin_option = click.option(
     "--origin",

@@ -26,7 +26,7 @@ baselines.mclc
 labeling
 folder napari_plugin
 bench training
-report session
+report session shards
 serve
 cli
 __main__"""

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, OutputError, PointLabelError
 from ..evaluation.targets import POINT_DISTANCE_PX, target_areas
+from ..io.manifest import MANIFEST_NAME
 from ..io.messages import Note
 from ..io.outdir import OutputGate
 from ..io.samples import Entry, Hashes, Sample, decode_sample, read_inputs
+from ..io.shards import Shard
 from ..types import ImageLabels
 from .events import Tally
 from .settings import RunSettings
@@ -25,11 +27,17 @@ _UNUSED = np.random.default_rng(0)  # for methods that draw no numbers: to make 
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What all images of a run share: settings, the gate to the output folder, stamp of the manifest."""
+    """What all images of a run share: settings, gate to the output folder, stamp of the manifest, and the shard."""
 
     settings: RunSettings
     gate: OutputGate
     stamp: dict[str, Any]
+    shard: Shard | None = None
+
+    @property
+    def manifest(self) -> str:
+        """Path of the manifest that the run writes, or of the shard's part of it."""
+        return self.gate.file(MANIFEST_NAME if self.shard is None else self.shard.manifest)
 
 
 @dataclass(frozen=True, slots=True)

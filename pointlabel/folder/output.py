@@ -11,9 +11,10 @@ from typing import Any
 from ..errors import InputError, OutputError
 from ..io.exchange.ledger import open_export
 from ..io.files import make_folder, remove_file, remove_temporaries
-from ..io.lock import LOCK_NAME
+from ..io.lock import lock_name
 from ..io.manifest import HASH_KEYS, MANIFEST_NAME, count_damaged, read_manifest
 from ..io.outdir import PREDICTION_NAME, REPLACEABLE, OutputGate, name_error
+from ..io.shards import ShardPlan, refuse_other_shards, refuse_shards
 from ..io.writers import EXPORTS, OVERLAY, RUN_FILES, WRITERS
 from .events import Tally
 from .settings import OPTIONAL
@@ -49,18 +50,20 @@ class OutputFolder:
     earlier : image id -> what is done already, with the files that are recorded.
     n_torn : lines of the manifest that could not be read.
     aside : where a manifest of which no line could be read is kept, None for nowhere.
+    plan : of the shard, where the run is one.
     """
 
     gate: OutputGate
     earlier: dict[str, Earlier] = field(default_factory=dict)
     n_torn: int = 0
     aside: str | None = None
+    plan: ShardPlan | None = None
     _removes: bool = False
 
     @property
     def manifest(self) -> str:
-        """Path of the manifest."""
-        return os.path.join(self.gate.folder, MANIFEST_NAME)
+        """Path of the manifest, or of the shard's part of it."""
+        return os.path.join(self.gate.folder, MANIFEST_NAME if self.plan is None else self.plan.shard.manifest)
 
     def begin(self) -> None:
         """Remove what a run that starts or goes on removes: leftovers of killed runs, and a run to be replaced.
@@ -72,6 +75,8 @@ class OutputFolder:
         """
         path = self.gate.folder
         remove_temporaries(path, [os.path.join(path, kind) for kind in (*WRITERS, *EXPORTS)])
+        if self.plan is not None:  # before anything goes, since a shard that has finished may be done again
+            self.plan.write(self.gate, has_finished=False)
         try:
             if self.aside is not None:
                 os.replace(self.manifest, self.aside)
@@ -82,8 +87,15 @@ class OutputFolder:
         except OSError as error:
             raise OutputError(f"cannot write {self.manifest} ({error.strerror or error})") from error
 
+    def finish(self) -> None:
+        """Say that a shard has done all of its images; of other runs nothing is said."""
+        if self.plan is not None:
+            self.plan.write(self.gate, has_finished=True)
 
-def open_output(path: str, mode: str, stamp: dict[str, Any], ids: Collection[str]) -> OutputFolder:
+
+def open_output(
+    path: str, mode: str, stamp: dict[str, Any], ids: Collection[str], plan: ShardPlan | None = None
+) -> OutputFolder:
     """Look at the output folder before a run; nothing is written.
 
     Parameters
@@ -92,24 +104,29 @@ def open_output(path: str, mode: str, stamp: dict[str, Any], ids: Collection[str
     mode : "new" refuses a folder that holds a run, "resume" goes on with it, "overwrite" removes what it wrote.
     stamp : what all lines of the manifest of this run have in common.
     ids : images that the run will write files for.
+    plan : of the shard, where the run is one: its part of the manifest is what the folder holds of it then.
 
     Raises
     ------
     InputError
         Where the folder holds a run and `mode` is "new", a run of other settings and it is "resume", or files that
-        no run wrote, or that somebody changed since, and this run would replace.
+        no run wrote, or that somebody changed since, and this run would replace, or shards that do not go with it.
     OutputError
         Where the folder cannot be made.
     """
     make_folder(path)
-    folder = OutputFolder(OutputGate(path))
-    manifest = folder.gate.file(MANIFEST_NAME)
+    folder = OutputFolder(OutputGate(path), plan=plan)
+    if plan is None:
+        refuse_shards(path)
+    else:
+        refuse_other_shards(folder.gate, plan, mode)
+    manifest = folder.gate.file(os.path.basename(folder.manifest))
     holds_run = os.path.isfile(manifest) and os.path.getsize(manifest) > 0
     if holds_run and mode == "new":
         raise InputError(f"{path} holds a run already; `mode=resume` goes on with it, `mode=overwrite` replaces it")
     if os.path.lexists(os.path.join(path, PREDICTION_NAME)):
         raise InputError(f"{path} holds predictions; choose another folder")
-    _refuse_same_names(path, ids)
+    _refuse_same_names(path, ids, "" if plan is None else plan.shard.name)
     records = []
     if holds_run:
         n_good, folder.n_torn = count_damaged(manifest)
@@ -131,9 +148,11 @@ def open_output(path: str, mode: str, stamp: dict[str, Any], ids: Collection[str
     if mode == "new":
         _refuse_ours(folder.gate, places)
     if mode == "overwrite":
-        places += [place for record in records if record["status"] == "ok" for place in _places(record)]
+        places += [place for record in records if record["status"] == "ok" for place in recorded_places(record)]
         folder._removes = holds_run
     folder.gate.refuse_foreign(dict.fromkeys(places))
+    if plan is not None:
+        return folder  # what is written per run is for `merge`
     earlier = {name for record in records for name in record.get("outputs", ())}
     _check_exports(folder.gate, mode, stamp["outputs"], earlier, ids)
     for file in RUN_FILES.values():
@@ -170,7 +189,8 @@ def _look_at_files(folder: OutputFolder, record: dict[str, Any]) -> None:
         folder.n_torn += 1
         return
     states = [
-        (folder.gate.path(kind, name), folder.gate.state(kind, name, known)) for kind, name, known in _places(record)
+        (folder.gate.path(kind, name), folder.gate.state(kind, name, known))
+        for kind, name, known in recorded_places(record)
     ]
     if all(state == "ours" or state not in REPLACEABLE for _, state in states):
         changed = tuple(path for path, state in states if state != "ours")
@@ -178,7 +198,7 @@ def _look_at_files(folder: OutputFolder, record: dict[str, Any]) -> None:
         folder.earlier[record["id"]] = Earlier(hashes, Tally.of(record), changed)
 
 
-def _places(record: dict[str, Any]) -> Iterator[tuple[str, str, str | None]]:
+def recorded_places(record: dict[str, Any]) -> Iterator[tuple[str, str, str | None]]:
     """Kind, name and recorded hash of each file that a line of a manifest names."""
     if not name_error(record["id"]):
         for kind in WRITERS:
@@ -196,9 +216,9 @@ def _refuse_ours(gate: OutputGate, places: Collection[tuple[str, str, str | None
             )
 
 
-def _refuse_same_names(path: str, ids: Collection[str]) -> None:
+def _refuse_same_names(path: str, ids: Collection[str], part: str) -> None:
     """Refuse ids that a file system takes for one name: those that differ by case, or by how letters are composed."""
-    if not os.path.lexists(os.path.join(path, LOCK_NAME.upper())):
+    if not os.path.lexists(os.path.join(path, lock_name(part).upper())):
         return
     seen: dict[str, str] = {}
     for name in sorted(ids):
@@ -242,16 +262,18 @@ def _remove_run(folder: OutputFolder) -> None:
     """Remove the files that the manifest names, then the manifest, then folders that are empty."""
     gate = folder.gate
     for record in read_manifest(folder.manifest):
-        for kind, name, known in _places(record):
+        for kind, name, known in recorded_places(record):
             gate.remove(kind, name, known)
             if kind == OVERLAY:
                 gate.remove(kind, SHEET_NAME)
-        for kind in record.get("outputs", ()):
+        for kind in record.get("outputs", ()) if folder.plan is None else ():
             if kind in RUN_FILES:
                 remove_file(gate.file(RUN_FILES[kind].path))
             if kind in EXPORTS:
                 open_export(gate, kind).remove()
     remove_file(folder.manifest)
+    if folder.plan is not None:
+        return  # other shards may be about to write into a folder that is empty now
     for kind in WRITERS:
         top = os.path.join(gate.folder, kind)
         for parent, _, _ in os.walk(top, topdown=False) if not os.path.islink(top) else ():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 from ..errors import InputError
 from ..io.frames import list_inputs
@@ -15,7 +16,9 @@ from ..io.messages import Note
 from ..io.points.base import Bound, PointSource
 from ..io.points.checks import check_points, told_or_refused
 from ..io.points.look import look_at_some
+from ..io.points.named import RowsEntry
 from ..io.samples import Entry
+from ..io.shards import Shard, ShardPlan, hash_names
 from .events import RunSummary, Tally
 from .job import Job, is_as_done
 from .output import OutputFolder
@@ -69,6 +72,18 @@ def look_ahead(found: ImageList, bound: Bound, points: str, polarity: str, done:
         (file.path, bound.entries[file.id]) for file in found.files if file.id in bound.entries and file.id not in done
     ]
     return told_or_refused(check_points(look_at_some(work), points, polarity))
+
+
+def plan_shard(shard: Shard, found: ImageList, bound: Bound, source: PointSource, stamp: dict[str, Any]) -> ShardPlan:
+    """What a shard of the run does: its share of the images, and of the names of a table that no image has."""
+    names = [(file.id, file.shown) for file in found.files]
+    if found.whole and source.names_images:
+        names += [(name, "") for name, _ in bound.unknown]
+    # An id that comes more than once belongs to one shard, at the place where a run without shards has its line.
+    ids = list(dict.fromkeys(name for name, _ in reversed(names)))[::-1]
+    in_one_file = [entry for _, entry in sorted(bound.entries.items()) if isinstance(entry, RowsEntry)]
+    files = hash_names([*(shown for _, shown in names), *(entry.load().sha256 for entry in in_one_file)])
+    return ShardPlan(shard, "annotate", stamp, tuple(shard.own(ids)), hash_names(ids), files)
 
 
 def plan_jobs(

@@ -110,7 +110,7 @@ def _start_worker(context: RunContext, stop: Event) -> None:
     global _context, _stop
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent decides
     _context, _stop = context, stop
-    share_folder(context.gate.folder)
+    share_folder(context.gate.folder, context.shard.name if context.shard else "")
     end_with_parent()  # workers hold both ends of their queue, so they would never end
 
 

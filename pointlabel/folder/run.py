@@ -14,11 +14,21 @@ from ..io.messages import Note
 from ..io.points.base import PointSource
 from ..io.points.given import STDIN, STDIN_NAME
 from ..io.points.match import match_points
-from ..io.writers import OVERLAY
+from ..io.shards import Shard, as_shard
+from ..io.writers import OVERLAY, RUN_FILES
 from .events import Report, RunNote, RunStarted, RunSummary
 from .job import RunContext
 from .output import MODES, SHEET_NAME, open_output
-from .plan import closing_notes, find_images, find_true_masks, look_ahead, plan_jobs, refuse_changed, run_notes
+from .plan import (
+    closing_notes,
+    find_images,
+    find_true_masks,
+    look_ahead,
+    plan_jobs,
+    plan_shard,
+    refuse_changed,
+    run_notes,
+)
 from .pool import run_jobs
 from .settings import RunSettings
 from .writers import open_writers
@@ -40,6 +50,7 @@ def annotate_folder(
     jobs: int = 1,
     mode: str = "new",
     on_error: str = "skip",
+    shard: str | Shard | None = None,
     report: Report | None = None,
 ) -> RunSummary:
     """Annotate images from one point per target and write masks, and a manifest with a line per image.
@@ -60,6 +71,8 @@ def annotate_folder(
         that read and write images.
     mode : "new", "resume" or "overwrite", for a folder that holds a run.
     on_error : "skip" goes on after an image that fails, "stop" ends the run there.
+    shard : "2/8" does the second of eight parts of the images, beside the others, which may be done at the same time
+        and on other machines; `pointlabel.shards.merge_shards` joins them.
     report : called with each event as it happens.
 
     Returns
@@ -95,6 +108,9 @@ def annotate_folder(
         points_format=points_format,
         allow_pickle=allow_pickle,
     )
+    part = as_shard(shard)
+    if part is not None:
+        _refuse_per_run(settings)
     if OVERLAY in settings.outputs and SHEET_NAME in found.ids:
         raise InputError(
             f"{found.root}: an image called {SHEET_NAME} cannot have an overlay, whose name is taken; rename it"
@@ -104,11 +120,17 @@ def annotate_folder(
     if settings.needs_true_area and true_masks is not None:
         masks, mask_notes = find_true_masks(os.fspath(true_masks), sorted(found.ids), settings.mask_threshold)
     summary = RunSummary()
-    with hold_folder(out, "annotate", f"with method {settings.method}"):
+    detail = f"with method {settings.method}" if part is None else f"shard {part}"
+    with hold_folder(out, "annotate", detail, part.name if part else ""):
         stamp = settings.stamp()
-        folder = open_output(out, mode, stamp, found.ids)
-        context = RunContext(settings, folder.gate, stamp)
+        plan = None if part is None else plan_shard(part, found, bound, source, stamp)
+        own = found.ids if plan is None else found.ids.intersection(plan.ids)
+        folder = open_output(out, mode, stamp, own, plan)
+        context = RunContext(settings, folder.gate, stamp, part)
         work = plan_jobs(found, bound, source, masks, folder)
+        if plan is not None:
+            chosen = set(plan.ids)
+            work = [job for job in work if job.entry.id in chosen]
         refuse_changed(work, folder)
         notes = [
             *look_ahead(found, bound, name, settings.polarity, folder.earlier),
@@ -139,5 +161,19 @@ def annotate_folder(
         summary.n_warnings += len(notes + last)
         for writer in writers:
             writer.end(summary)
+        if not summary.stopped:
+            folder.finish()
     summary.seconds = perf_counter() - start
     return summary
+
+
+def _refuse_per_run(settings: RunSettings) -> None:
+    """Refuse what is drawn of all images together, which no shard sees; files of other tools are left to `merge`."""
+    if OVERLAY in settings.outputs:
+        raise InputError(
+            "`overlay` ends with a sheet of all images, which a shard does not see; leave it out, and look at the "
+            "run by --resume --html after pointlabel merge"
+        )
+    files = [name for name in settings.outputs if name in RUN_FILES]
+    if files:
+        raise InputError(f"{files[0]} is one file of all images, which a shard does not see; leave it out")

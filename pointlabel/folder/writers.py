@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -12,7 +12,8 @@ from typing import Any
 from ..io.exchange.ledger import open_export
 from ..io.files import write_whole
 from ..io.json_lines import encode_line
-from ..io.manifest import MANIFEST_NAME, ManifestWriter, read_manifest, tidy_manifest
+from ..io.manifest import ManifestWriter, read_manifest, tidy_manifest
+from ..io.outdir import OutputGate
 from ..io.writers import EXPORTS, OVERLAY
 from .events import ImageDone, RunSummary
 from .job import Job, Labelled, RunContext, label_job, open_job
@@ -49,7 +50,7 @@ class RunWriter:
 
     def records(self) -> Iterator[dict[str, Any]]:
         """The record of every image of the run, those of earlier runs included."""
-        return read_manifest(self.context.gate.file(MANIFEST_NAME))
+        return read_manifest(self.context.manifest)
 
 
 class Manifest(RunWriter):
@@ -57,7 +58,7 @@ class Manifest(RunWriter):
 
     def __init__(self, context: RunContext, jobs: Sequence[Job]) -> None:
         super().__init__(context, jobs)
-        self._path = context.gate.file(MANIFEST_NAME)
+        self._path = context.manifest
         n_ids = len({job.entry.id for job in jobs})  # names of a table that no image has can share one
         self._is_tidy = n_ids == len(jobs) and not (os.path.isfile(self._path) and os.path.getsize(self._path))
         self._writer = ManifestWriter(self._path)
@@ -123,16 +124,27 @@ class Export(RunWriter):
 
     def end(self, summary: RunSummary) -> None:
         """Write it, unless an error ended the run early."""
-        from ..io.exchange.convert import export
-        from ..io.exchange.run import masks_of_record
-        from ..io.exchange.table import FORMATS
+        if not summary.stopped:
+            write_export(self._name, self.context.gate, self.records())
 
-        if summary.stopped:
-            return
-        done = sorted((each for each in self.records() if each["status"] == "ok"), key=lambda each: each["id"])
-        # The soft label of each image is a file of its own, which no export reads.
-        images = (masks_of_record(record, self.context.gate.folder, with_soft=False) for record in done)
-        export(images, open_export(self.context.gate, self._name), FORMATS[self._name])
+
+def write_export(name: str, gate: OutputGate, records: Iterable[dict[str, Any]]) -> None:
+    """Write the masks of a run in a format of another tool.
+
+    Parameters
+    ----------
+    name : of the format, out of `EXPORTS`.
+    gate : of the output folder.
+    records : of the manifest, with run lengths.
+    """
+    from ..io.exchange.convert import export
+    from ..io.exchange.run import masks_of_record
+    from ..io.exchange.table import FORMATS
+
+    done = sorted((each for each in records if each["status"] == "ok"), key=lambda each: each["id"])
+    # The soft label of each image is a file of its own, which no export reads.
+    images = (masks_of_record(record, gate.folder, with_soft=False) for record in done)
+    export(images, open_export(gate, name), FORMATS[name])
 
 
 #: What writes a file per run, and the output of `RunSettings` that asks for it; None for every run. The manifest is
@@ -145,12 +157,12 @@ RUN_WRITERS: tuple[tuple[str | None, Callable[[RunContext, Sequence[Job]], RunWr
 
 
 def open_writers(context: RunContext, jobs: Sequence[Job]) -> list[RunWriter]:
-    """The writers per run that the settings ask for.
+    """The writers per run that the settings ask for; of a shard the manifest only, since `merge` writes the others.
 
     Raises
     ------
     OutputError
         Where a file cannot be written.
     """
-    wanted = (None, *context.settings.outputs)
+    wanted = (None,) if context.shard is not None else (None, *context.settings.outputs)
     return [make(context, jobs) for output, make in RUN_WRITERS if output in wanted]

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import cache
 
 from ..errors import InputError, OutputError
-from .lock import lock_file
+from .lock import is_at, lock_file
 
 #: Most bytes of a file that is read as a whole, where a reader names no other limit.
 MAX_FILE_BYTES = 512 << 20
@@ -26,7 +26,8 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
-_TEMPORARY = re.compile(r"\.pointlabel-\d+-\d+\.tmp")
+_TEMPORARY = re.compile(r"\.pointlabel-\d+(-[0-9a-f]+)?-\d+\.tmp")
+_TOKEN = os.urandom(4).hex()  # numbers of processes are those of one machine; several can write to one folder
 _OLD_S = 3600.0  # where a file cannot be locked, its age shows whether it was left behind
 _numbers = itertools.count()
 _known_folders: set[str] = set()
@@ -105,7 +106,7 @@ class FileWrite:
     def __init__(self, path: str, data: bytes) -> None:
         self.path = path
         folder = os.path.dirname(path) or "."
-        self._temporary = _temporary_name(folder)
+        self._temporary = ""
         self._file: io.FileIO | None = None
         self._synced: Future[None] | None = None
         with self._cleaned():
@@ -114,15 +115,25 @@ class FileWrite:
                 remove_temporaries(folder)
                 _known_folders.add(folder)
             try:
-                self._open()
+                self._open(folder)
             except FileNotFoundError:  # somebody removed the folder since it was made
                 make_folder(folder)
-                self._open()
+                self._open(folder)
             self._write(data)
 
-    def _open(self) -> None:
-        self._file = io.FileIO(self._temporary, "x")
-        lock_file(self._file.fileno())  # so that nobody takes it for a leftover
+    def append(self, data: bytes) -> None:
+        """Write more bytes, for files that are too large to be made in memory."""
+        with self._cleaned():
+            self._write(data)
+
+    def _open(self, folder: str) -> None:
+        while True:
+            self._temporary = _temporary_name(folder)
+            self._file = io.FileIO(self._temporary, "x")
+            # Locked, so that nobody takes it for a leftover; before that, somebody may have.
+            if lock_file(self._file.fileno()) is not False and is_at(self._file.fileno(), self._temporary):
+                return
+            self._file.close()
 
     def _write(self, data: bytes) -> None:
         assert self._file is not None
@@ -213,7 +224,7 @@ def check_distinct(paths: Sequence[str], noun: str) -> None:
 
 
 def _temporary_name(folder: str) -> str:
-    return os.path.join(folder, f".pointlabel-{os.getpid()}-{next(_numbers)}.tmp")
+    return os.path.join(folder, f".pointlabel-{os.getpid()}-{_TOKEN}-{next(_numbers)}.tmp")
 
 
 def remove_file(path: str) -> None:

@@ -1,8 +1,10 @@
-"""One run at a time in an output folder.
+"""One run at a time in an output folder, or the shards of one run, each once.
 
 The lock is the kernel's, on a small file in the folder: it ends with the process that holds it, however that ends, so
 nothing is stale after a kill or a loss of power. The file says which run it is. Worker processes share the lock, so
 a killed run counts as ended only when its last worker has stopped writing.
+
+A shard holds a lock of its own. A whole run needs that none of them is held, and a shard that no whole run is at work.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -25,6 +28,7 @@ except ImportError:  # no such locks on this system
     fcntl = None  # type: ignore[assignment]
 
 LOCK_NAME = ".pointlabel.lock"
+_PART_LOCK = re.compile(r"\.pointlabel\.\d+-of-\d+\.lock")
 _TIMEOUT_S = 10.0  # how long the workers of a killed run may take to end
 _PAUSE_S = 0.05
 _MOST_BYTES = 10_000
@@ -43,9 +47,14 @@ def lock_file(descriptor: int, shared: bool = False) -> bool | None:
     return True
 
 
+def lock_name(part: str = "") -> str:
+    """Name of the lock file of a whole run, or of the part of one, such as "2-of-8"."""
+    return f".pointlabel.{part}.lock" if part else LOCK_NAME
+
+
 @contextmanager
-def hold_folder(folder: str, command: str, detail: str = "") -> Iterator[None]:
-    """Hold an output folder for one run.
+def hold_folder(folder: str, command: str, detail: str = "", part: str = "") -> Iterator[None]:
+    """Hold an output folder for one run, or for one part of a run, beside its other parts.
 
     The folder is made where it is missing, and removed again at the end where it is empty then.
 
@@ -54,11 +63,12 @@ def hold_folder(folder: str, command: str, detail: str = "") -> Iterator[None]:
     folder : the output folder.
     command, detail : what the message of a second run says about this one, for example "annotate" and "with method
         diffusion".
+    part : name of the part, such as "2-of-8"; empty for a whole run.
 
     Raises
     ------
     InputError
-        Where another run holds the folder; the message says which.
+        Where another run, or the same part of this one, holds the folder; the message says which.
     OutputError
         Where the folder cannot be made or written.
     """
@@ -67,7 +77,7 @@ def hold_folder(folder: str, command: str, detail: str = "") -> Iterator[None]:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot create the folder {folder} ({error.strerror or error})") from error
-    path = os.path.join(folder, LOCK_NAME)
+    path = os.path.join(folder, lock_name(part))
     descriptor = -1
     try:
         descriptor = _take(path, folder)
@@ -82,6 +92,12 @@ def hold_folder(folder: str, command: str, detail: str = "") -> Iterator[None]:
             os.close(descriptor)
             descriptor = -1
             raise InputError(_refusal(folder, path))
+        # Each side takes its own lock first and looks for the other's then, so that never both go on.
+        if part:
+            _pass(os.path.join(folder, LOCK_NAME), folder)
+        else:
+            for name in filter(_PART_LOCK.fullmatch, sorted(os.listdir(folder))):
+                _pass(os.path.join(folder, name), folder)
         yield
     finally:
         if descriptor >= 0:
@@ -93,10 +109,21 @@ def hold_folder(folder: str, command: str, detail: str = "") -> Iterator[None]:
                 os.rmdir(folder)
 
 
-def share_folder(folder: str) -> None:
-    """Share the lock of the run that this worker process belongs to, until the process ends."""
+def share_folder(folder: str, part: str = "") -> None:
+    """Share the lock of the run, or the part of one, that this worker process belongs to, until the process ends."""
     with contextlib.suppress(OSError):
-        lock_file(os.open(os.path.join(folder, LOCK_NAME), os.O_RDWR | getattr(os, "O_NOFOLLOW", 0)), shared=True)
+        lock_file(os.open(os.path.join(folder, lock_name(part)), os.O_RDWR | getattr(os, "O_NOFOLLOW", 0)), shared=True)
+
+
+def _pass(path: str, folder: str) -> None:
+    """Take the lock at `path` and let it go at once; raise `InputError` where a run holds it."""
+    descriptor = _take(path, folder)
+    try:
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, 0)  # so that who waits for it does not read of a run that was killed
+            os.unlink(path)
+    finally:
+        os.close(descriptor)
 
 
 def _take(path: str, folder: str) -> int:
@@ -110,7 +137,7 @@ def _take(path: str, folder: str) -> int:
         is_free = lock_file(descriptor)
         if is_free is None:  # a file system without locks: whether the process lives has to do
             is_free = not _is_alive(_read(descriptor))
-        if is_free and _is_at(descriptor, path):
+        if is_free and is_at(descriptor, path):
             return descriptor
         about = _read(descriptor)
         os.close(descriptor)
@@ -121,7 +148,8 @@ def _take(path: str, folder: str) -> int:
         time.sleep(_PAUSE_S)
 
 
-def _is_at(descriptor: int, path: str) -> bool:
+def is_at(descriptor: int, path: str) -> bool:
+    """Whether an open file is the one that lies at `path`."""
     try:
         return os.path.samestat(os.fstat(descriptor), os.lstat(path))
     except OSError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,8 +15,10 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from pointlabel.errors import OutputError
+from pointlabel.io import files
 from pointlabel.io.files import FileWrite, remove_temporaries, write_whole
 from pointlabel.io.json_lines import encode_line
+from pointlabel.io.lock import lock_file
 from pointlabel.io.manifest import ManifestWriter, decode_record, read_manifest, tidy_manifest
 from pointlabel.io.masks.png import encode_instances, encode_mask, encode_soft
 from pointlabel.io.outdir import name_error
@@ -204,3 +207,18 @@ def test_a_manifest_that_cannot_be_opened(tmp_path):
     (tmp_path / "manifest.jsonl").mkdir()
     with pytest.raises(OutputError, match=r"cannot write .*manifest\.jsonl"):
         ManifestWriter(str(tmp_path / "manifest.jsonl"))
+
+
+def test_a_file_that_another_run_took_for_a_leftover_is_begun_again(tmp_path, monkeypatch):
+    taken: list[Path] = []
+
+    def lock(descriptor: int, shared: bool = False) -> bool | None:
+        if not taken:  # between making the file and locking it, another run that starts looks for leftovers
+            taken.extend(path for path in tmp_path.iterdir() if path.suffix == ".tmp")
+            taken[0].unlink()
+        return lock_file(descriptor, shared)
+
+    monkeypatch.setattr(files, "lock_file", lock)
+    write_whole(str(tmp_path / "a.png"), b"whole")
+    assert taken
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.png": b"whole"}

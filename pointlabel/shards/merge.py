@@ -1,0 +1,122 @@
+"""Join the shards of a run, so that its folder is that of a run without shards.
+
+The steps are such that a merge that is killed can be run again: the lines of all shards are written as one file, which
+takes its place at once; then what is made of all images; the shards' own files go last.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .._values import as_path
+from ..errors import InputError
+from ..folder.writers import write_export
+from ..io.exchange.ledger import open_export
+from ..io.exchange.table import FORMATS
+from ..io.files import FileWrite, remove_file, remove_temporaries
+from ..io.lock import hold_folder
+from ..io.manifest import MANIFEST_NAME, read_manifest
+from ..io.outdir import PREDICTION_NAME, OutputGate
+from ..io.shards import ShardPlan, find_shards, read_plan
+from ..io.writers import EXPORTS
+from .parts import Part, in_turn, read_parts, read_plans
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What was joined.
+
+    Attributes
+    ----------
+    n_shards : joined ones; 0 where the folder was one run already.
+    n_images, n_errors : images in all, and those of them that failed.
+    changed : paths of files that somebody changed since a shard wrote them; they are kept.
+    """
+
+    n_shards: int = 0
+    n_images: int = 0
+    n_errors: int = 0
+    changed: tuple[str, ...] = ()
+
+
+def merge_shards(out: str | os.PathLike[str]) -> Merged:
+    """Make one run of all shards in an output folder of `annotate` or `predict`.
+
+    Parameters
+    ----------
+    out : the folder. It is then as a run without shards leaves it, byte for byte but for times.
+
+    Raises
+    ------
+    InputError
+        Where there is no shard, one is missing or has not finished, two do not go together, an image is missing or
+        double, or a file of an image is missing or damaged; the folder stays as it was then.
+    OutputError
+        Where a file cannot be written; the shards stay, and can be merged again.
+    """
+    place = as_path(out, "out")
+    if not os.path.isdir(place):
+        raise InputError(f"{place}: no such folder")
+    gate = OutputGate(place)
+    with hold_folder(place, "merge"):
+        shards = find_shards(place)
+        whole = [name for name in (MANIFEST_NAME, PREDICTION_NAME) if _has_bytes(gate.file(name))]
+        if not shards:
+            if whole:
+                return Merged()
+            raise InputError(f"{place} holds no shards; annotate and predict write them with --shard I/N")
+        if whole:
+            plans = [read_plan(gate, shard) for shard in shards]
+            _check_joined(gate, plans)
+            merged = Merged(len(shards))
+        else:
+            plans = read_plans(gate)
+            exports = _exports(plans[0])
+            ids = [name for plan in plans for name in plan.ids]
+            for name in exports:
+                open_export(gate, name).refuse_foreign(FORMATS[name].paths(ids))
+            parts, changed = read_parts(gate, plans)
+            merged = _join(gate, parts, changed)
+        for name in _exports(plans[0]):
+            write_export(name, gate, read_manifest(gate.file(MANIFEST_NAME)))
+        for file in (*(plan.shard.manifest for plan in plans), *(plan.shard.plan for plan in plans)):
+            remove_file(gate.file(file))
+        remove_temporaries(place)
+    return merged
+
+
+def _exports(plan: ShardPlan) -> list[str]:
+    return [name for name in EXPORTS if name in plan.settings["outputs"]]
+
+
+def _has_bytes(path: str) -> bool:
+    return os.path.isfile(path) and os.path.getsize(path) > 0
+
+
+def _join(gate: OutputGate, parts: Sequence[Part], changed: Sequence[str]) -> Merged:
+    """Write the lines of all shards as one manifest, in the order of a run without shards."""
+    written = FileWrite(gate.file(MANIFEST_NAME), b"")
+    try:
+        for line in in_turn([part.lines() for part in parts]):
+            written.append(line)
+        written.start_sync()
+        written.place()
+    finally:
+        written.discard()
+    n_images, n_errors = sum(len(part.places) for part in parts), sum(part.n_errors for part in parts)
+    return Merged(len(parts), n_images, n_errors, tuple(changed))
+
+
+def _check_joined(gate: OutputGate, plans: Sequence[ShardPlan]) -> None:
+    """Raise where shards lie beside a manifest that was not made of them, as a merge leaves it that was killed."""
+    path = gate.file(MANIFEST_NAME)
+    known: set[Any] = {record["id"] for record in read_manifest(path)} if _has_bytes(path) else set()
+    for plan in plans:
+        if not known.issuperset(plan.ids):
+            raise InputError(
+                f"{gate.folder} holds shards of a run ({plan.shard.plan}) beside {MANIFEST_NAME} of another one; move "
+                "one of them to another folder"
+            )
