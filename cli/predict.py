@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from .console import needs_extra, say
-from .options import FiniteRange, OutputFolder, format_option, frames_option, html_options, progress_option
+from .options import (
+    FiniteRange,
+    OutputFolder,
+    format_option,
+    frames_option,
+    html_options,
+    progress_option,
+    shard_option,
+)
 from .streams import check_outputs, write_page
+
+if TYPE_CHECKING:
+    from pointlabel.io.shards import Shard
 
 
 @click.command()
@@ -37,6 +50,8 @@ from .streams import check_outputs, write_page
 @click.option("--no-soft", is_flag=True, help="Write no soft maps.")
 @format_option
 @click.option("--overwrite", is_flag=True, help="Replace what an earlier prediction wrote to OUT.")
+@shard_option
+@click.option("--resume", is_flag=True, help="Go on with a shard in OUT: skip images that are done.")
 @click.option("--device", metavar="NAME", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @frames_option
 @html_options
@@ -53,6 +68,8 @@ def predict(
     no_soft: bool,
     format: tuple[str, ...],
     overwrite: bool,
+    shard: Shard | None,
+    resume: bool,
     device: str,
     frames: bool,
     html_file: str | None,
@@ -72,8 +89,12 @@ def predict(
         pointlabel predict runs/first data/images -o out --threshold 0.4 --min-area 2
         pointlabel predict runs/first data/images -o out --format coco,yolo
     """
+    from pointlabel.errors import InputError
+
     from .train_console import TrainConsole
 
+    if html_file is not None and shard is not None:
+        raise InputError("--html shows the whole prediction; leave it out of a shard")
     check_outputs({"--html": html_file})
     with needs_extra("train"):
         from pointlabel.training import predict_images
@@ -90,6 +111,8 @@ def predict(
             overwrite=overwrite,
             device=device,
             frames=frames,
+            shard=shard,
+            resume=resume,
             report=console.report,
         )
     say(f"{summary.n_images} images, {summary.n_detections} detections in {out}")

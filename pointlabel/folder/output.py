@@ -12,7 +12,7 @@ from ..errors import InputError, OutputError
 from ..io.exchange.ledger import open_export
 from ..io.files import make_folder, remove_file, remove_temporaries
 from ..io.lock import lock_name
-from ..io.manifest import HASH_KEYS, MANIFEST_NAME, count_damaged, read_manifest
+from ..io.manifest import HASH_KEYS, MANIFEST_NAME, count_damaged, cut_torn_end, read_manifest
 from ..io.outdir import PREDICTION_NAME, REPLACEABLE, OutputGate, name_error
 from ..io.shards import ShardPlan, refuse_other_shards, refuse_shards
 from ..io.writers import EXPORTS, OVERLAY, RUN_FILES, WRITERS
@@ -83,7 +83,7 @@ class OutputFolder:
             elif self._removes:
                 _remove_run(self)
             elif self.n_torn:
-                _cut_torn_end(self.manifest)
+                cut_torn_end(self.manifest)
         except OSError as error:
             raise OutputError(f"cannot write {self.manifest} ({error.strerror or error})") from error
 
@@ -279,13 +279,3 @@ def _remove_run(folder: OutputFolder) -> None:
         for parent, _, _ in os.walk(top, topdown=False) if not os.path.islink(top) else ():
             if not os.listdir(parent):
                 os.rmdir(parent)
-
-
-def _cut_torn_end(manifest: str) -> None:
-    """Cut the manifest after its last whole line, so that the next line starts a line of its own."""
-    end = 0
-    with open(manifest, "rb") as file:
-        for line in file:
-            if line.endswith(b"\n"):
-                end += len(line)
-    os.truncate(manifest, end)

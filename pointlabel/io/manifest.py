@@ -99,6 +99,16 @@ def _lines(path: str) -> Iterator[bytes]:
             yield line
 
 
+def cut_torn_end(path: str) -> None:
+    """Cut the manifest after its last whole line, so that the next line starts a line of its own."""
+    end = 0
+    with open(path, "rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                end += len(line)
+    os.truncate(path, end)
+
+
 def tidy_manifest(path: str) -> None:
     """Rewrite the manifest with one line for each image where it has more, or lines that cannot be read."""
     seen: set[str] = set()

@@ -7,21 +7,24 @@ takes its place at once; then what is made of all images; the shards' own files 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .._values import as_path
 from ..errors import InputError
 from ..folder.writers import write_export
+from ..io.detections import TABLE
 from ..io.exchange.ledger import open_export
 from ..io.exchange.table import FORMATS
 from ..io.files import FileWrite, remove_file, remove_temporaries
+from ..io.json_files import read_json
 from ..io.lock import hold_folder
-from ..io.manifest import MANIFEST_NAME, read_manifest
+from ..io.manifest import MANIFEST_NAME, decode_record, read_manifest
 from ..io.outdir import PREDICTION_NAME, OutputGate
 from ..io.shards import ShardPlan, find_shards, read_plan
-from ..io.writers import EXPORTS
+from ..io.writers import EXPORTS, WRITERS
+from ..training.predicted import prediction_record, refuse_foreign_table, write_prediction
 from .parts import Part, in_turn, read_parts, read_plans
 
 
@@ -65,23 +68,26 @@ def merge_shards(out: str | os.PathLike[str]) -> Merged:
         shards = find_shards(place)
         whole = [name for name in (MANIFEST_NAME, PREDICTION_NAME) if _has_bytes(gate.file(name))]
         if not shards:
-            if whole:
+            if whole:  # a merge that was killed may have removed all but what it is called again for
                 return Merged()
             raise InputError(f"{place} holds no shards; annotate and predict write them with --shard I/N")
         if whole:
             plans = [read_plan(gate, shard) for shard in shards]
             _check_joined(gate, plans)
-            merged = Merged(len(shards))
+            merged = Merged(len(shards), len(_whole_ids(gate, plans[0])))
         else:
             plans = read_plans(gate)
-            exports = _exports(plans[0])
-            ids = [name for plan in plans for name in plan.ids]
-            for name in exports:
-                open_export(gate, name).refuse_foreign(FORMATS[name].paths(ids))
+            _refuse_foreign(gate, plans)
             parts, changed = read_parts(gate, plans)
-            merged = _join(gate, parts, changed)
-        for name in _exports(plans[0]):
-            write_export(name, gate, read_manifest(gate.file(MANIFEST_NAME)))
+            n_images, n_errors = sum(len(part.places) for part in parts), sum(part.n_errors for part in parts)
+            merged = Merged(len(parts), n_images, n_errors, tuple(changed))
+            if plans[0].command == "predict":
+                _join_predictions(gate, parts)
+            else:
+                _join_manifests(gate, parts)
+        if plans[0].command == "annotate":
+            for name in _exports(plans[0]):
+                write_export(name, gate, read_manifest(gate.file(MANIFEST_NAME)))
         for file in (*(plan.shard.manifest for plan in plans), *(plan.shard.plan for plan in plans)):
             remove_file(gate.file(file))
         remove_temporaries(place)
@@ -96,7 +102,16 @@ def _has_bytes(path: str) -> bool:
     return os.path.isfile(path) and os.path.getsize(path) > 0
 
 
-def _join(gate: OutputGate, parts: Sequence[Part], changed: Sequence[str]) -> Merged:
+def _refuse_foreign(gate: OutputGate, plans: Sequence[ShardPlan]) -> None:
+    """Raise where a file of all images would replace one that this program did not write."""
+    ids = [name for plan in plans for name in plan.ids]
+    for name in _exports(plans[0]):
+        open_export(gate, name).refuse_foreign(FORMATS[name].paths(ids))
+    if plans[0].command == "predict":
+        refuse_foreign_table(gate.file(TABLE), None)
+
+
+def _join_manifests(gate: OutputGate, parts: Sequence[Part]) -> None:
     """Write the lines of all shards as one manifest, in the order of a run without shards."""
     written = FileWrite(gate.file(MANIFEST_NAME), b"")
     try:
@@ -106,17 +121,42 @@ def _join(gate: OutputGate, parts: Sequence[Part], changed: Sequence[str]) -> Me
         written.place()
     finally:
         written.discard()
-    n_images, n_errors = sum(len(part.places) for part in parts), sum(part.n_errors for part in parts)
-    return Merged(len(parts), n_images, n_errors, tuple(changed))
+
+
+def _join_predictions(gate: OutputGate, parts: Sequence[Part]) -> None:
+    """Write the table of all shards, what is made of their masks, and last the record of the prediction."""
+    plan = parts[0].plan
+    for name in _exports(plan):
+        write_export(name, gate, _records(parts))
+    rows = (row for record in _records(parts) for row in record.get("rows", ()))
+    kinds = [name for name in plan.settings["outputs"] if name in WRITERS]
+    images = list(in_turn([part.plan.ids for part in parts]))
+    write_prediction(gate, prediction_record(plan.settings["version"], kinds, images, _exports(plan)), rows)
+
+
+def _records(parts: Sequence[Part]) -> Iterator[dict[str, Any]]:
+    """The record of each image in the order of a run without shards."""
+    return filter(None, map(decode_record, in_turn([part.lines() for part in parts])))
+
+
+def _whole_ids(gate: OutputGate, plan: ShardPlan) -> set[str]:
+    """Ids of the images of what lies beside the shards: a run, or a prediction."""
+    name = PREDICTION_NAME if plan.command == "predict" else MANIFEST_NAME
+    path = gate.file(name)
+    if not _has_bytes(path):
+        return set()
+    if name == MANIFEST_NAME:
+        return {record["id"] for record in read_manifest(path)}
+    about = read_json(path)
+    return {each for each in about.get("images", ()) if isinstance(each, str)} if about.get("table_sha256") else set()
 
 
 def _check_joined(gate: OutputGate, plans: Sequence[ShardPlan]) -> None:
     """Raise where shards lie beside a manifest that was not made of them, as a merge leaves it that was killed."""
-    path = gate.file(MANIFEST_NAME)
-    known: set[Any] = {record["id"] for record in read_manifest(path)} if _has_bytes(path) else set()
+    known = _whole_ids(gate, plans[0])
     for plan in plans:
-        if not known.issuperset(plan.ids):
+        if plan.command != plans[0].command or not known.issuperset(plan.ids):
             raise InputError(
-                f"{gate.folder} holds shards of a run ({plan.shard.plan}) beside {MANIFEST_NAME} of another one; move "
-                "one of them to another folder"
+                f"{gate.folder} holds shards of a run ({plan.shard.plan}) beside another run without shards; move one "
+                "of them to another folder"
             )

@@ -12,6 +12,7 @@ from ..folder.output import recorded_places
 from ..io.manifest import decode_record
 from ..io.outdir import REPLACEABLE, OutputGate
 from ..io.shards import Shard, ShardPlan, find_shards, hash_names, read_plan
+from ..training.part import are_rows
 
 T = TypeVar("T")
 
@@ -106,7 +107,9 @@ def read_parts(gate: OutputGate, plans: Sequence[ShardPlan]) -> tuple[list[Part]
             if record is not None:
                 if record["id"] not in own:
                     raise InputError(f"{path}: {record['id']} is not among the images of its shard")
-                places[record["id"]] = at, length
+                is_whole = plan.command != "predict" or record["status"] == "error" or are_rows(record.get("rows"))
+                if is_whole:
+                    places[record["id"]] = at, length
             at += length
         missing = [name for name in plan.ids if name not in places]
         if missing:

@@ -16,6 +16,7 @@ from ..io.exchange.table import FORMATS
 from ..io.files import read_bytes, remove_file, remove_temporaries, write_whole
 from ..io.manifest import MANIFEST_NAME
 from ..io.outdir import PREDICTION_NAME, OutputGate, name_error
+from ..io.shards import refuse_shards
 from ..io.text import decode_json
 from ..io.writers import EXPORTS, INSTANCES, MASKS, NPZ, SOFT
 
@@ -52,13 +53,8 @@ class PredictionFolder:
         self.gate = OutputGate(place)
         self._table, self._record = self.gate.file(TABLE), self.gate.file(PREDICTION_NAME)
         images = sorted(ids)
-        self._about: dict[str, Any] = {
-            "version": __version__,
-            "kinds": list(kinds),
-            "images": images,
-            "exports": list(exports),
-            "table_sha256": None,
-        }
+        self._about = prediction_record(__version__, kinds, images, exports)
+        refuse_shards(place)
         manifest = self.gate.file(MANIFEST_NAME)
         if os.path.isfile(manifest) and os.path.getsize(manifest) > 0:
             raise InputError(f"{place} holds a run of annotate; choose another folder")
@@ -66,7 +62,7 @@ class PredictionFolder:
         is_done = os.path.exists(self._table) and (earlier is None or earlier["table_sha256"] is not None)
         if is_done and not overwrite:
             raise InputError(f"{place} holds predictions already; `overwrite` replaces them")
-        self._refuse_foreign_table(earlier)
+        refuse_foreign_table(self._table, None if earlier is None else earlier["table_sha256"])
         places = dict.fromkeys((kind, name, None) for kind in kinds for name in images)
         if earlier is not None:
             places |= dict.fromkeys((kind, name, None) for kind in earlier["kinds"] for name in earlier["images"])
@@ -81,12 +77,12 @@ class PredictionFolder:
             raise OutputError(f"cannot remove {self._table}")
         both = {"kinds": sorted({kind for kind, _, _ in places}), "images": sorted({name for _, name, _ in places})}
         both["exports"] = list(dict.fromkeys((*exports, *old)))
-        self._write_record({**self._about, **both})
+        _write_record(self.gate, {**self._about, **both})
         for kind, name, _ in places:
             self.gate.remove(kind, name)
         for name in old:
             self.export(name).remove()
-        self._write_record(self._about)
+        _write_record(self.gate, self._about)
 
     def write(self, kind: str, name: str, data: bytes) -> None:
         """Write the file of one image."""
@@ -98,12 +94,7 @@ class PredictionFolder:
 
     def end(self, rows: Iterable[dict[str, Any]]) -> None:
         """Write the table; the prediction has ended then."""
-        data = encode_detections(rows)
-        write_whole(self._table, data)
-        self._write_record({**self._about, "table_sha256": hashlib.sha256(data).hexdigest()})
-
-    def _write_record(self, about: dict[str, Any]) -> None:
-        write_whole(self._record, (json.dumps(about, indent=1) + "\n").encode())
+        write_prediction(self.gate, self._about, rows)
 
     def _read_record(self) -> dict[str, Any] | None:
         """What an earlier prediction says of itself; None where there is none, or it is damaged."""
@@ -123,15 +114,42 @@ class PredictionFolder:
         about["images"] = [name for name in images if isinstance(name, str) and not name_error(name)]
         return about
 
-    def _refuse_foreign_table(self, earlier: dict[str, Any] | None) -> None:
-        if not os.path.exists(self._table) or not os.path.getsize(self._table):
-            return
-        data = read_bytes(self._table)
-        known = None if earlier is None else earlier["table_sha256"]
-        if known is not None and hashlib.sha256(data).hexdigest() != known:
-            what = "changed since this program wrote it"
-        elif data.splitlines()[0].decode("utf-8", "replace") != ",".join(COLUMNS):
-            what = "not written by this program"
-        else:
-            return
-        raise InputError(f"{self._table}: {what}, and would be replaced; move it away, or choose another folder")
+
+def prediction_record(
+    version: str, kinds: Iterable[str], images: Iterable[str], exports: Iterable[str]
+) -> dict[str, Any]:
+    """What ``predict.json`` says while the prediction goes on; arguments as for `PredictionFolder`."""
+    lists = {"kinds": list(kinds), "images": list(images), "exports": list(exports)}
+    return {"version": version, **lists, "table_sha256": None}
+
+
+def write_prediction(gate: OutputGate, about: dict[str, Any], rows: Iterable[dict[str, Any]]) -> None:
+    """Write the table and, with its hash, ``predict.json``; the prediction has ended then.
+
+    Parameters
+    ----------
+    gate : of the output folder.
+    about : of `prediction_record`.
+    rows : with the keys `COLUMNS`, in the order of the images.
+    """
+    data = encode_detections(rows)
+    write_whole(gate.file(TABLE), data)
+    _write_record(gate, {**about, "table_sha256": hashlib.sha256(data).hexdigest()})
+
+
+def refuse_foreign_table(table: str, known: str | None) -> None:
+    """Raise `InputError` where a table of detections is not this program's, or not of the hash that is known."""
+    if not os.path.exists(table) or not os.path.getsize(table):
+        return
+    data = read_bytes(table)
+    if known is not None and hashlib.sha256(data).hexdigest() != known:
+        what = "changed since this program wrote it"
+    elif data.splitlines()[0].decode("utf-8", "replace") != ",".join(COLUMNS):
+        what = "not written by this program"
+    else:
+        return
+    raise InputError(f"{table}: {what}, and would be replaced; move it away, or choose another folder")
+
+
+def _write_record(gate: OutputGate, about: dict[str, Any]) -> None:
+    write_whole(gate.file(PREDICTION_NAME), (json.dumps(about, indent=1) + "\n").encode())
