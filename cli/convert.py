@@ -15,7 +15,7 @@ from .options import PLACE, mask_threshold_option
     "--to",
     metavar="FORMAT",
     required=True,
-    help="png, soft, instances, npz, coco, yolo, yolo-seg, voc, labelme, label-studio, cvat, boxes or points.",
+    help="png, soft, instances, npz, coco, yolo, yolo-seg, voc, labelme, label-studio, cvat, parquet, boxes or points.",
 )
 @click.option("--from", "form", metavar="FORMAT", help="Format of SRC, where it is not seen: one of these, or run.")
 @click.option(
@@ -48,7 +48,7 @@ def convert(
     """Convert masks from one format to another.
 
     SRC is the output folder of annotate, a folder of masks, a JSON of COCO or Label Studio, an XML of CVAT, or a folder
-    of YOLO, VOC or LabelMe. In a folder of binary masks, every 8-connected component is a target.
+    of YOLO, VOC, LabelMe or Parquet. In a folder of binary masks, every 8-connected component is a target.
 
     Exit codes: 0 done, 1 the output could not be written, 2 wrong arguments or a damaged source.
 

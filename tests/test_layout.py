@@ -37,6 +37,7 @@ LIBRARIES = {
     "PIL tifffile imagecodecs": "io io.exchange",
     "defusedxml yaml": "io io.exchange",
     "av": "io",
+    "pyarrow": "io.exchange",
     "click rich": "cli",
     "matplotlib": "cli notebook",
     "safetensors onnx onnxruntime": "detectors training",

@@ -11,10 +11,11 @@ from .. import __version__
 from .._values import as_choice, as_number
 from ..engine.default.style import named_style
 from ..errors import InputError
+from ..io.exchange.parquet import check_installed
 from ..io.masks.read import MASK_THRESHOLD, check_threshold
 from ..io.points.base import PointRow, own_polarities
 from ..io.tiles import GreyWindow
-from ..io.writers import EXPORTS, MASKS, OVERLAY, RLE, RUN_FILES, WRITERS
+from ..io.writers import EXPORTS, MASKS, OVERLAY, PARQUET, RLE, RUN_FILES, WRITERS
 from ..labeling import Labeller, open_labeller
 from ..methods import get_method
 
@@ -77,6 +78,8 @@ class RunSettings:
         known = (*WRITERS, *RUN_FILES, *EXPORTS, RLE)
         for name in self.outputs:
             as_choice(name, "outputs", known)
+        if PARQUET in self.outputs:
+            check_installed()
         labeller.method.check(labeller.params)
         checked = {
             "params": labeller.params,

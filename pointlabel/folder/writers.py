@@ -12,7 +12,7 @@ from typing import Any
 from ..io.exchange.ledger import open_export
 from ..io.files import write_whole
 from ..io.json_lines import encode_line
-from ..io.manifest import ManifestWriter, read_manifest, tidy_manifest
+from ..io.manifest import ManifestWriter, read_manifest, sorted_records, tidy_manifest
 from ..io.outdir import OutputGate
 from ..io.writers import EXPORTS, OVERLAY
 from .events import ImageDone, RunSummary
@@ -125,7 +125,7 @@ class Export(RunWriter):
     def end(self, summary: RunSummary) -> None:
         """Write it, unless an error ended the run early."""
         if not summary.stopped:
-            write_export(self._name, self.context.gate, self.records())
+            write_export(self._name, self.context.gate, sorted_records(self.context.manifest))
 
 
 def write_export(name: str, gate: OutputGate, records: Iterable[dict[str, Any]]) -> None:
@@ -135,15 +135,14 @@ def write_export(name: str, gate: OutputGate, records: Iterable[dict[str, Any]])
     ----------
     name : of the format, out of `EXPORTS`.
     gate : of the output folder.
-    records : of the manifest, with run lengths.
+    records : of the manifest, with run lengths, in the order of the ids.
     """
     from ..io.exchange.convert import export
     from ..io.exchange.run import masks_of_record
     from ..io.exchange.table import FORMATS
 
-    done = sorted((each for each in records if each["status"] == "ok"), key=lambda each: each["id"])
     # The soft label of each image is a file of its own, which no export reads.
-    images = (masks_of_record(record, gate.folder, with_soft=False) for record in done)
+    images = (masks_of_record(each, gate.folder, with_soft=False) for each in records if each["status"] == "ok")
     export(images, open_export(gate, name), FORMATS[name])
 
 

@@ -87,6 +87,7 @@ class RunFile(NamedTuple):
     path: str
 
 
+PARQUET = "parquet"
 MASKS, SOFT, INSTANCES, OVERLAY, NPZ = "masks", "soft", "instances", "overlay", "npz"
 #: Files per run that are written where they are asked for; `folder.writers` says what writes each.
 RUN_FILES: dict[str, RunFile] = {}
@@ -99,6 +100,7 @@ EXPORTS = {
     "labelme": "a JSON an image",
     "label-studio": "one JSON of predictions",
     "cvat": "one XML",
+    PARQUET: "tables of Parquet, a row a target, masks as run lengths",
 }
 #: The output that adds run lengths to the targets of the manifest; every export needs them.
 RLE = "rle"

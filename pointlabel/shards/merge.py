@@ -20,7 +20,7 @@ from ..io.exchange.table import FORMATS
 from ..io.files import FileWrite, remove_file, remove_temporaries
 from ..io.json_files import read_json
 from ..io.lock import hold_folder
-from ..io.manifest import MANIFEST_NAME, decode_record, read_manifest
+from ..io.manifest import MANIFEST_NAME, decode_record, read_manifest, sorted_records
 from ..io.outdir import PREDICTION_NAME, OutputGate
 from ..io.shards import ShardPlan, find_shards, read_plan
 from ..io.writers import EXPORTS, WRITERS
@@ -87,7 +87,7 @@ def merge_shards(out: str | os.PathLike[str]) -> Merged:
                 _join_manifests(gate, parts)
         if plans[0].command == "annotate":
             for name in _exports(plans[0]):
-                write_export(name, gate, read_manifest(gate.file(MANIFEST_NAME)))
+                write_export(name, gate, sorted_records(gate.file(MANIFEST_NAME)))
         for file in (*(plan.shard.manifest for plan in plans), *(plan.shard.plan for plan in plans)):
             remove_file(gate.file(file))
         remove_temporaries(place)

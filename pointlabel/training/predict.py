@@ -20,13 +20,14 @@ from ..evaluation.components import find_components
 from ..io.decode import read_levels
 from ..io.exchange.base import ImageMasks, masks_of
 from ..io.exchange.convert import export
+from ..io.exchange.parquet import check_installed
 from ..io.exchange.table import FORMATS
 from ..io.frames import list_inputs
 from ..io.images import ImageFile
 from ..io.layouts.rules import image_place
 from ..io.lock import hold_folder
 from ..io.shards import Shard, ShardPlan, as_shard, hash_names
-from ..io.writers import EXPORTS, MASKS, SOFT, WRITERS
+from ..io.writers import EXPORTS, MASKS, PARQUET, SOFT, WRITERS
 from ..types import ImageLabels, TargetLabel
 from .config import check_device
 from .devices import out_of_memory_as, pick_device
@@ -127,6 +128,8 @@ def predict_images(
         raise InputError("`resume` and `overwrite` exclude each other; give one of them")
     for name in formats:
         as_choice(name, "formats", (*KINDS, *EXPORTS))
+    if PARQUET in formats:
+        check_installed()
     kinds = tuple(kind for kind in KINDS if kind == MASKS or (kind == SOFT and soft) or kind in formats)
     exports = tuple(name for name in EXPORTS if name in formats)
     detect = _Detector(loaded, pick_device(device), cut, min_area, kinds)

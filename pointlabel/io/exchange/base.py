@@ -44,6 +44,7 @@ class MaskTarget:
     label : its category.
     score : in [0, 1]; None where the file gives none.
     point : (row, column) of the click, centres of pixels at whole numbers; None where the file gives none.
+    quality, presence, flags : of its label, as in `types.TargetLabel`; None and none where the file does not say.
     """
 
     origin: tuple[int, int]
@@ -51,6 +52,9 @@ class MaskTarget:
     label: str = TARGET
     score: float | None = None
     point: tuple[float, float] | None = None
+    quality: float | None = None
+    presence: float | None = None
+    flags: tuple[str, ...] = ()
 
     @property
     def box(self) -> tuple[int, int, int, int]:
@@ -135,10 +139,14 @@ def make_target(
     label: str = "",
     score: float | None = None,
     point: tuple[float, float] | None = None,
+    *,
+    quality: float | None = None,
+    presence: float | None = None,
+    flags: Sequence[str] = (),
 ) -> list[MaskTarget]:
     """The target of a mask, (h, w) bool, as a list of one; an empty list where the mask is empty."""
     cut = crop(mask, origin)
-    return [] if cut is None else [MaskTarget(*cut, label or TARGET, score, point)]
+    return [] if cut is None else [MaskTarget(*cut, label or TARGET, score, point, quality, presence, tuple(flags))]
 
 
 def masks_of(
@@ -160,7 +168,17 @@ def masks_of(
 
 
 def _target_of(target: TargetLabel, name: str) -> list[MaskTarget]:
-    return make_target(target.mask, target.origin, name, round(target.trust, 6), target.point)
+    presence = None if target.presence is None else round(float(target.presence), 6)
+    return make_target(
+        target.mask,
+        target.origin,
+        name,
+        round(target.trust, 6),
+        target.point,
+        quality=round(float(target.quality), 6),
+        presence=presence,
+        flags=target.flags,
+    )
 
 
 def id_of(file: str, where: str) -> str:

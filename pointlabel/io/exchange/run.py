@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ...types import trust_of
 from ..files import read_bytes
-from ..manifest import MANIFEST_NAME, read_manifest
+from ..manifest import MANIFEST_NAME, sorted_records
 from ..masks.npz import decode_npz
 from ..masks.read import read_grey_mask
 from . import coco, pictures
@@ -27,8 +28,7 @@ def read_run(path: str, images: Images, threshold: float) -> Iterator[ImageMasks
     """
     manifest = os.path.join(path, MANIFEST_NAME) if os.path.isdir(path) else path
     folder = os.path.dirname(manifest)
-    records = sorted(read_manifest(manifest), key=lambda record: record["id"])
-    for record in records:
+    for record in sorted_records(manifest):
         if record["status"] == "ok":
             yield masks_of_record(record, folder)
 
@@ -83,7 +83,15 @@ def masks_of_record(record: dict[str, Any], folder: str, *, with_soft: bool = Tr
 def _named(target: MaskTarget, record: dict[str, Any], where: str) -> MaskTarget:
     """The target with what its record says of it."""
     score = round(trust_of(record.get("quality", 0.0), record.get("presence")), 6)
-    return MaskTarget(target.origin, target.mask, str(record.get("label", TARGET)), score, _point_of(record, where))
+    return replace(
+        target,
+        label=str(record.get("label", TARGET)),
+        score=score,
+        point=_point_of(record, where),
+        quality=record.get("quality"),
+        presence=record.get("presence"),
+        flags=tuple(record.get("flags", ())),
+    )
 
 
 def _point_of(record: dict[str, Any], where: str) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ...errors import InputError, name_hint
 from ..images import IMAGE_SUFFIXES, walk_files
 from ..manifest import MANIFEST_NAME
-from . import coco, csv_tables, cvat, label_studio, labelme, pictures, run, voc, yolo
+from . import coco, csv_tables, cvat, label_studio, labelme, parquet, pictures, run, voc, yolo
 from .base import ImageMasks, Images, read_json_of
 
 Read = Callable[[str, Images, float], Iterator[ImageMasks]]
@@ -47,6 +47,7 @@ class Format(NamedTuple):
 
 _YOLO = (yolo.CONFIG, f"{yolo.LABELS}/@.txt")
 _VOC = (voc.LABELMAP, *voc.LISTS, f"{voc.BOXES}/@.xml", f"{voc.CLASSES}/@.png", f"{voc.OBJECTS}/@.png")
+_PARQUET = tuple(parquet.file_name(table, 0) for table in parquet.COLUMNS)
 FORMATS = {
     each.name: each
     for each in (
@@ -67,6 +68,7 @@ FORMATS = {
             has_polygons=True,
         ),
         Format("cvat", cvat.write_cvat, cvat.read_cvat, (cvat.FILE,), "images", has_polygons=True),
+        Format("parquet", parquet.write_parquet, parquet.read_parquet, _PARQUET),
         Format("boxes", csv_tables.write_boxes, None, (csv_tables.BOXES_FILE,)),
         Format("points", csv_tables.write_points, None, (csv_tables.POINTS_FILE,)),
         Format("run", None, run.read_run, (MANIFEST_NAME,)),
@@ -117,6 +119,8 @@ def _of_folder(path: str) -> str | None:
     has = set(names)
     if MANIFEST_NAME in has:
         return "run"
+    if any(name.endswith(parquet.SUFFIX) for name in names):
+        return "parquet"
     if {voc.CLASSES, voc.OBJECTS, voc.BOXES} & has:
         return "voc"
     if "labels" in has and any(name.endswith((".yaml", ".yml", "classes.txt")) for name in names):
@@ -143,6 +147,8 @@ def _of_file(path: str) -> str | None:
         return "run"
     if name.endswith(".xml"):
         return "cvat"
+    if name.endswith(parquet.SUFFIX):
+        return "parquet"
     if name.endswith((".yaml", ".yml")):
         return "yolo"
     if name.endswith(IMAGE_SUFFIXES):

@@ -28,6 +28,7 @@ KEEPS = {
     "labelme": (True, True),
     "label-studio": (True, True),
     "cvat": (True, False),
+    "parquet": (True, True),
 }
 POLYGONS = ("coco", "labelme", "label-studio", "cvat")
 
