@@ -111,6 +111,18 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--overwrite", is_flag=True, help="Remove what an earlier run wrote to OUT, and start anew.")
 @shard_option
 @click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="ray does the images on a cluster of Ray, -j of them at a time (0 for all its processors): the same masks.",
+)
+@click.option(
+    "--ray-address",
+    metavar="ADDRESS",
+    help="The cluster of --engine ray; by default that of RAY_ADDRESS, else one on this machine for this run.",
+)
+@click.option(
     "--on-error",
     type=click.Choice(["skip", "stop"]),
     default="skip",
@@ -149,6 +161,8 @@ def annotate(
     resume: bool,
     overwrite: bool,
     shard: Shard | None,
+    engine: str,
+    ray_address: str | None,
     on_error: str,
     html_file: str | None,
     html_limit: int,
@@ -203,6 +217,16 @@ def annotate(
         where, given, found_masks = locate_parts(images[0], points, masks)
     if size_prior == "oracle" and found_masks is None:
         raise InputError("--size-prior oracle needs the true masks: --masks DIR")
+    if ray_address is not None and engine != "ray":
+        raise InputError("--ray-address is for --engine ray; leave it out")
+    if engine == "ray":
+        if backend != "numba":
+            raise InputError(f"--engine ray works with --backend numba, not {backend}")
+        from pointlabel.distributed.ray_engine import open_ray
+
+        do_jobs = open_ray(ray_address)
+    else:
+        from pointlabel.folder.pool import run_jobs as do_jobs
     changes = {**ctx.meta.get(PARAMS_KEY, {}), **assignments}
     params = build_params(method, changes, size_prior, checkpoint, style)
     check_outputs({"--html": html_file})
@@ -236,6 +260,7 @@ def annotate(
                 mode="resume" if resume else "overwrite" if overwrite else "new",
                 on_error=on_error,
                 shard=shard,
+                engine=do_jobs,
                 report=console.report,
             )
         except OutputError as error:

@@ -107,7 +107,7 @@ class _Bytes:
 
 #: A parameter that a message of the library names, perhaps with a value: `mask_threshold`, `mode=resume`.
 _NAMED = re.compile(
-    "`(mode|overwrite|resume|polarity|origin|points_format|allow_pickle|size_prior|checkpoint|style|labels|mask_threshold|"
+    "`(mode|overwrite|resume|engine|polarity|origin|points_format|allow_pickle|size_prior|checkpoint|style|labels|mask_threshold|"
     "out|split|shard|overlay|points|masks|true_masks|tensorboard|seed|form|images|place_images|polygons)"
     r"(?:=([\w.+-]+))?`"
 )

@@ -25,7 +25,7 @@ baselines.com baselines.d2d baselines.point baselines.threshold baselines.sam ca
 baselines.mclc
 labeling
 folder napari_plugin
-bench training
+bench distributed training
 report session shards
 serve
 cli
@@ -43,6 +43,7 @@ LIBRARIES = {
     "safetensors onnx onnxruntime": "detectors training",
     "transformers huggingface_hub": "baselines.sam",
     "threadpoolctl": "calibration",
+    "ray": "distributed",
     "starlette uvicorn": "serve",
     "napari": "napari_plugin",
 }

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 from collections import deque
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -23,6 +24,9 @@ from .job import Job, RunContext, label_job, open_job
 _LARGEST_CHUNK = 8  # images that a worker takes at a time: enough to hide what sending them costs
 _WAITING_CHUNKS = 3  # for each worker, so that memory does not grow with the number of images
 
+#: What does the jobs of a run: (jobs, context, workers) -> outcomes in the order of the jobs, as `run_jobs`.
+Engine = Callable[[Sequence[Job], RunContext, int], Generator[ImageDone]]
+
 # Of this worker process.
 _context: RunContext | None = None
 _stop: Event | None = None
@@ -32,7 +36,8 @@ def run_jobs(jobs: Sequence[Job], context: RunContext, n_workers: int) -> Genera
     """Do all jobs and yield their outcomes in order.
 
     With one worker they are done here, else in `n_workers` processes, a bounded number ahead of what was yielded. The
-    backend torch works in this process, and takes `n_workers` threads to read and write.
+    backend torch works in this process, and takes `n_workers` threads to read and write. 0 takes one worker for each
+    processor.
     Where Ctrl-C is pressed, jobs that wait are dropped, those in progress end and are yielded, and
     `KeyboardInterrupt` follows.
 
@@ -43,6 +48,7 @@ def run_jobs(jobs: Sequence[Job], context: RunContext, n_workers: int) -> Genera
     PointLabelError
         Where a worker process died.
     """
+    n_workers = n_workers or os.cpu_count() or 1
     if context.settings.backend != "numba":
         return run_together(jobs, context, n_workers)
     if n_workers == 1 or len(jobs) < 2:

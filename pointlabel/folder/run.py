@@ -29,7 +29,7 @@ from .plan import (
     refuse_changed,
     run_notes,
 )
-from .pool import run_jobs
+from .pool import Engine, run_jobs
 from .settings import RunSettings
 from .writers import open_writers
 
@@ -51,6 +51,7 @@ def annotate_folder(
     mode: str = "new",
     on_error: str = "skip",
     shard: str | Shard | None = None,
+    engine: Engine = run_jobs,
     report: Report | None = None,
 ) -> RunSummary:
     """Annotate images from one point per target and write masks, and a manifest with a line per image.
@@ -73,6 +74,7 @@ def annotate_folder(
     on_error : "skip" goes on after an image that fails, "stop" ends the run there.
     shard : "2/8" does the second of eight parts of the images, beside the others, which may be done at the same time
         and on other machines; `pointlabel.shards.merge_shards` joins them.
+    engine : what does the images: worker processes of this machine, or `pointlabel.distributed.ray_engine.open_ray`.
     report : called with each event as it happens.
 
     Returns
@@ -143,7 +145,7 @@ def annotate_folder(
             say(RunNote(note))
         writers = open_writers(context, work)
         try:
-            with closing(run_jobs(work, context, jobs or os.cpu_count() or 1)) as outcomes:
+            with closing(engine(work, context, jobs)) as outcomes:
                 for done in outcomes:
                     for writer in writers:
                         writer.add(done)
