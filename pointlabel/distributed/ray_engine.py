@@ -250,6 +250,7 @@ def _cluster(address: str | None, n_workers: int) -> Generator[None]:
     if address is None and not os.environ.get("RAY_ADDRESS"):
         options |= {"num_cpus": n_workers or os.cpu_count(), "include_dashboard": False}
         options |= {"object_store_memory": _STORE_BYTES}
+        address = "local"  # else it would join whichever cluster was started on this machine
     try:
         ray.init(address, **options)
     except (ConnectionError, ValueError, RuntimeError) as error:

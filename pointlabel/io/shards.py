@@ -78,7 +78,7 @@ def parse_shard(text: str) -> Shard:
 
 def as_shard(value: str | Shard | None) -> Shard | None:
     """An argument `shard` of a function of the library, checked; None stays None."""
-    return None if value is None else parse_shard(value if isinstance(value, str) else f"{value[0]}/{value[1]}")
+    return None if value is None else parse_shard(str(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,8 @@ def read_plan(gate: OutputGate, shard: Shard) -> ShardPlan:
         about = decode_json(read_bytes(path))
         plan = ShardPlan(**{**about, "shard": Shard(*about["shard"]), "ids": tuple(about["ids"])})
         texts = (*plan.ids, plan.ids_sha256, plan.inputs_sha256)
-        is_sound = plan.shard == shard and isinstance(plan.settings, dict) and all(isinstance(t, str) for t in texts)
+        texts += tuple(plan.settings["outputs"])
+        is_sound = plan.shard == shard and all(isinstance(text, str) for text in texts)
         as_choice(plan.command, "command", COMMANDS)
     except (ValueError, TypeError, KeyError):
         is_sound = False
@@ -217,7 +218,8 @@ def refuse_other_shards(gate: OutputGate, plan: ShardPlan, mode: str) -> None:
     for other in others:
         found = plan.difference(read_plan(gate, other), inputs_only=mode == "overwrite")
         if found is not None:
+            which = f"this one, {plan.shard}," if other != plan.shard else "this attempt"
             raise InputError(
-                f"{place} {other}, which does not go with this one, {plan.shard}, in its {found}; "
+                f"{place} {other}, which does not go with {which} in its {found}; "
                 "give all shards the same inputs and settings, or choose another folder"
             )

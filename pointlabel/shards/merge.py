@@ -74,7 +74,8 @@ def merge_shards(out: str | os.PathLike[str]) -> Merged:
         if whole:
             plans = [read_plan(gate, shard) for shard in shards]
             _check_joined(gate, plans)
-            merged = Merged(len(shards), len(_whole_ids(gate, plans[0])))
+            states = _whole_states(gate, plans[0])
+            merged = Merged(len(shards), len(states), sum(state == "error" for state in states.values()))
         else:
             plans = read_plans(gate)
             _refuse_foreign(gate, plans)
@@ -139,23 +140,24 @@ def _records(parts: Sequence[Part]) -> Iterator[dict[str, Any]]:
     return filter(None, map(decode_record, in_turn([part.lines() for part in parts])))
 
 
-def _whole_ids(gate: OutputGate, plan: ShardPlan) -> set[str]:
-    """Ids of the images of what lies beside the shards: a run, or a prediction."""
+def _whole_states(gate: OutputGate, plan: ShardPlan) -> dict[str, str]:
+    """Id -> status of the images of what lies beside the shards: a run, or a prediction, which names no errors."""
     name = PREDICTION_NAME if plan.command == "predict" else MANIFEST_NAME
     path = gate.file(name)
     if not _has_bytes(path):
-        return set()
+        return {}
     if name == MANIFEST_NAME:
-        return {record["id"] for record in read_manifest(path)}
+        return {record["id"]: record["status"] for record in read_manifest(path)}
     about = read_json(path)
-    return {each for each in about.get("images", ()) if isinstance(each, str)} if about.get("table_sha256") else set()
+    images = about.get("images") if about.get("table_sha256") else None
+    return {name: "ok" for name in images if isinstance(name, str)} if isinstance(images, list) else {}
 
 
 def _check_joined(gate: OutputGate, plans: Sequence[ShardPlan]) -> None:
     """Raise where shards lie beside a manifest that was not made of them, as a merge leaves it that was killed."""
-    known = _whole_ids(gate, plans[0])
+    known = _whole_states(gate, plans[0])
     for plan in plans:
-        if plan.command != plans[0].command or not known.issuperset(plan.ids):
+        if plan.command != plans[0].command or not known.keys() >= set(plan.ids):
             raise InputError(
                 f"{gate.folder} holds shards of a run ({plan.shard.plan}) beside another run without shards; move one "
                 "of them to another folder"

@@ -207,6 +207,41 @@ def test_merge_says_what_is_missing_or_damaged_and_leaves_the_folder(folder, fil
     assert merge_shards(out).n_images == 14
 
 
+def test_another_attempt_at_a_shard_has_its_settings(folder):
+    run(folder, shard="1/2")
+    other = RunSettings("threshold", outputs=OUTPUTS, seed=7)
+    with pytest.raises(
+        InputError, match="shard 1/2, which does not go with this attempt in its settings: seed 7 and 0"
+    ):
+        run(folder, shard="1/2", mode="resume", settings=other)
+    run(folder, shard="1/2", mode="overwrite", settings=other)
+    for wrong in (5, (1, 2), "1"):
+        with pytest.raises(InputError, match="a shard must be I/N"):
+            run(folder, shard=wrong)  # type: ignore[arg-type]
+
+
+def test_links_in_place_of_its_files_are_refused(folder):
+    run(folder, shard="1/1")
+    for name in ("shard.1-of-1.json", "manifest.1-of-1.jsonl"):
+        path = folder / "out" / name
+        path.rename(folder / "elsewhere")
+        path.symlink_to((folder / "elsewhere").absolute())
+        for act in (lambda: merge_shards(folder / "out"), lambda: run(folder, shard="1/1", mode="overwrite")):
+            with pytest.raises(InputError, match=f"{name} is a link; move it away"):
+                act()
+        path.unlink()
+        (folder / "elsewhere").rename(path)
+    merge_shards(folder / "out")
+
+
+def test_shards_are_no_run_yet_for_other_commands(folder):
+    run(folder, shard="1/2")
+    done = CliRunner().invoke(main, ["convert", str(folder / "out"), "-o", str(folder / "b"), "--to", "coco"])
+    assert done.exit_code == 2
+    assert "holds shards of a run (shard.1-of-2.json); join them by pointlabel merge" in done.output
+    assert not (folder / "b").exists()
+
+
 def test_a_mask_that_somebody_changed_is_kept_and_named(folder):
     for number in (1, 2):
         run(folder, shard=f"{number}/2")

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ...errors import InputError, name_hint
 from ..images import IMAGE_SUFFIXES, walk_files
 from ..manifest import MANIFEST_NAME
+from ..shards import refuse_shards
 from . import coco, csv_tables, cvat, label_studio, labelme, parquet, pictures, run, voc, yolo
 from .base import ImageMasks, Images, read_json_of
 
@@ -119,6 +120,7 @@ def _of_folder(path: str) -> str | None:
     has = set(names)
     if MANIFEST_NAME in has:
         return "run"
+    refuse_shards(path)
     if any(name.endswith(parquet.SUFFIX) for name in names):
         return "parquet"
     if {voc.CLASSES, voc.OBJECTS, voc.BOXES} & has:

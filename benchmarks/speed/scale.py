@@ -1,0 +1,136 @@
+"""Time and peak memory of `annotate` by the number of images: one process, workers, shards with their merge, Ray.
+
+The images are few drawn frames under many names (hard links), so that 100,000 of them take little disk; the points are
+one table. Each run is the command in a process of its own, so its time holds the start of Python, workers and Ray. The
+peak is that of the process that was started, whose memory must not grow with the images; workers are not in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.common import ONE_THREAD, finish, parser
+from pointlabel.synthetic import draw_scene
+
+SIZES = (1_000, 10_000, 100_000)
+N_FRAMES, SHAPE, N_TARGETS = 64, (96, 96), 2
+#: Ways that are compared; the first is what the others are measured by.
+WAYS = ("one process", "workers", "shards", "ray")
+COMMAND = """
+import re, sys
+from pointlabel.cli.main import main
+try:
+    main(sys.argv[1:], prog_name="pointlabel")
+finally:
+    print(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
+"""
+
+
+def draw_frames(folder: Path, n: int) -> None:
+    """`n` images, of which each is one of `N_FRAMES` drawn ones, and the table of their points."""
+    (folder / "frames").mkdir(parents=True)
+    (folder / "images").mkdir()
+    spots = []
+    for seed in range(min(n, N_FRAMES)):
+        scene = draw_scene(seed, shape=SHAPE, n_targets=N_TARGETS)
+        Image.fromarray(scene.image).save(folder / f"frames/{seed}.png")
+        spots.append(np.rint(scene.points).astype(int).tolist())
+    with open(folder / "clicks.csv", "w", encoding="utf-8") as table:
+        table.write("image,x,y\n")
+        for k in range(n):
+            os.link(folder / f"frames/{k % N_FRAMES}.png", folder / f"images/{k:06}.png")
+            table.writelines(f"{k:06}.png,{column},{row}\n" for row, column in spots[k % N_FRAMES])
+
+
+def start(folder: Path, *words: str) -> subprocess.Popen[str]:
+    """Start a command of pointlabel in the folder."""
+    command = [sys.executable, "-c", COMMAND, "-q", *words]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True, env={**os.environ, **ONE_THREAD})
+
+
+def peak_of(process: subprocess.Popen[str]) -> float:
+    """Wait for a command; its peak memory in MB."""
+    output, _ = process.communicate()
+    if process.returncode:
+        sys.exit(f"a run ended with exit code {process.returncode}")
+    return int(output.split()[-1]) / 1024
+
+
+def annotate(folder: Path, *words: str) -> subprocess.Popen[str]:
+    """Start `annotate` with more words."""
+    return start(folder, "annotate", "images", "-p", "clicks.csv", "-o", "out", *words)
+
+
+def run_shards(folder: Path, n: int) -> dict[str, float]:
+    """As many shards as workers, all at the same time, and then their merge, which is also timed alone."""
+    works = [annotate(folder, "--shard", f"{k}/{n}") for k in range(1, n + 1)]
+    peaks = [peak_of(work) for work in works]
+    begin = perf_counter()
+    merge_mb = peak_of(start(folder, "merge", "out"))
+    return {"peak_mb": max(peaks), "merge_mb": merge_mb, "merge_s": perf_counter() - begin}
+
+
+def measure(folder: Path, way: str, n_workers: int) -> dict[str, Any]:
+    """Do all images in one way; the output folder is left."""
+    ways: dict[str, Callable[[], dict[str, float]]] = {
+        "one process": lambda: {"peak_mb": peak_of(annotate(folder))},
+        "workers": lambda: {"peak_mb": peak_of(annotate(folder, "-j", str(n_workers)))},
+        "shards": lambda: run_shards(folder, n_workers),
+        "ray": lambda: {"peak_mb": peak_of(annotate(folder, "-j", str(n_workers), "--engine", "ray"))},
+    }
+    begin = perf_counter()
+    row: dict[str, Any] = ways[way]()
+    return {"way": way, "seconds": perf_counter() - begin, **row}
+
+
+def masks_of(folder: Path) -> dict[str, bytes]:
+    """The masks of the output folder, each of the drawn frames once."""
+    return {path.name: path.read_bytes() for path in sorted((folder / "out/masks").iterdir())[:N_FRAMES]}
+
+
+def main() -> None:
+    """Measure, print, write the result."""
+    options = parser(__doc__)
+    options.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of images, default up to 100,000")
+    options.add_argument("--workers", type=int, default=2, help="workers, shards and processors of Ray, default 2")
+    args: argparse.Namespace = options.parse_args()
+    ways = [way for way in WAYS if way != "ray" or find_spec("ray")]
+    rows = []
+    for n in [size // 10 for size in args.sizes] if args.quick else args.sizes:
+        with tempfile.TemporaryDirectory() as top:
+            folder = Path(top) / "data"
+            draw_frames(folder, n)
+            expected: dict[str, bytes] = {}
+            for way in ways:
+                row = {"n_images": n, **measure(folder, way, args.workers)}
+                found = masks_of(folder)
+                expected = expected or found
+                if found != expected:
+                    sys.exit(f"{way}: other masks than those of {WAYS[0]}")
+                shutil.rmtree(folder / "out")
+                row |= {"images_a_second": n / row["seconds"], "ms_an_image": 1000 * row["seconds"] / n}
+                rows.append(row)
+                merge = f", merge {row['merge_s']:.1f} s with {row['merge_mb']:.0f} MB" if "merge_s" in row else ""
+                print(
+                    f"{n:>7} images, {way:<12}{row['seconds']:8.1f} s, {row['images_a_second']:6.0f} a second, "
+                    f"peak {row['peak_mb']:.0f} MB{merge}",
+                    flush=True,
+                )
+    finish({"workers": args.workers, "shape": SHAPE, "targets_an_image": N_TARGETS, "rows": rows}, args.out)
+
+
+if __name__ == "__main__":
+    main()
