@@ -2,13 +2,16 @@
 
 The images are few drawn frames under many names (hard links), so that 100,000 of them take little disk; the points are
 one table. Each run is the command in a process of its own, so its time holds the start of Python, workers and Ray. The
-peak is that of the process that was started, whose memory must not grow with the images; workers are not in it.
+peak is that of the process that was started, without workers: beyond the program it holds the list of the images and
+the points. Processor seconds say more than the clock on a machine that does other work too (`load`); those of workers
+are not known.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -91,9 +94,16 @@ def measure(folder: Path, way: str, n_workers: int) -> dict[str, Any]:
         "shards": lambda: run_shards(folder, n_workers),
         "ray": lambda: {"peak_mb": peak_of(annotate(folder, "-j", str(n_workers), "--engine", "ray"))},
     }
-    begin = perf_counter()
+    begin, before = perf_counter(), cpu_seconds()
     row: dict[str, Any] = ways[way]()
-    return {"way": way, "seconds": perf_counter() - begin, **row}
+    row |= {"seconds": perf_counter() - begin, "cpu_s": None if way in ("workers", "ray") else cpu_seconds() - before}
+    return {"way": way, "load": os.getloadavg()[0], **row}
+
+
+def cpu_seconds() -> float:
+    """Processor seconds of all processes that were started and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def masks_of(folder: Path) -> dict[str, bytes]:
@@ -123,9 +133,11 @@ def main() -> None:
                 shutil.rmtree(folder / "out")
                 row |= {"images_a_second": n / row["seconds"], "ms_an_image": 1000 * row["seconds"] / n}
                 rows.append(row)
+                cpu = "" if row["cpu_s"] is None else f"{row['cpu_s']:.1f} s of processors, "
                 merge = f", merge {row['merge_s']:.1f} s with {row['merge_mb']:.0f} MB" if "merge_s" in row else ""
                 print(
                     f"{n:>7} images, {way:<12}{row['seconds']:8.1f} s, {row['images_a_second']:6.0f} a second, "
+                    f"{cpu}load {row['load']:.1f}, "
                     f"peak {row['peak_mb']:.0f} MB{merge}",
                     flush=True,
                 )

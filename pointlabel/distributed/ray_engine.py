@@ -150,7 +150,7 @@ class _Pool:
         self._starting: dict[Any, Any] = {}  # promise -> actor
         self._doing: dict[Any, tuple[Any, _Chunk]] = {}
         self._loads: dict[Any, int] = {}  # actor -> chunks that it has
-        self._folder = context.gate.folder
+        self._folder, self._is_shard = context.gate.folder, context.shard is not None
         self._n_unborn = 0
         self._has_lost = False
         for _ in range(self.n_workers):
@@ -203,7 +203,8 @@ class _Pool:
             with suppress(ray.exceptions.RayError):
                 ray.kill(worker)
         if is_cut:
-            remove_temporaries(self._folder, [os.path.join(self._folder, kind) for kind in WRITERS])
+            trees = [os.path.join(self._folder, kind) for kind in WRITERS]
+            remove_temporaries(self._folder, trees, of_all=not self._is_shard)
 
     def _start(self) -> None:
         worker: Any = self._make()

@@ -74,7 +74,8 @@ class OutputFolder:
             Where the manifest cannot be written.
         """
         path = self.gate.folder
-        remove_temporaries(path, [os.path.join(path, kind) for kind in (*WRITERS, *EXPORTS)])
+        trees = [os.path.join(path, kind) for kind in (*WRITERS, *EXPORTS)]
+        remove_temporaries(path, trees, of_all=self.plan is None)
         if self.plan is not None:  # before anything goes, since a shard that has finished may be done again
             self.plan.write(self.gate, has_finished=False)
         try:

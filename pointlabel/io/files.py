@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import itertools
 import os
 import re
+import socket
 import stat
 import time
 from collections.abc import Collection, Iterator, Sequence
@@ -26,8 +28,10 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
-_TEMPORARY = re.compile(r"\.pointlabel-\d+(-[0-9a-f]+)?-\d+\.tmp")
-_TOKEN = os.urandom(4).hex()  # numbers of processes are those of one machine; several can write to one folder
+_TEMPORARY = re.compile(r"\.pointlabel-\d+(?:-(?P<host>[0-9a-f]{6})[0-9a-f]{6})?-\d+\.tmp")
+# Several machines can write to one folder, and numbers of processes are those of one of them.
+_HOST = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:6]
+_TOKEN = f"{_HOST}{os.urandom(3).hex()}"
 _OLD_S = 3600.0  # where a file cannot be locked, its age shows whether it was left behind
 _numbers = itertools.count()
 _known_folders: set[str] = set()
@@ -112,7 +116,7 @@ class FileWrite:
         with self._cleaned():
             if folder not in _known_folders:
                 make_folder(folder)
-                remove_temporaries(folder)
+                remove_temporaries(folder, of_all=False)
                 _known_folders.add(folder)
             try:
                 self._open(folder)
@@ -235,23 +239,24 @@ def remove_file(path: str) -> None:
         return
 
 
-def remove_temporaries(folder: str, trees: Collection[str] = ()) -> int:
+def remove_temporaries(folder: str, trees: Collection[str] = (), *, of_all: bool = True) -> int:
     """Remove what killed processes left under temporary names in `folder` and below `trees`; return how many.
 
-    Files that a process still writes stay, and no link is followed.
+    Files that a process still writes stay, and no link is followed. Without `of_all`, fresh files of other machines
+    stay too: on some file systems each machine has locks of its own, and does not see what others write.
     """
     places = [folder, *(parent for tree in trees if not os.path.islink(tree) for parent, _, _ in os.walk(tree))]
-    return sum(_remove_abandoned(place) for place in places)
+    return sum(_remove_abandoned(place, of_all) for place in places)
 
 
-def _remove_abandoned(folder: str) -> int:
+def _remove_abandoned(folder: str, of_all: bool) -> int:
     try:
         with os.scandir(folder) as entries:
-            found = [entry for entry in entries if _TEMPORARY.fullmatch(entry.name)]
+            found = [(entry, match["host"]) for entry in entries if (match := _TEMPORARY.fullmatch(entry.name))]
     except OSError:
         return 0
     count = 0
-    for entry in found:
+    for entry, host in found:
         try:
             if not entry.is_file(follow_symlinks=False):
                 continue
@@ -260,7 +265,7 @@ def _remove_abandoned(folder: str) -> int:
             continue
         try:
             is_free = lock_file(place)
-            if is_free is None:
+            if is_free is None or (is_free and not of_all and host not in (None, _HOST)):
                 is_free = time.time() - os.fstat(place).st_mtime > _OLD_S
             if is_free:
                 remove_file(entry.path)

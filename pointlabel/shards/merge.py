@@ -91,7 +91,7 @@ def merge_shards(out: str | os.PathLike[str]) -> Merged:
                 write_export(name, gate, sorted_records(gate.file(MANIFEST_NAME)))
         for file in (*(plan.shard.manifest for plan in plans), *(plan.shard.plan for plan in plans)):
             remove_file(gate.file(file))
-        remove_temporaries(place)
+        remove_temporaries(place, [os.path.join(place, kind) for kind in WRITERS])
     return merged
 
 

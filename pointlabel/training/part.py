@@ -57,7 +57,7 @@ class PredictionPart:
         places = [(kind, name, None) for kind in self._kinds for name in plan.ids if name not in self._earlier]
         old = [each for record in records if mode == "overwrite" for each in recorded_places(record)]
         self.gate.refuse_foreign(dict.fromkeys([*places, *old]))
-        remove_temporaries(place, [os.path.join(place, kind) for kind in self._kinds])
+        remove_temporaries(place, [os.path.join(place, kind) for kind in self._kinds], of_all=False)
         plan.write(self.gate, has_finished=False)
         for kind, name, known in old:
             self.gate.remove(kind, name, known)

@@ -209,6 +209,17 @@ def test_a_manifest_that_cannot_be_opened(tmp_path):
         ManifestWriter(str(tmp_path / "manifest.jsonl"))
 
 
+def test_what_another_machine_writes_stays_where_locks_do_not_reach(tmp_path):
+    names = {host: f".pointlabel-7-{host}0a0b0c-1.tmp" for host in (files._HOST, "0" * 6, "f" * 6)}
+    for name in names.values():
+        (tmp_path / name).write_bytes(b"half")
+    os.utime(tmp_path / names["f" * 6], (0, 0))
+    write_whole(str(tmp_path / "a.png"), b"whole")
+    assert {path.name for path in tmp_path.iterdir()} == {"a.png", names["0" * 6]}
+    assert remove_temporaries(str(tmp_path)) == 1
+    assert os.listdir(tmp_path) == ["a.png"]
+
+
 def test_a_file_that_another_run_took_for_a_leftover_is_begun_again(tmp_path, monkeypatch):
     taken: list[Path] = []
 
