@@ -225,9 +225,8 @@ class _Pool:
         for each, chunk in chunks.items():
             del self._doing[each]
             chunk.is_given = False
-        first = next(
-            iter(chunks.values())
-        )  # a worker does its chunks one after the other: it died at the first of them
+        # A worker does its chunks one after the other, so it died at the first of them.
+        first = next(iter(chunks.values()))
         first.attempts += 1
         if first.attempts == _ATTEMPTS:
             raise PointLabelError(
