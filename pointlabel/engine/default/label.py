@@ -94,11 +94,17 @@ def label_default(request: LabelRequest, params: DefaultParams) -> list[TargetLa
     targets = []
     for index, (point, pixel) in enumerate(zip(request.points.tolist(), pixels, strict=True)):
         start = perf_counter()
-        label, there = label_spot(image, peaks[index], params, weights)
-        if peaks[index] != pixel and is_doubtful(label.found, there):
-            at_click, there_at_click = label_spot(image, pixel, params, weights)
-            if is_likelier((at_click.found, there_at_click), (label.found, there)):
-                label, there = at_click, there_at_click
+        label, there = None, 0.0
+        for peak in dict.fromkeys((peaks[index], pixel)):
+            tried = label_peak(image, peak, params, weights)
+            if params.enlarge and needs_larger(tried):
+                tried = label_larger(image, tried, params, weights)
+            present = _presence(tried, params, weights)
+            if label is None or is_likelier((tried.found, present), (label.found, there)):
+                label, there = tried, present
+            if not is_doubtful(tried.found, present):
+                break
+        assert label is not None
         peaks[index] = label.window.peak
         tightness = float(request.tightness[index])
         if label.found and tightness != 0.5:
@@ -108,18 +114,6 @@ def label_default(request: LabelRequest, params: DefaultParams) -> list[TargetLa
     if params.share_heat and len(targets) > 1:
         targets = share_heat(image, targets, peaks, params)
     return targets
-
-
-def label_spot(
-    image: NDArray, peak: tuple[int, int], params: DefaultParams, weights: Weights
-) -> tuple[WindowLabel, float]:
-    """Label in the window that holds the target, and its presence."""
-    label = label_peak(image, peak, params, weights)
-    if params.enlarge and needs_larger(label):
-        label = label_larger(image, label, params, weights)
-    # by the default style's vote: how masks are drawn says nothing of it
-    vote = label.vote if weights.plain is None else cast_vote(label.regions, weights.plain.score, params.temperature)
-    return label, presence(label.regions, vote)
 
 
 def label_peak(
@@ -161,6 +155,12 @@ def label_larger(image: NDArray, first: WindowLabel, params: DefaultParams, weig
         if is_believed(label, first):
             return label
     return first
+
+
+def _presence(label: WindowLabel, params: DefaultParams, weights: Weights) -> float:
+    """Presence of a window's target, by the default style's vote: how masks are drawn says nothing of it."""
+    vote = label.vote if weights.plain is None else cast_vote(label.regions, weights.plain.score, params.temperature)
+    return presence(label.regions, vote)
 
 
 def _in_image(

@@ -184,6 +184,8 @@ def test_a_doubtful_peak_is_compared_with_the_click():
         annotate(image, [place], params=params).targets[0]
         for place, params in ((peak, still), ((48, 48), still), ((48, 48), DefaultParams()))
     )
+    assert at_peak.presence is not None
+    assert at_click.presence is not None
     assert at_peak.presence < 0.1 < at_click.presence
     assert "moved" not in found.flags
     assert np.array_equal(found.mask, at_click.mask)
