@@ -25,6 +25,7 @@ from .predict import predict
 from .runs import runs
 from .select import select
 from .serve import serve
+from .signals import Stopped, stoppable
 from .split import split
 from .standard import guarded_streams, plain
 from .train import train
@@ -32,11 +33,14 @@ from .weights import weights
 
 
 class CommandGroup(click.Group):
-    """Turns what a command raises into one line and an exit code: 2 for input, 1 for the rest, 130 for Ctrl-C."""
+    """Turns what a command raises into one line and an exit code.
+
+    2 for input, 1 for the rest, 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP.
+    """
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run from the command line, with standard streams that cannot break the work."""
-        with guarded_streams():
+        with guarded_streams(), stoppable():
             return super().main(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -44,8 +48,8 @@ class CommandGroup(click.Group):
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
-        except KeyboardInterrupt:
-            ctx.exit(130)
+        except KeyboardInterrupt as stop:
+            ctx.exit(stop.code if isinstance(stop, Stopped) else 130)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:

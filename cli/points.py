@@ -50,6 +50,7 @@ def points(
         pointlabel points data/masks -o points.csv
     """
     from pointlabel.evaluation.point_files import points_from_folder
+    from pointlabel.io.text import harmless
 
     as_csv = _is_csv(out, form)
     if as_csv:
@@ -62,7 +63,7 @@ def points(
         mask_threshold=mask_threshold,
         on_error=lambda text: say(f"error: {text}", always=True),
     )
-    write_csv(out if as_csv else None, found.rows)
+    write_csv(out if as_csv else None, [{**row, "image": harmless(row["image"])} for row in found.rows])
     for text in found.notes:
         say(f"note: {text}")
     place = "standard output" if out == STDOUT else out

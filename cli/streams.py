@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -12,6 +13,7 @@ from pointlabel.errors import OutputError
 
 #: The path that means standard output.
 STDOUT = "-"
+_HEAD_BYTES = 8000
 
 
 def write_bytes(path: str, data: bytes) -> None:
@@ -28,25 +30,48 @@ def write_bytes(path: str, data: bytes) -> None:
 
 
 def check_output(path: str) -> None:
-    """Raise where path could not be written, before the work whose result goes there."""
+    """Raise where path could not be written, or holds no text, before the work whose result goes there."""
     if path != STDOUT:
+        from pointlabel.errors import InputError
         from pointlabel.io.files import check_writable
 
         check_writable(path)
+        if os.path.isfile(path):
+            with open(path, "rb") as file:
+                is_text = b"\0" not in file.read(_HEAD_BYTES)
+            if not is_text:  # an image, a mask, an archive: nothing that a report or a style has replaced before
+                raise InputError(f"{path}: holds no text, and would be replaced; choose another file")
     elif sys.stdout is None or getattr(sys.stdout, "was_closed", False):
         raise OutputError("cannot write to standard output (it is closed)")
 
 
 def check_outputs(paths: Mapping[str, str | None]) -> None:
-    """Check the files that options name, before the work: only one of them may be standard output."""
+    """Check the files that options name, before the work.
+
+    Only one of them may be standard output, and none of them a file that the command is given to read.
+    """
     on_stdout = [f"{option} -" for option, path in paths.items() if path == STDOUT]
     if len(on_stdout) > 1:
         raise click.UsageError(
             f"{' and '.join(on_stdout)} exclude each other: standard output takes one of them",
         )
-    for path in paths.values():
+    inputs = _given_files(paths)
+    for option, path in paths.items():
         if path is not None:
+            if path != STDOUT and os.path.realpath(path) in inputs:
+                raise click.UsageError(f"{option} {path} would replace what the command reads; choose another file")
             check_output(path)
+
+
+def _given_files(outputs: Mapping[str, str | None]) -> set[str]:
+    """Real paths of the files that the running command is given, but by the options of `outputs`."""
+    ctx = click.get_current_context(silent=True)
+    if ctx is None:
+        return set()
+    names = [param.name for param in ctx.command.params if not outputs.keys() & {*param.opts}]
+    values = [ctx.params.get(str(name)) for name in names]
+    words = [word for value in values for word in (value if isinstance(value, tuple) else (value,))]
+    return {os.path.realpath(word) for word in words if isinstance(word, str) and os.path.isfile(word)}
 
 
 def write_json(path: str | None, value: Any, *, indent: int | None = None) -> None:

@@ -190,8 +190,9 @@ def test_the_demo_runs_and_runs_again(tmp_path):
     assert drawn < {path.name for path in (folder / "labels/overlay").iterdir()}
 
 
-def test_every_promise_names_tests_that_are_there():
-    page = (ROOT / "docs/promises.md").read_text()
+@pytest.mark.parametrize("name", ["promises.md", "security.md"])
+def test_every_promise_names_tests_that_are_there(name):
+    page = (ROOT / "docs" / name).read_text()
     named = re.findall(r"`([a-z_/]+\.py)`((?:, `test_\w+`)*)", page)
     assert named
     for file, tests in named:

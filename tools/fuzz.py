@@ -3,13 +3,14 @@
 Input K of a reader follows from the seed and K alone. Workers run the inputs; one that crashes, hangs or grows is
 ended, its input is kept, and the next goes on behind it.
 
-    python -m tools.fuzz --inputs 200000 --reader all --keep found
+    python -m tools.fuzz --inputs 1000000 --workers 2 --keep found --out benchmarks/results/fuzz.json
     python -m tools.fuzz --reader images --only 4711        # one input, here and with its traceback
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import resource
 import subprocess
@@ -23,7 +24,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import Any
 
+from benchmarks.common import write_result
 from pointlabel.errors import PointLabelError
 from tests.fuzz.mutate import mutate
 from tests.fuzz.readers import READERS, Reader
@@ -31,7 +34,9 @@ from tests.fuzz.readers import READERS, Reader
 ROOT = Path(__file__).resolve().parent.parent
 
 # Above these an input counts as slow or big, and its worker is ended and started anew.
-MOST_S, MOST_BYTES = 5.0, 1_500_000_000
+MOST_S, MOST_BYTES = 5.0, 1_000_000_000
+#: Inputs of readers that take longer than so many milliseconds are fewer.
+CHEAP_MS = 0.3
 # What a worker may take at all, so that the machine stays usable.
 _ADDRESS_SPACE = 6 << 30
 
@@ -70,6 +75,27 @@ def work(name: str, seed: int, start: int, stop: int, step: int) -> None:
                 return  # the peak of a process never falls
 
 
+def milliseconds(name: str) -> float:
+    """What a whole file of a reader takes."""
+    reader, files = READERS[name], READERS[name].seeds()
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, f"whole{reader.suffix}")
+        for _ in range(2):  # the first loads what it needs
+            start = time.perf_counter()
+            for data in files:
+                Path(path).write_bytes(data)
+                reader.read(path)
+            spent = time.perf_counter() - start
+    return 1000 * spent / len(files)
+
+
+def shares(names: Sequence[str], inputs: int) -> dict[str, int]:
+    """Inputs of each reader, `inputs` in all: readers that take long get fewer."""
+    weights = {name: min(1.0, CHEAP_MS / milliseconds(name)) for name in names}
+    total = sum(weights.values())
+    return {name: max(1, round(inputs * weight / total)) for name, weight in weights.items()}
+
+
 @dataclass(slots=True)
 class Count:
     """What became of the inputs of one reader."""
@@ -89,6 +115,28 @@ class Count:
             self.slowest_s, self.peak_bytes = max(self.slowest_s, seconds), max(self.peak_bytes, peak)
             if ending not in ("result", "refusal"):
                 self.found.append((number, f"{ending}, {seconds:.1f} s"))
+
+    def row(self, name: str, seed: int) -> dict[str, Any]:
+        """The counts as a result."""
+        return {
+            "reader": name,
+            "seeds": [seed],
+            "inputs": sum(self.endings.values()),
+            "results": self.endings["result"],
+            "refused": self.endings["refusal"],
+            "crashes": self.endings["crash"],
+            "slow": self.endings["slow"],
+            "big": self.endings["big"] + self.endings["memory"],
+            "slowest_s": self.slowest_s,
+            "peak_mb": self.peak_bytes / 1e6,
+            "found": [f"seed {seed}, {number}: {what}" for number, what in sorted(self.found)],
+        }
+
+
+def joined(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """The counts of two seeds of one reader."""
+    worst = {key: max(first[key], second[key]) for key in ("slowest_s", "peak_mb")}
+    return first | {key: first[key] + second[key] for key in first if key not in ("reader", *worst)} | worst
 
 
 def run(name: str, seed: int, first: int, stop: int, step: int, count: Count) -> None:
@@ -119,13 +167,16 @@ def run(name: str, seed: int, first: int, stop: int, step: int, count: Count) ->
             count.add(first, "slow" if lasted >= 2 * MOST_S else f"crash ended with {code}", lasted, 0)
             first += step
         elif code != 0:
-            raise SystemExit(f"the worker for {name} ended with {code} between two inputs")
+            count.add(first, f"crash between two inputs, {code}", 0.0, 0)
+            first += step
 
 
 def main() -> None:
     """Read the options, run the readers, print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--inputs", type=int, default=20_000, help="inputs in all, shared by the readers")
+    parser.add_argument("--inputs", type=int, default=20_000, help="inputs in all; readers that take long get fewer")
+    parser.add_argument("--out", type=Path, help="write the counts there as JSON, after each reader")
+    parser.add_argument("--add", action="store_true", help="add to the counts that are in --out, of another seed")
     parser.add_argument("--seed", type=int, default=0, help="another seed gives other inputs")
     parser.add_argument("--reader", choices=["all", *READERS], default="all")
     parser.add_argument("--workers", type=int, default=1, help="inputs at the same time")
@@ -143,11 +194,14 @@ def main() -> None:
         run_one(names[0], options.seed, options.only)
         return
     bad = 0
+    rows: dict[str, dict[str, Any]] = {}
+    if options.add:
+        rows = {row["reader"]: row for row in json.loads(options.out.read_text())["result"]["rows"]}
     print(
-        f"{'reader':10}{'inputs':>9}{'results':>9}{'refused':>9}{'crashes':>9}{'slow':>6}{'big':>6}  slowest     peak"
+        f"{'reader':32}{'inputs':>9}{'results':>9}{'refused':>9}{'crashes':>9}{'slow':>6}{'big':>6}  slowest     peak"
     )
-    for name in names:
-        share, count = options.inputs // len(names), Count()
+    for name, share in shares(names, options.inputs).items():
+        count = Count()
         runs = [
             threading.Thread(target=run, args=(name, options.seed, k, share, options.workers, count))
             for k in range(options.workers)
@@ -158,9 +212,14 @@ def main() -> None:
             each.join()
         ends = count.endings
         print(
-            f"{name:10}{sum(ends.values()):>9}{ends['result']:>9}{ends['refusal']:>9}{ends['crash']:>9}{ends['slow']:>6}"
-            f"{ends['big'] + ends['memory']:>6}{count.slowest_s:>7.2f} s{count.peak_bytes / 1e6:>6.0f} MB"
+            f"{name:32}{sum(ends.values()):>9}{ends['result']:>9}{ends['refusal']:>9}{ends['crash']:>9}{ends['slow']:>6}"
+            f"{ends['big'] + ends['memory']:>6}{count.slowest_s:>7.2f} s{count.peak_bytes / 1e6:>6.0f} MB",
+            flush=True,
         )
+        row = count.row(name, options.seed)
+        rows[name] = joined(rows[name], row) if name in rows else row
+        if options.out is not None:
+            write_result({"rows": list(rows.values())}, options.out)
         files = READERS[name].seeds()
         for number, what in sorted(count.found):
             print(f"    {name} {number}: {what}")

@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Callable
 
-from docs.tables import calibration, datasets, engine, methods, points, training
+from docs.tables import calibration, datasets, engine, faults, methods, points, training
 from docs.tables.store import ROOT
 
 PAGES = (
@@ -25,13 +25,15 @@ PAGES = (
     ROOT / "docs" / "calibrate.md",
     ROOT / "docs" / "detectors.md",
     ROOT / "docs" / "formats.md",
+    ROOT / "docs" / "promises.md",
+    ROOT / "docs" / "security.md",
     ROOT / "benchmarks" / "README.md",
 )
 MARKER = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 TABLES: dict[str, Callable[[], str]] = {
     table.__name__: table
-    for part in (engine, methods, calibration, points, training, datasets)
+    for part in (engine, methods, calibration, points, training, datasets, faults)
     for table in part.TABLES
 }
 

@@ -25,7 +25,7 @@ from ..io.datasets import Dataset
 from ..io.masks.read import MASK_THRESHOLD
 from ..io.masks.survey import survey_masks
 from ..io.messages import Note
-from ..io.samples import Entry, read_sample
+from ..io.samples import Entry, Sample, read_sample
 from .runner import BenchImage, MethodRun, Setup, run_method
 
 
@@ -108,7 +108,7 @@ def survey_dataset(
         kept.append(entry)
         notes += sample.notes
         n_points += len(sample.points)
-        digest.update(f"{sample.id}\0{sample.sha256}\n".encode("utf-8", "surrogateescape"))
+        digest.update(_line_of(sample))
         if sample.mask is not None:
             described = describe_targets(sample.image, sample.mask)
             _, owners = true_targets(sample.mask, sample.points)
@@ -221,6 +221,16 @@ def _work(sender: Connection, survey: Survey, setup: Setup, repeat: int, keep_cr
 
 
 def _images(survey: Survey) -> Iterator[BenchImage]:
+    """The images of a survey; a sentence after the last one where they are no longer those that it looked at."""
+    digest = hashlib.sha256()
     for entry in survey.dataset.entries:
         sample = read_sample(entry, mask_threshold=survey.mask_threshold)
+        digest.update(_line_of(sample))
         yield BenchImage(sample.id, sample.image, sample.points, sample.mask)
+    if digest.hexdigest() != survey.sha256:
+        raise InputError(f"{survey.dataset.folder}: its files changed while methods ran on them; run again")
+
+
+def _line_of(sample: Sample) -> bytes:
+    """What a sample adds to the hash of its data set."""
+    return f"{sample.id}\0{sample.sha256}\n".encode("utf-8", "surrogateescape")

@@ -19,12 +19,15 @@ from typing import Any
 import torch
 
 from ..errors import InputError
+from ..io.files import read_bytes
 
 STATE_KEYS = ("state_dict", "model_state_dict", "net", "model", "weights")
 PREFIXES = ("module.", "net.", "model.")
 COUNTERS = ("total_ops", "total_params")  # left in the file by a counter of operations that many training scripts use
 #: What a checkpoint may take in memory whatever its own size; beyond that, twice its size.
 SMALL_BYTES = 256 << 20
+#: Most bytes of a file; those of the published detectors have a hundredth.
+MAX_BYTES = 4 << 30
 
 
 class _Skipped:
@@ -56,12 +59,7 @@ def read_published(path: str | Path) -> dict[str, torch.Tensor]:
     InputError
         Where the file cannot be read, is cut short, would run code, or holds no state dict.
     """
-    if Path(path).exists() and not Path(path).is_file():
-        raise InputError(f"{path}: cannot be read (no regular file)")
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    data = read_bytes(str(path), most=MAX_BYTES)
     largest = max(SMALL_BYTES, 2 * len(data))
     sizes = _member_sizes(data, path, largest)
     recent = tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 6)

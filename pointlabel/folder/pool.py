@@ -5,13 +5,16 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from functools import partial
 from itertools import islice, takewhile
 from multiprocessing.synchronize import Event
+from types import FrameType
 
 from ..errors import PointLabelError
 from ..io.lock import share_folder
@@ -26,6 +29,9 @@ _WAITING_CHUNKS = 3  # for each worker, so that memory does not grow with the nu
 
 #: What does the jobs of a run: (jobs, context, workers) -> outcomes in the order of the jobs, as `run_jobs`.
 Engine = Callable[[Sequence[Job], RunContext, int], Generator[ImageDone]]
+#: Signals that a terminal or a scheduler sends to all processes of a run.
+_TO_ALL = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
+_GRACE_S = 2.0  # that a worker goes on after SIGTERM
 
 # Of this worker process.
 _context: RunContext | None = None
@@ -38,8 +44,8 @@ def run_jobs(jobs: Sequence[Job], context: RunContext, n_workers: int) -> Genera
     With one worker they are done here, else in `n_workers` processes, a bounded number ahead of what was yielded. The
     backend torch works in this process, and takes `n_workers` threads to read and write. 0 takes one worker for each
     processor.
-    Where Ctrl-C is pressed, jobs that wait are dropped, those in progress end and are yielded, and
-    `KeyboardInterrupt` follows.
+    Where Ctrl-C is pressed, or a signal asks the process to end, jobs that wait are dropped, those in progress end and
+    are yielded, and `KeyboardInterrupt` follows.
 
     Raises
     ------
@@ -81,11 +87,9 @@ def _run_workers(jobs: Sequence[Job], context: RunContext, n_workers: int) -> Ge
             waiting.popleft()
             yield from outcomes
     except KeyboardInterrupt:
-        stop.set()
-        for future in waiting:
-            future.cancel()
-        for future in waiting:
-            if not future.cancelled():
+        stop.set()  # chunks that wait come back empty
+        with suppress(BrokenProcessPool):  # a signal to the whole group may have ended the workers too
+            for future in waiting:
                 yield from future.result()
         raise
     except BrokenProcessPool as error:
@@ -101,11 +105,12 @@ def _start_method() -> multiprocessing.context.BaseContext:
         return multiprocessing.get_context("spawn")
     from multiprocessing import forkserver, resource_tracker
 
-    # Their server starts deaf to Ctrl-C, and they with it: a worker that is still starting must not die of it. The
-    # tracker goes first, since its start lets Ctrl-C through again.
-    resource_tracker.ensure_running()
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    # Their server starts deaf to what a terminal or a scheduler sends to all processes, and they with it: a worker that
+    # is still starting must not die of it. The tracker goes first, since its start lets signals through again.
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _TO_ALL)
     try:
+        resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_BLOCK, _TO_ALL)
         forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
@@ -115,9 +120,19 @@ def _start_method() -> multiprocessing.context.BaseContext:
 def _start_worker(context: RunContext, stop: Event) -> None:
     global _context, _stop
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent decides
+    signal.signal(signal.SIGTERM, _end_soon)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     _context, _stop = context, stop
     share_folder(context.gate.folder, context.shard.name if context.shard else "")
     end_with_parent()  # workers hold both ends of their queue, so they would never end
+
+
+def _end_soon(number: int, frame: FrameType | None) -> None:
+    """End in a while: the parent, which may have got the same signal, takes what is in progress until then."""
+    timer = threading.Timer(_GRACE_S, os._exit, (1,))
+    timer.daemon = True
+    timer.start()
 
 
 def _do_chunk(jobs: Sequence[Job]) -> list[ImageDone]:

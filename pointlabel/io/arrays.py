@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .files import read_bytes
 from .limits import check_cost
+from .matlab import is_version_5, list_arrays, read_array
 from .pixels import Pixels
 
 #: Channels that the last axis of a colour image may have.
@@ -83,12 +86,24 @@ def _read_npz(path: str) -> NDArray:
 
 
 def _read_mat(path: str) -> NDArray:
+    data = read_bytes(path)
+    if not is_version_5(data):
+        return _read_old_mat(path)
+    found = {variable.name: variable for variable in list_arrays(data)}
+    shapes = {name: variable.shape for name, variable in found.items()}
+    chosen = _only_array(path, shapes)
+    check_cost(path, shapes[chosen][1], shapes[chosen][0], 0, len(data) + found[chosen].n_bytes)
+    return read_array(found[chosen])
+
+
+def _read_old_mat(path: str) -> NDArray:
+    """An array of version 4, whose values are not packed."""
     from scipy.io import loadmat, whosmat
 
     try:
         shapes = {name: shape for name, shape, kind in whosmat(path) if kind not in ("cell", "struct", "char")}
         chosen = _only_array(path, shapes)
-        check_cost(path, shapes[chosen][1], shapes[chosen][0], 0, int(np.prod(shapes[chosen])))
+        check_cost(path, shapes[chosen][1], shapes[chosen][0], 0, 8 * math.prod(map(int, shapes[chosen])))
         return np.asarray(loadmat(path, variable_names=[chosen])[chosen])
     except NotImplementedError as error:
         raise InputError(f"{path}: a MATLAB file of version 7.3 is not read; save it with -v7") from error

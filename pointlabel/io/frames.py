@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from ..errors import PointLabelError
+from ..errors import InputError, PointLabelError
 from .decode import one_sentence
 from .images import FRAME, ImageFile, ImageList, Places, list_images
 from .stacks import can_hold_frames, count_frames
+
+#: Most frames of one file: a packed array of some kilobytes can claim as many as it likes.
+MOST_FRAMES = 1_000_000
 
 
 def list_inputs(where: Places, skip: Collection[str] = (), *, frames: bool = False) -> ImageList:
@@ -26,7 +29,7 @@ def list_inputs(where: Places, skip: Collection[str] = (), *, frames: bool = Fal
     Raises
     ------
     InputError
-        As `list_images`.
+        As `list_images`, and where a file claims more than `MOST_FRAMES`.
     """
     found = list_images(where, skip, stacks=True)
     if not frames and found.files:
@@ -83,6 +86,8 @@ def _frames_of(file: ImageFile) -> list[ImageFile]:
             n = count_frames(file.path)
     except PointLabelError:
         n = 1
+    if n > MOST_FRAMES:
+        raise InputError(f"{file.path}: {n:,} frames are more than the limit of {MOST_FRAMES:,}")
     return [file] if n == 1 else [_frame(file, k) for k in range(n)]
 
 

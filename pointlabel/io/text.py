@@ -14,6 +14,8 @@ from .files import read_bytes
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
+#: What settings in YAML may have: characters or bytes, and lists within lists. The parser takes seconds for a megabyte.
+_LONGEST_YAML, _DEEPEST_YAML = 1_000_000, 50
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -61,17 +63,33 @@ def decode_json(data: str | bytes) -> Any:
 
 
 def decode_yaml(data: str | bytes) -> Any:
-    """Read YAML of plain values.
+    """Read YAML of plain values, without aliases: a few lines of them stand for as many values as they like.
 
     Raises
     ------
     ValueError
-        Where it is none, or nested too deep; its words are those of the parser, in one line.
+        Where it is none, longer or nested deeper than settings are, or has an alias; its words are those of the parser,
+        in one line.
     """
     import yaml
 
+    class Loader(yaml.SafeLoader):
+        depth = 0
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):
+                raise ValueError("an alias, such as *name, is not read")
+            self.depth += 1
+            if self.depth > _DEEPEST_YAML:  # the parser's time grows with the square of the depth
+                raise ValueError("it is nested too deep")
+            node = super().compose_node(parent, index)
+            self.depth -= 1
+            return node
+
+    if len(data) > _LONGEST_YAML:
+        raise ValueError(f"it is longer than {_LONGEST_YAML:,} bytes")
     try:
-        return yaml.safe_load(data)
+        return yaml.load(data, Loader)
     except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
         raise ValueError(" ".join(str(error).split())[:150]) from error
 

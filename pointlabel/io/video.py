@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 from PIL import Image
 
 from ..errors import InputError, MissingExtraError
+from .files import read_bytes
 from .limits import check_cost
 from .pixels import Pixels, pillow_array
+
+#: What blocks of a GIF file start with: a picture, what is said about one, the end.
+_PICTURE, _END = 0x2C, 0x3B
+_BLOCKS = (_PICTURE, 0x21)
+#: A few bytes can claim any size, and Pillow makes room for it several times.
+_MAX_GIF_PX = 1 << 24
 
 
 class GifFrames:
@@ -16,6 +24,11 @@ class GifFrames:
 
     def __init__(self, path: str) -> None:
         self._name = path
+        width, height = _extent_of(read_bytes(path))
+        if width * height > _MAX_GIF_PX:
+            raise InputError(
+                f"{path}: a GIF is read up to {_MAX_GIF_PX:,} pixels, got {width} x {height}; save it as TIFF"
+            )
         self._image: Any = Image.open(path, formats=("GIF",))
 
     def __len__(self) -> int:
@@ -27,6 +40,26 @@ class GifFrames:
         check_cost(self._name, width, height, width * height * 3, width * height * 4)
         self._image.seek(frame)
         return Pixels(pillow_array(self._image, "RGB"))
+
+
+def _extent_of(data: bytes) -> tuple[int, int]:
+    """Width and height that a GIF file grows to: its screen, and pictures that lie beyond it, which Pillow adds."""
+    width, height, flags = struct.unpack_from("<HHB", data, 6)
+    at = 13 + (3 << (flags & 7) + 1 if flags & 128 else 0)
+    while at < len(data) and data[at] != _END:
+        if data[at] not in _BLOCKS:  # which Pillow passes over too
+            at += 1
+            continue
+        if data[at] == _PICTURE:
+            left, top, columns, rows, flags = struct.unpack_from("<4HB", data, at + 1)
+            width, height = max(width, left + columns), max(height, top + rows)
+            at += 11 + (3 << (flags & 7) + 1 if flags & 128 else 0)
+        else:
+            at += 2
+        while at < len(data) and data[at]:  # pieces of up to 255 bytes
+            at += 1 + data[at]
+        at += 1
+    return width, height
 
 
 class VideoFrames:

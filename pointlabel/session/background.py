@@ -62,6 +62,11 @@ class Background:
         with self._images.lock:
             self._dirty[item.index] = self._clicks_at = time.monotonic() + after
 
+    def write_clicks_soon(self) -> None:
+        """Write the table of clicks."""
+        with self._images.lock:
+            self._clicks_at = time.monotonic()
+
     def label_some_time(self, item: Item) -> None:
         """Label an image once nobody asks for anything."""
         self._pending.append(item.index)

@@ -184,6 +184,8 @@ class Session:
                     self._background.write_soon(item, after=0)
             elif item.file.id in self._images.given and item.error is None:
                 self._background.label_some_time(item)
+        if any(item.is_logged for item in self.items):  # a kill may have come between the masks and the table
+            self._background.write_clicks_soon()
 
     def _log(self, item: Item, history: History, action: Action) -> None:
         if not item.is_logged:

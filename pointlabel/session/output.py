@@ -18,6 +18,7 @@ from ..io.images import ImageList
 from ..io.json_lines import encode_line
 from ..io.manifest import MANIFEST_NAME, read_manifest, tidy_manifest
 from ..io.outdir import OutputGate
+from ..io.text import harmless
 from .journal import JOURNAL_NAME, Journal
 from .opened import Worst
 from .state import State
@@ -164,9 +165,10 @@ def write_clicks(path: str, rows: Iterable[tuple[str, State]]) -> None:
         for click in state.clicks:
             place = (f"{click.column:.17g}", f"{click.row:.17g}")
             tightness = "" if click.tightness is None else repr(click.tightness)
-            table.writerow([name, *place, click.label, click.name, tightness, click.polarity or ""])
+            words = (harmless(click.label), harmless(click.name))
+            table.writerow([harmless(name), *place, *words, tightness, click.polarity or ""])
         if not state.clicks:
-            table.writerow([name, *[""] * (len(_COLUMNS) - 1)])
+            table.writerow([harmless(name), *[""] * (len(_COLUMNS) - 1)])
     write_whole(path, text.getvalue().encode(errors="surrogateescape"))
 
 

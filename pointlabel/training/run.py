@@ -8,7 +8,7 @@ from typing import Any
 
 from .._values import as_choice, as_number
 from ..errors import InputError, OutputError, shown
-from ..io.files import make_folder, remove_file, remove_temporaries, write_whole
+from ..io.files import make_folder, read_bytes, remove_file, remove_temporaries, write_whole
 from ..io.json_files import read_json, write_json
 from ..io.outdir import REPLACEABLE
 from ..io.seal import state_of
@@ -119,11 +119,7 @@ def read_metrics(folder: str) -> list[dict[str, Any]]:
     path = os.path.join(folder, METRICS)
     if not os.path.exists(path):
         return []
-    try:
-        with open(path, "rb") as file:
-            lines = file.read().splitlines(keepends=True)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    lines = read_bytes(path, may_be_empty=True).splitlines(keepends=True)
     found = (_metrics_of(line) for line in lines if line.endswith(b"\n"))
     return [record for record in found if record is not None]
 

@@ -258,3 +258,12 @@ def test_a_process_that_dies_is_a_sentence(draw_dataset):
     assert first.run is None
     assert first.error == "its process died with exit code -9, perhaps for want of memory"
     assert second.run is not None
+
+
+def test_files_that_change_while_methods_run_are_said(draw_dataset):
+    folder = draw_dataset()
+    survey = survey_dataset(open_dataset(folder))
+    shutil.copy(folder / "masks/1.png", folder / "masks/0.png")
+    (done,) = run_bench([BenchJob(plan_setup("point"), 0, survey)])
+    assert done.run is None
+    assert done.error == f"{folder}: its files changed while methods ran on them; run again"

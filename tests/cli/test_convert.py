@@ -185,6 +185,11 @@ DAMAGED = {
     "negative runs": ("x.json", coco(entry={"segmentation": {"size": [4, 5], "counts": [25, -5]}}), "do not fill"),
     "no runs": ("x.json", coco(entry={"segmentation": {"size": [4, 5], "counts": "~~"}}), "damaged run lengths"),
     "odd polygon": ("x.json", coco(entry={"segmentation": [[1, 1, 2]]}), "an even number of coordinates"),
+    "a point that is a number": (
+        "x.json",
+        labelme({"label": "a", "shape_type": "polygon", "points": [1, [2, 2], [3, 1]]}),
+        "points must be a list of [x, y]",
+    ),
     "no base64": (
         "x.json",
         labelme({"label": "a", "shape_type": "mask", "points": [[1, 1], [2, 2]], "mask": "%%"}),

@@ -182,3 +182,25 @@ def test_a_folder_cannot_go_to_stdout(data, command):
     assert done.returncode == 2
     assert b"- is standard output, and a folder is written" in done.stderr
     assert not (data.parent / "-").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("bench accuracy . --methods point --html masks/1.png", "masks/1.png: holds no text, and would be replaced"),
+        ("calibrate . -o images/0.png --overwrite", "images/0.png: holds no text, and would be replaced"),
+        ("evaluate masks masks --csv masks/2.png", "masks/2.png: holds no text, and would be replaced"),
+        ("annotate images -p a.csv -o out --html a.csv", "--html a.csv would replace what the command reads"),
+        ("bench timing images -p a.json --json ./a.json", "--json ./a.json would replace what the command reads"),
+    ],
+)
+def test_no_report_takes_the_place_of_what_is_read(draw_dataset, monkeypatch, words, sentence):
+    folder = draw_dataset()
+    monkeypatch.chdir(folder)
+    (folder / "a.csv").write_text("image,x,y\n0,20,20\n")
+    (folder / "a.json").write_text("{}")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    result = CliRunner().invoke(main, words.split())
+    assert result.exit_code == 2
+    assert sentence in " ".join(result.output.split())
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before

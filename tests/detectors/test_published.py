@@ -300,7 +300,7 @@ def test_a_file_that_is_cut_short(tmp_path, share, modern):
     torch.save({"a": torch.rand(1000)}, tmp_path / "w.pth", _use_new_zipfile_serialization=modern)
     data = (tmp_path / "w.pth").read_bytes()
     (tmp_path / "w.pth").write_bytes(data[: int(share * len(data))])
-    with pytest.raises(InputError, match=r"w\.pth: (no whole checkpoint of torch|not opened)"):
+    with pytest.raises(InputError, match=r"w\.pth: (no whole checkpoint of torch|not opened|the file is empty)"):
         read_published(tmp_path / "w.pth")
 
 

@@ -97,13 +97,16 @@ def test_what_a_kill_leaves_in_the_middle_of_a_write_is_mended(folder, files_of,
     assert lines_of(folder / "out") == lines_of(folder / "whole")
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(folder, files_of, lines_of, jobs):
+@pytest.mark.parametrize(
+    ("number", "code", "jobs"),
+    [(signal.SIGINT, 130, 1), (signal.SIGINT, 130, 2), (signal.SIGTERM, 143, 2), (signal.SIGHUP, 129, 1)],
+)
+def test_a_signal_to_all_ends_cleanly_and_it_says_how_to_go_on(folder, files_of, lines_of, number, code, jobs):
     process = start(folder, "out", "-j", str(jobs))
     wait_for_lines(process, folder / "out/manifest.jsonl", 3)
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, number)
     output, errors = process.communicate(timeout=60)
-    assert process.returncode == 130, errors
+    assert process.returncode == code, errors
     assert f"of {N_IMAGES} images are done; --resume goes on" in errors
     assert "Traceback" not in errors
     assert output == ""

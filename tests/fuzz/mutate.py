@@ -1,11 +1,15 @@
 """Damage to files that keeps enough of their structure to get past the first check of a reader.
 
-`mutate` knows PNG, TIFF, JPEG, BMP and words (tables, JSON, TOML); each input follows from its generator alone.
+`mutate` knows PNG, TIFF, JPEG, BMP, zip, MATLAB and words (tables, JSON, TOML); each input follows from its generator
+alone.
 """
 
 from __future__ import annotations
 
+import io
 import struct
+import warnings
+import zipfile
 import zlib
 from collections.abc import Callable, Sequence
 from random import Random
@@ -123,7 +127,7 @@ def _mutate_once(data: bytes, random: Random, others: Sequence[bytes]) -> bytes:
     if kind is not None and random.random() < 0.7:
         try:
             return kind(data, random)
-        except (struct.error, IndexError, ValueError, zlib.error):  # earlier damage broke the structure
+        except Exception:  # earlier damage broke the structure: unpacking fails in as many ways as there are
             pass
     elif kind is None and random.random() < 0.6:
         return mutate_words(data, random)
@@ -301,6 +305,34 @@ def mutate_bmp(data: bytes, random: Random) -> bytes:
     return bytes(out)
 
 
+def mutate_zip(data: bytes, random: Random) -> bytes:
+    """Change a member of an archive, drop it, or add it under another name; all checksums are right."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = [(each.filename, archive.read(each)) for each in archive.infolist()]
+    at = random.randrange(len(members))
+    name, body = members[at]
+    match random.randrange(6):
+        case 0:
+            del members[at]
+        case 1:
+            members.insert(random.randrange(len(members)), (random.choice((name, f"{name}x", "../x", "")), body))
+        case _:
+            members[at] = name, mutate_bytes(body, random)
+    buffer = io.BytesIO()
+    with warnings.catch_warnings(), zipfile.ZipFile(buffer, "w", random.choice((0, zipfile.ZIP_DEFLATED))) as archive:
+        warnings.simplefilter("ignore")  # of two members with one name
+        for name, body in members:
+            archive.writestr(zipfile.ZipInfo(name), body)
+    return buffer.getvalue()
+
+
+def mutate_matlab(data: bytes, random: Random) -> bytes:
+    """Change what a packed element of a MATLAB file holds."""
+    (size,) = struct.unpack_from("<I", data, 132)
+    packed = zlib.compress(mutate_bytes(zlib.decompress(data[136 : 136 + size]), random))
+    return data[:132] + struct.pack("<I", len(packed)) + packed
+
+
 _KINDS: tuple[tuple[bytes, Callable[[bytes, Random], bytes]], ...] = (
     (_PNG, mutate_png),
     (b"II*\0", mutate_tiff),
@@ -308,4 +340,6 @@ _KINDS: tuple[tuple[bytes, Callable[[bytes, Random], bytes]], ...] = (
     (b"II+\0", mutate_tiff),
     (b"\xff\xd8", mutate_jpeg),
     (b"BM", mutate_bmp),
+    (b"PK\x03\x04", mutate_zip),
+    (b"MATLAB", mutate_matlab),
 )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tests.fuzz import seeds
+from tests.point_samples import SAMPLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,96 @@ def _read_exchange(name: str, place: str = "") -> Callable[[str], None]:
     return read
 
 
+def _read_points_of(form: str, name: str) -> Callable[[str], None]:
+    """Reads points of a format that is named, from a file called `name`."""
+
+    def read(path: str) -> None:
+        from pointlabel.io.points.fit import fit_points
+        from pointlabel.io.points.readers import open_points
+
+        place = Path(path).parent / "points" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, place)
+        bound = open_points(str(place), points_format=form, allow_pickle=True).bind({"t1"}, str(place.parent))
+        for entry in bound.entries.values():
+            fit_points(entry.load(), (4, 5))
+
+    return read
+
+
+def _read_frames(path: str) -> None:
+    from pointlabel.io.decode import read_image
+    from pointlabel.io.frames import list_inputs
+
+    for file in list_inputs(path, frames=True).files[:3]:
+        image, _ = read_image(file.path)
+        if image.ndim != 2 or image.size == 0:
+            raise AssertionError(f"no image: {image.dtype} of shape {image.shape}")
+
+
+def _read_ledger(path: str) -> None:
+    from pointlabel.io.exchange.ledger import LEDGER_NAME, ExportFolder
+
+    folder = _as(path, "export", LEDGER_NAME)
+    ExportFolder(folder).refuse_foreign(["a.png"])
+
+
+def _read_journal(path: str) -> None:
+    from pointlabel.session import open_session
+
+    images = Path(path).parent / "images of a session"
+    if not images.exists():
+        images.mkdir()
+        (images / "a.png").write_bytes(seeds.masks()[0])
+    with open_session(images, _as(path, "session", "journal.jsonl")):
+        return
+
+
+def _read_prediction(path: str) -> None:
+    from pointlabel.training.predicted import PredictionFolder
+
+    PredictionFolder(_as(path, "prediction", "predict.json"), ["a"], ("masks",), True)
+
+
+def _read_checkpoint(path: str) -> None:
+    from pointlabel.training.checkpoint import read_checkpoint
+
+    read_checkpoint(path)
+
+
+def _read_layout(path: str) -> None:
+    from pointlabel.io.datasets import locate_parts
+    from pointlabel.io.layouts.rules import find_layout
+    from pointlabel.io.points.readers import open_points
+
+    for name in ("annotations.xml", "instances_default.json", "data.yaml"):
+        folder = Path(_as(path, f"layout {name}", name))
+        if not (folder / "images").exists():
+            (folder / "images").mkdir()
+            (folder / "images/t1.png").write_bytes(seeds.masks()[0])
+        if name in find_layout(folder).points.values():  # what the file holds fits its name
+            images, points, _ = locate_parts(str(folder), None, None)
+            assert points is not None
+            open_points(points).bind({"t1"}, images)
+
+
+def _read_onnx(path: str) -> None:
+    from pointlabel.detectors.onnx_detector import OnnxDetector
+
+    OnnxDetector(path, n_threads=1)
+
+
+def _as(path: str, folder: str, name: str) -> str:
+    """A new folder that holds the file at `path` under a name of its own."""
+    place = Path(path).parent / folder
+    for left in place.glob("*") if name != "data.yaml" else ():
+        if left.is_file():
+            left.unlink()
+    place.mkdir(exist_ok=True)
+    shutil.copy(path, place / name)
+    return str(place)
+
+
 READERS: dict[str, Reader] = {
     "images": Reader(seeds.images, _read_image),
     "points": Reader(seeds.point_images, _read_points, ".png"),
@@ -185,5 +277,24 @@ READERS: dict[str, Reader] = {
     "cvat": Reader(lambda: seeds.exchange("cvat"), _read_exchange("cvat"), ".xml"),
     "yolo": Reader(lambda: seeds.exchange("yolo-seg"), _read_exchange("yolo", "labels/a.txt"), ".txt"),
     "voc": Reader(lambda: seeds.exchange("voc"), _read_exchange("voc", "Annotations/a.xml"), ".xml"),
+    "yolo config": Reader(seeds.yolo_configs, _read_exchange("yolo", "data.yaml"), ".yaml"),
     "npz": Reader(lambda: seeds.exchange("npz"), _read_exchange("npz", "a.npz"), ".npz"),
+    "instances": Reader(lambda: seeds.pictures("instances"), _read_exchange("instances", "a.png"), ".png"),
+    "soft": Reader(lambda: seeds.pictures("soft"), _read_exchange("soft", "a.png"), ".png"),
+    "run masks": Reader(seeds.run_manifests, _read_exchange("run", "manifest.jsonl"), ".jsonl"),
+    **{
+        f"frames {kind}": Reader(partial(seeds.stacks, kind), _read_frames, f".{kind}")
+        for kind in ("tif", "npy", "npz", "mat", "gif")
+    },
+    "video": Reader(seeds.videos, _read_frames, ".avi"),
+    **{
+        f"points {form} {name}": Reader(partial(list, [data]), _read_points_of(form, name), Path(name).suffix)
+        for (form, name), data in SAMPLES.items()
+    },
+    "ledger": Reader(seeds.ledgers, _read_ledger, ".jsonl"),
+    "journal": Reader(seeds.journals, _read_journal, ".jsonl"),
+    "prediction": Reader(seeds.predictions, _read_prediction, ".json"),
+    "checkpoint": Reader(seeds.checkpoints, _read_checkpoint, ".safetensors"),
+    "layout": Reader(seeds.layout_files, _read_layout),
+    "onnx": Reader(seeds.onnx, _read_onnx, ".onnx"),
 }

@@ -203,3 +203,111 @@ def _run_length_bmp() -> bytes:
     plain[30:34] = (1).to_bytes(4, "little")
     plain[34:38] = len(runs).to_bytes(4, "little")
     return bytes(plain[:start]) + runs
+
+
+def stacks(kind: str) -> list[bytes]:
+    """Files of frames."""
+    frames = np.random.default_rng(2).integers(0, 255, (3, 12, 14)).astype(np.uint8)
+    buffer = io.BytesIO()
+    match kind:
+        case "npy":
+            np.save(buffer, frames)
+        case "npz":
+            np.savez_compressed(buffer, frames=frames)
+        case "mat":
+            from scipy.io import savemat
+
+            savemat(buffer, {"frames": np.moveaxis(frames, 0, 2).astype(np.uint16)}, do_compression=True)
+        case "gif":
+            first, *others = map(Image.fromarray, frames)
+            first.save(buffer, "GIF", save_all=True, append_images=others)
+        case "tif":
+            tifffile.imwrite(buffer, frames, photometric="minisblack", compression="deflate")
+    return [buffer.getvalue()]
+
+
+def videos() -> list[bytes]:
+    """A video of a few frames."""
+    import av
+
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="avi") as container:
+        stream = container.add_stream("ffv1", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 32, 16, "gray"
+        for level in range(3):
+            frame = av.VideoFrame.from_ndarray(np.full((16, 32), 50 * level, np.uint8), format="gray")
+            for packet in stream.encode(frame):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+    return [buffer.getvalue()]
+
+
+def pictures(kind: str) -> list[bytes]:
+    """Pictures with numbered targets or soft labels."""
+    numbers = np.zeros((16, 18), np.uint16)
+    numbers[4:7, 5:8], numbers[9:13, 12:18] = 1, 2
+    levels = numbers if kind == "instances" else numbers * np.uint16(30000)
+    return [_saved(Image.fromarray(levels), "PNG"), _tiff(levels, compression="deflate")]
+
+
+def run_manifests() -> list[bytes]:
+    """Manifests with the masks in run lengths."""
+    from pointlabel.io.exchange import rle
+
+    mask = np.ones((2, 3), bool)
+    target = {"x": 6.0, "y": 5.0, "area": 6, "flags": [], "polarity": "bright", "box": [5, 4, 3, 2], "quality": 0.5}
+    target["rle"] = rle.encode(mask, (4, 5), (16, 18))
+    line = {"id": "a", "status": "ok", "height": 16, "width": 18, "image": "a.png", "targets": [target]}
+    return [json.dumps(line | {"outputs": ["masks"], "warnings": []}).encode() + b"\n"]
+
+
+def ledgers() -> list[bytes]:
+    """Lists of exported files."""
+    lines = [{"path": path, "sha256": "0" * 64} for path in ("a.png", "s/b.png")]
+    return ["".join(json.dumps(line) + "\n" for line in lines).encode()]
+
+
+def journals() -> list[bytes]:
+    """Journals of a session."""
+    actions = [{"image": "a", "do": "add", "x": 3, "y": 4}, {"image": "a", "do": "restyle", "target": 1, "label": "b"}]
+    lines = [{"journal": 1}, {"image": "a", "start": [{"x": 1.0, "y": 2.0, "label": ""}]}, *actions]
+    return ["".join(json.dumps(line) + "\n" for line in lines).encode()]
+
+
+def predictions() -> list[bytes]:
+    """What a prediction says of itself."""
+    about = {"version": "1", "kinds": ["masks"], "images": ["a"], "exports": ["coco"], "table_sha256": None}
+    return [json.dumps(about, indent=1).encode()]
+
+
+def checkpoints() -> list[bytes]:
+    """States that training goes on from."""
+    import torch
+
+    from pointlabel.training.checkpoint import encode_state
+
+    own = {"best_epoch": 1, "best_score": 0.5, "seconds": 2.0}
+    state = {"net": {"a": torch.zeros(2, 3)}, "epoch": 1, "list": [1, None, "b", (2, 3)], 5: torch.ones(2)}
+    return [encode_state({"trainer": state, "progress": own})]
+
+
+def yolo_configs() -> list[bytes]:
+    """Names of the classes of YOLO."""
+    return [
+        b"path: .\ntrain: images/train\nnames:\n  0: target\n  1: 'b c'\n",
+        b"names: [target, b]\nkpt_shape: [1, 3]\n",
+    ]
+
+
+def layout_files() -> list[bytes]:
+    """Files by which a data set of an annotation program is known."""
+    return [SAMPLES["coco", "coco.json"], SAMPLES["cvat", "annotations.xml"], *yolo_configs()]
+
+
+def onnx() -> list[bytes]:
+    """A detector as an ONNX file."""
+    from pointlabel.detectors import build
+    from pointlabel.detectors.onnx_export import detector_to_onnx
+
+    return [detector_to_onnx(build("tiny"))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 
 import numpy as np
 import pytest
@@ -12,13 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
-from scipy.io import savemat
+from scipy.io import loadmat, savemat
 
 from pointlabel.cli.main import main
 from pointlabel.errors import InputError
+from pointlabel.io.arrays import ArrayFrames
 from pointlabel.io.decode import read_image
 from pointlabel.io.frames import list_inputs
 from pointlabel.io.images import list_images, strip_suffix
+from pointlabel.io.matlab import is_version_5, list_arrays, read_array
 from pointlabel.io.stacks import count_frames
 from pointlabel.synthetic import draw_scene
 
@@ -228,3 +231,46 @@ def test_a_window_changes_the_pictures_and_no_mask(tmp_path):
     again = CliRunner().invoke(main, ["annotate", *map(str, args), str(tmp_path / "set"), "--resume"])
     assert again.exit_code == 2
     assert "window" in again.output
+
+
+MAT_KINDS = ("f8", "f4", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("kind", MAT_KINDS)
+def test_arrays_of_matlab_are_what_scipy_reads(kind, packed, tmp_path):
+    rng = np.random.default_rng(3)
+    frames_of_kind = rng.integers(0, 100, (5, 7, 4)).astype(kind)
+    held = {"a": 5.0, "text": "words", "list": np.array([[1, "b"]], object), "frames": frames_of_kind}
+    savemat(tmp_path / "a.mat", held, do_compression=packed)
+    theirs = loadmat(tmp_path / "a.mat")["frames"]
+    frames = ArrayFrames(str(tmp_path / "a.mat"))
+    assert len(frames) == 4
+    for k in range(4):
+        ours = frames.read(k).array
+        assert ours.dtype == theirs.dtype
+        np.testing.assert_array_equal(ours, theirs[..., k])
+
+
+def test_big_endian_arrays_of_matlab():
+    values = np.arange(6, dtype=">u2").reshape(2, 3)
+
+    def element(kind: int, data: bytes) -> bytes:
+        return struct.pack(">II", kind, len(data)) + data + bytes(-len(data) % 8)
+
+    sizes, name = element(5, struct.pack(">ii", 2, 3)), element(1, b"a")
+    matrix = element(6, struct.pack(">II", 11, 0)) + sizes + name + element(4, values.tobytes("F"))
+    data = b"MATLAB 5.0".ljust(124) + b"\x01\x00MI" + element(14, matrix)
+    assert is_version_5(data)
+    (variable,) = list_arrays(data)
+    np.testing.assert_array_equal(read_array(variable), values)
+
+
+def test_numbers_of_an_unknown_kind_do_not_end_the_process(tmp_path):
+    """As SciPy's reader does."""
+    savemat(tmp_path / "a.mat", {"frames": np.ones((5, 7), np.uint16)})
+    data = bytearray((tmp_path / "a.mat").read_bytes())
+    data[data.index(struct.pack("<II", 4, 70))] = 0
+    (tmp_path / "a.mat").write_bytes(data)
+    with pytest.raises(InputError, match=r"a\.mat: the file is cut short or damaged \(numbers of an unknown kind 0\)"):
+        read_image(str(tmp_path / "a.mat"))

@@ -12,8 +12,9 @@ import time
 import pytest
 
 from pointlabel.errors import InputError
+from pointlabel.io import files
 from pointlabel.io.files import remove_temporaries, write_whole
-from pointlabel.io.lock import LOCK_NAME, hold_folder
+from pointlabel.io.lock import LOCK_NAME, hold_folder, lock_file
 
 HOLD = """
 import sys, time
@@ -84,6 +85,22 @@ def test_a_folder_that_was_made_in_vain_goes_again(tmp_path):
     with pytest.raises(InputError, match="no"), hold_folder(str(tmp_path / "out"), "annotate"):
         raise InputError("no")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_not_locked_yet_may_be_taken_for_a_leftover(tmp_path, monkeypatch):
+    """As a second worker does, whose first write to the folder comes between the making of a file and its lock."""
+    removed = []
+
+    def lock_late(descriptor: int) -> bool | None:
+        monkeypatch.setattr(files, "lock_file", lock_file)
+        removed.append(remove_temporaries(str(tmp_path)))
+        return lock_file(descriptor)
+
+    write_whole(str(tmp_path / "a.png"), b"x")  # cleans the folder
+    monkeypatch.setattr(files, "lock_file", lock_late)
+    write_whole(str(tmp_path / "b.png"), b"y")
+    assert removed == [1]
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.png": b"x", "b.png": b"y"}
 
 
 def test_temporaries_that_are_being_written_stay(tmp_path):

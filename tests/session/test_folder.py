@@ -157,6 +157,20 @@ def test_kill_9_loses_nothing(draw_dataset, tmp_path, after):
         assert (out / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
 
+def test_a_table_of_clicks_that_a_kill_left_behind_is_written_again(draw_dataset, tmp_path):
+    folder, out = draw_dataset(), tmp_path / "out"
+    with open_session(folder / "images", out) as session:
+        click_all(session, folder)
+    whole = (out / "clicks.csv").read_bytes()
+    for left in (None, b"".join(whole.splitlines(keepends=True)[:2])):  # none yet, and one of an earlier action
+        (out / "clicks.csv").unlink()
+        if left is not None:
+            (out / "clicks.csv").write_bytes(left)
+        with open_session(folder / "images", out):
+            pass
+        assert (out / "clicks.csv").read_bytes() == whole
+
+
 def test_a_torn_last_line_is_left_out_and_said(draw_dataset, tmp_path):
     folder, out = draw_dataset(), tmp_path / "out"
     with open_session(folder / "images", out) as session:

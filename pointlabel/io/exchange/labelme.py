@@ -85,7 +85,10 @@ def _window_of(entry: Any, shape: tuple[int, int], where: str) -> rle.Window | N
     kind = pick(entry, "shape_type", str, where)
     if kind not in ("mask", "polygon", "rectangle"):
         return None  # a click, a line or a circle is no mask
-    flat = [value for corner in pick(entry, "points", list, where) for value in corner]
+    points = pick(entry, "points", list, where)
+    if not all(isinstance(corner, list) for corner in points):
+        raise InputError(f"{where}: points must be a list of [x, y]")
+    flat = [value for corner in points for value in corner]
     corners = coco.corners_of(flat, where)
     if kind == "polygon":
         return rings.fill([corners], shape)

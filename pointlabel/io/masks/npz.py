@@ -53,11 +53,13 @@ def decode_npz(data: bytes, name: str) -> tuple[NDArray[np.float32], NDArray[np.
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
-        if sizes.get("prob.npy", 0) > MAX_PIXEL_BYTES:
-            raise InputError(f"{name}: prob has more bytes than the limit of {MAX_PIXEL_BYTES / 1e6:,.0f} MB")
+        if sum(sizes.values()) > MAX_PIXEL_BYTES:
+            raise InputError(f"{name}: its arrays take more bytes than the limit of {MAX_PIXEL_BYTES / 1e6:,.0f} MB")
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             soft, points = arrays["prob"], arrays["points"] if "points" in arrays else np.zeros((0, 2))
             order = str(arrays["order"]) if "order" in arrays else "xy"
+        if not isinstance(soft, np.ndarray) or not isinstance(points, np.ndarray):  # the bytes of something else
+            raise ValueError("a member is no array")
     except InputError:
         raise
     except Exception as error:  # damaged archives raise anything at all

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from ...errors import InputError
 from ..messages import Note
+from ..text import as_written
 from .base import PointRow
 from .columns import Columns, find_columns, has_points
 from .given import Given
@@ -147,7 +148,7 @@ def _row(
 
     frame = _frame(path, line, cell("frame"), delimiter) if "frame" in places else None
     # With frames, an image's name is that of its sequence, unless the two have columns of their own.
-    name = cell("image" if frame is None or "sequence" not in places else "sequence").replace("\\", "/")
+    name = as_written(cell("image" if frame is None or "sequence" not in places else "sequence")).replace("\\", "/")
     while name.startswith("./"):
         name = name[2:].lstrip("/")
     if frame is None and not name.strip("/"):
@@ -169,7 +170,7 @@ def _row(
         with at(path, f"line {line}"):
             polarity = as_polarity(cell("polarity"))
     given = f"({', '.join(columns.names)}) = ({', '.join(texts)})"
-    label, point_id = sys.intern(cell("label")), cell("id")
+    label, point_id = sys.intern(as_written(cell("label"))), as_written(cell("id"))
     return name, frame, PointRow(y - offset, x - offset, f"line {line}", given, tightness, label, point_id, polarity)
 
 
