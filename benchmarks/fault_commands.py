@@ -18,7 +18,7 @@ from pointlabel.synthetic import draw_scene
 N_IMAGES = 12
 # What depends on the clock and the machine, by the name of the key.
 _CLOCK = re.compile(r"(^|_)(ms|mb|seconds|started|ended|date)(_|$)|^machine$|^threads$")
-_OWN = re.compile(r"\.pointlabel(-\d+-\d+\.tmp|\.lock)")
+_OWN = re.compile(r"\.pointlabel(-\d+-[0-9a-f]+-\d+\.tmp|(\.\d+-of-\d+)?\.lock)")
 
 
 @dataclass(frozen=True, slots=True)

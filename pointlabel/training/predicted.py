@@ -109,6 +109,7 @@ class PredictionFolder:
         kinds, images = about.get("kinds"), about.get("images")
         if not isinstance(kinds, list) or not isinstance(images, list):
             return None
+        about["table_sha256"] = about.get("table_sha256")
         about["kinds"] = [kind for kind in KINDS if kind in kinds]
         about["exports"] = about["exports"] if isinstance(about.get("exports"), list) else []
         about["images"] = [name for name in images if isinstance(name, str) and not name_error(name)]

@@ -172,14 +172,19 @@ def test_packed_arrays_of_matlab_are_counted_in_bytes(values, tmp_path, monkeypa
             read_image(str(tmp_path / "a.mat"))
 
 
-#: Read line by line; of which a million bytes are read; mapped, and refused by their header; read a frame at a time.
+#: Read line by line, or piece by piece; of which a million bytes are read; mapped, and refused by their header; read a
+#: frame at a time; taken for damaged, or for none of a layout's files.
 OTHERWISE = (
     "manifest",
     "run masks",
+    "points cvat annotations.xml",
     "config",
     "weights",
+    "checkpoint",
     "onnx",
     "video",
+    "prediction",
+    "layout",
     *(f"frames {k}" for k in ("tif", "npy", "npz", "gif")),
 )
 
