@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from benchmarks.faults import KINDS, TRIALS
+from benchmarks.fault_kinds import KINDS
+from benchmarks.faults import TRIALS
 
 QUICK = ("annotate", "convert", "serve")
 
