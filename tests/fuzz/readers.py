@@ -279,6 +279,7 @@ READERS: dict[str, Reader] = {
     "voc": Reader(lambda: seeds.exchange("voc"), _read_exchange("voc", "Annotations/a.xml"), ".xml"),
     "yolo config": Reader(seeds.yolo_configs, _read_exchange("yolo", "data.yaml"), ".yaml"),
     "npz": Reader(lambda: seeds.exchange("npz"), _read_exchange("npz", "a.npz"), ".npz"),
+    "parquet": Reader(lambda: seeds.exchange("parquet"), _read_exchange("parquet"), ".parquet"),
     "instances": Reader(lambda: seeds.pictures("instances"), _read_exchange("instances", "a.png"), ".png"),
     "soft": Reader(lambda: seeds.pictures("soft"), _read_exchange("soft", "a.png"), ".png"),
     "run masks": Reader(seeds.run_manifests, _read_exchange("run", "manifest.jsonl"), ".jsonl"),

@@ -63,11 +63,12 @@ def exchange(name: str) -> list[bytes]:
     image = ImageMasks("a", (16, 18), tuple(targets_of(mask)), "a.png")
     form = FORMATS[name]
     assert form.write is not None
+    ends = ("a.json", "a.txt", "a.xml", "a.npz", "targets-00000.parquet")
     out = []
     for options in [{}, {"polygons": True}] if form.has_polygons else [{}]:
         files = _Files()
         form.write([image], files, **options)
-        named = [data for path, data in files.items() if path.endswith(("a.json", "a.txt", "a.xml", "a.npz"))]
+        named = [data for path, data in files.items() if path.endswith(ends)]
         out += named or list(files.values())
     return out
 
