@@ -182,6 +182,7 @@ OTHERWISE = (
     "weights",
     "checkpoint",
     "onnx",
+    "parquet",
     "video",
     "prediction",
     "layout",
