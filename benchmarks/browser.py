@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +22,26 @@ OPTIONS = "headless no-sandbox disable-gpu disable-quic no-first-run disable-bac
 FLAGS = [f"--{name}" for name in f"{OPTIONS} disable-component-update disable-sync".split()]
 
 
+@cache
 def missing() -> str | None:
     """What the machine lacks to run the page in a browser; None where nothing is missing."""
     try:
         import playwright.sync_api  # noqa: F401
     except ImportError:
         return "playwright is not installed"
-    return None if chromium() else "there is no chromium"
+    place = chromium()
+    if place is None:
+        return "there is no chromium"
+    try:  # some systems have a program of that name that only tells how to install it
+        subprocess.run([place, "--version"], check=True, capture_output=True, timeout=60)
+    except (OSError, subprocess.SubprocessError):
+        return f"{place} does not start"
+    return None
 
 
 def chromium() -> str | None:
     """Where the browser is."""
-    return os.environ.get("POINTLABEL_CHROMIUM") or shutil.which("chromium")
+    return os.environ.get("POINTLABEL_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @contextmanager

@@ -84,10 +84,15 @@ def serve(
         )
     say_when_kernels_compile()
 
+    n_said = 0
+
     def ready(link: str) -> None:
-        say(f"{len(session.items)} images; what is done goes to {out}; Ctrl-C ends")
+        nonlocal n_said
+        n_images = len(session.items)
+        say(f"{n_images} image{'' if n_images == 1 else 's'}; what is done goes to {out}; Ctrl-C ends")
         for note in session.notes:
             say(f"note: {note}")
+        n_said = len(session.notes)
         click.echo(link)
         has_screen = sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
         if has_screen and not no_browser:  # without one, a browser of the terminal would take it
@@ -103,4 +108,6 @@ def serve(
         try:
             serve_session(session, out, port, ready, finder)
         except KeyboardInterrupt:
+            for note in session.notes[n_said:]:
+                say(f"note: {note}")
             say("ended; everything is written")

@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Callable
 
-from docs.tables import calibration, datasets, engine, faults, methods, points, training
+from docs.tables import calibration, datasets, engine, faults, methods, points, serving, training
 from docs.tables.store import ROOT
 
 PAGES = (
@@ -27,13 +27,14 @@ PAGES = (
     ROOT / "docs" / "formats.md",
     ROOT / "docs" / "promises.md",
     ROOT / "docs" / "security.md",
+    ROOT / "docs" / "serve.md",
     ROOT / "benchmarks" / "README.md",
 )
 MARKER = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 TABLES: dict[str, Callable[[], str]] = {
     table.__name__: table
-    for part in (engine, methods, calibration, points, training, datasets, faults)
+    for part in (engine, methods, calibration, points, serving, training, datasets, faults)
     for table in part.TABLES
 }
 

@@ -3,7 +3,7 @@
 | request | answer |
 | --- | --- |
 | ``GET /api/session`` | folders, settings, notes, what flags mean, all images (`describe.describe_item`) |
-| ``GET /api/changes?since=V`` | images that changed after version V, the version now, images that wait, notes |
+| ``GET /api/changes?since=V`` | what changed after V: the version, images, those that wait, notes, fault, training |
 | ``GET /api/images/N`` | the image and all its targets (`describe.describe_image`, `describe.describe_pixels`) |
 | ``GET /api/images/N/pixels`` | its pixels row by row, little-endian, in its ``dtype``; with an ETag |
 | ``GET /api/images/N/thumb`` | a small PNG |
@@ -13,6 +13,10 @@
 | ``POST /api/style/learn`` | the style of the masks mended by hand, with what it changes; nothing is applied |
 | ``POST /api/style/use`` | label by the style that was learned last |
 | ``POST /api/dataset`` | write a data set of the accepted images, and the command that trains on it |
+| ``GET /api/training`` | how far the training on this is, its curves, and the command that goes on with it |
+| ``POST /api/training/start`` | write a data set and train on it: ``{"epochs": N}``, or ``{"resume": true}`` |
+| ``POST /api/training/stop`` | end it; what was trained stays |
+| ``POST /api/training/use`` | let what was trained propose targets |
 | ``POST /api/export`` | write the masks in a format of another tool: ``{"format": NAME}`` |
 
 An error is ``{"error": SENTENCE}`` with status 400, 404 for an image that is none, 500 where a file cannot be written.
@@ -79,6 +83,8 @@ class Page:
             "images": [describe_item(item) for item in session.items if item.version > since],
             "pending": session.n_pending,
             "notes": session.notes,
+            "fault": session.fault,
+            **self.helpers.news(),
         }
 
     def image(self, index: int) -> dict[str, Any]:
@@ -182,6 +188,10 @@ def build_app(session: Session, token: str, hosts: tuple[str, ...], helpers: Hel
         Route("/api/style/use", post(lambda request, body: helpers.use_style()), methods=["POST"]),
         Route("/api/export", post(lambda request, body: helpers.export(body.get("format"))), methods=["POST"]),
         Route("/api/dataset", post(lambda request, body: helpers.dataset()), methods=["POST"]),
+        Route("/api/training", get(lambda request: helpers.training())),
+        Route("/api/training/start", post(lambda request, body: helpers.train(body)), methods=["POST"]),
+        Route("/api/training/stop", post(lambda request, body: helpers.stop_training()), methods=["POST"]),
+        Route("/api/training/use", post(lambda request, body: helpers.use_training()), methods=["POST"]),
     ]
     handlers: Any = {PointLabelError: explain, HTTPException: explain_http}
     return Guard(Starlette(routes=routes, exception_handlers=handlers), token, hosts)

@@ -34,7 +34,8 @@ def describe_item(item: Item) -> dict[str, Any]:
         "targets": worst.n_targets,
         "doubtful": worst.n_doubtful,
         "worst": None if worst.trust is None else round(worst.trust, 4),
-        "error": item.error,
+        "revision": 0 if item.history is None else item.history.n_done,
+        "error": None if item.error is None else item.error.replace(item.file.path, item.file.shown),
     }
 
 
@@ -59,7 +60,8 @@ def describe_image(item: Item, opened: OpenImage, only: Collection[int] | None =
 def describe_pixels(opened: OpenImage) -> dict[str, Any]:
     """What the page needs to know before it reads the pixels."""
     height, width = opened.board.shape
-    notes = [note.text for note in opened.notes]
+    path, shown = opened.file.path, opened.file.shown
+    notes = [{"kind": note.kind, "text": note.text.replace(path, shown)} for note in opened.notes]
     kind = str(opened.board.image.dtype)
     return {"height": height, "width": width, "dtype": page_dtype(opened.board.image), "depth": kind, "notes": notes}
 

@@ -1,4 +1,4 @@
-"""What the page offers beside clicks: proposals, carried targets, a learned style, a data set."""
+"""What the page offers beside clicks: proposals, carried targets, a learned style, a training, masks for others."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from ..io.exchange.table import FORMATS
 from ..methods.targets import window_around
 from ..session import Session
 from ..session.carry import Carried, carry
-from ..session.dataset import write_dataset
+from ..session.dataset import EPOCHS, write_dataset
 from ..session.learn import FEWEST, Example, Learned, learn_style
 from ..session.proposals import Finder, Proposal, propose
+from ..session.training import Training, missing_for_training
 from ..types import ImageLabels
 from .describe import describe_item, mask_bits
 
@@ -31,6 +32,8 @@ _MOST = 24
 EXPORTS = [name for name, form in FORMATS.items() if form.write is not None]
 #: Pixels around a carried target in its small picture.
 _AROUND_PX = 13
+#: Most epochs of a training.
+_MOST_EPOCHS = 10_000
 
 
 class Helpers:
@@ -45,13 +48,25 @@ class Helpers:
 
     def __init__(self, session: Session, out: str, finder: Finder | None = None) -> None:
         self.session, self.out, self.finder = session, out, finder
+        self._training = Training(session, out)
         self._learned: Learned | None = None
         self._busy = threading.Lock()
 
     def about(self) -> dict[str, Any]:
         """What the page shows of it from the start."""
-        about = {"out": self.out, "detector": self.finder is not None, "formats": EXPORTS}
-        return about | {"mended": self.session.n_mended, "fewest": FEWEST}
+        about = {"out": self.out, "formats": EXPORTS, "mended": self.session.n_mended, "fewest": FEWEST}
+        return about | {"epochs": EPOCHS, "train_needs": missing_for_training(), **self.news()}
+
+    def close(self) -> None:
+        """End what runs beside the session."""
+        self._training.close()
+
+    def news(self) -> dict[str, Any]:
+        """What may have changed without an action."""
+        now = self._training.progress()
+        epochs = 0 if now.data is None else now.data.epochs
+        training = {"status": now.status, "epoch": len(now.loss), "epochs": epochs}
+        return {"detector": self.finder is not None, "training": training}
 
     def after(self, index: int) -> dict[str, Any]:
         """What an action may have changed."""
@@ -111,8 +126,51 @@ class Helpers:
 
     def dataset(self) -> dict[str, Any]:
         """Write a data set, and say how to train on it."""
-        folder, command, n_images = write_dataset(self.session, self.out)
-        return {"folder": folder, "command": command, "images": n_images}
+        data = write_dataset(self.session, self.out)
+        return {"folder": data.folder, "command": data.command, "images": data.n_images}
+
+    def training(self) -> dict[str, Any]:
+        """How far the training is, with its curves."""
+        now = self._training.progress()
+        if now.data is None:
+            return self.news()["training"]
+        best = max(now.iou, key=lambda pair: pair[1], default=None)
+        return {
+            "status": now.status,
+            "epoch": len(now.loss),
+            "epochs": now.data.epochs,
+            "images": now.data.n_images,
+            "loss": now.loss,
+            "iou": now.iou,
+            "best": best,
+            "said": now.said,
+            "run": now.data.run,
+            "command": now.command,
+        }
+
+    def train(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Start to train, or go on: ``{"epochs": N}`` or ``{"resume": true}``."""
+        if body.get("resume") is True:
+            self._training.resume()
+        else:
+            self._training.start(as_number(body.get("epochs", EPOCHS), "epochs", 1, _MOST_EPOCHS, whole=True))
+        return self.training()
+
+    def stop_training(self) -> dict[str, Any]:
+        """Stop to train."""
+        self._training.stop()
+        return self.training()
+
+    def use_training(self) -> dict[str, Any]:
+        """Let the detector that was trained propose from now on, as it was in its best epoch."""
+        data = self._training.progress().data
+        if data is None:
+            raise InputError("nothing was trained yet")
+        from ..session.trained import open_detector  # loads torch
+
+        with self._busy:
+            self.finder = open_detector(data.run)
+        return self.news()
 
     def export(self, form: Any) -> dict[str, Any]:
         """Write the masks to ``out/export/FORMAT``; what an earlier export wrote there is replaced."""

@@ -32,11 +32,15 @@ class Background:
     ----------
     images : of the session.
     output : where files go, and what was there.
-    notes : gets what is to be said about files that could not be written.
+
+    Attributes
+    ----------
+    fault : why files could not be written the last time, in one sentence; None where they could.
     """
 
-    def __init__(self, images: Images, output: OutputFiles, notes: list[str]) -> None:
-        self._images, self._output, self._notes = images, output, notes
+    def __init__(self, images: Images, output: OutputFiles) -> None:
+        self._images, self._output = images, output
+        self.fault: str | None = None
         self._records: dict[int, dict[str, Any]] = {}
         for item in images.items:
             if item.file.id in output.records:
@@ -89,7 +93,7 @@ class Background:
             self.flush()
         finally:
             self._writer.close()
-        records = [self._records[index] for index in sorted(self._records)]
+        records = sorted(self._records.values(), key=lambda record: record["id"])
         write_manifest(self._output.gate.file(MANIFEST_NAME), records)
 
     def _run(self) -> None:
@@ -102,16 +106,17 @@ class Background:
             try:
                 if due is not None:
                     self._write(due)
+                    self.fault = None
                 elif clicks_due:
                     self._write_clicks()
+                    self.fault = None
                 elif self._pending and self._images.last_asked + IDLE_S <= now:
                     self._label_pending()
                 else:
                     self._ended.wait(_LOOK_EVERY_S)
             except Exception as error:  # said on the page; what was done is in the journal
-                text = str(error) if isinstance(error, PointLabelError) else f"{type(error).__name__}: {error}"
-                if text not in self._notes:
-                    self._notes.append(text)
+                is_ours = isinstance(error, PointLabelError)
+                self.fault = str(error) if is_ours else f"{type(error).__name__}: {error}"
                 self._ended.wait(1.0)
 
     def _label_pending(self) -> None:

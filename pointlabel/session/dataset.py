@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+from dataclasses import dataclass
 
 from ..errors import InputError, OutputError
 from ..io.files import make_folder, write_whole
@@ -14,15 +15,44 @@ from ..io.writers import MASKS, WRITERS, suffix_of
 from .folder import Session
 from .output import CLICKS_NAME, write_clicks
 
+#: What `train` is told beside the data: what did best of points alone, on a detector that a CPU trains in minutes.
+SETTINGS = ("--strategy", "offline", "--model", "tiny", "--crop", "128", "--mine")
+EPOCHS = 80
 
-def write_dataset(session: Session, out: str) -> tuple[str, str, int]:
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """A data set that was written.
+
+    Attributes
+    ----------
+    folder : where it lies.
+    run : folder of the run that trains on it.
+    n_images : how many it holds.
+    epochs : of that run.
+    """
+
+    folder: str
+    run: str
+    n_images: int
+    epochs: int = EPOCHS
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What trains on it, after the word pointlabel."""
+        labels = os.path.join(self.folder, "masks")
+        return ("train", self.folder, "--labels", labels, *SETTINGS, "--epochs", str(self.epochs), "-o", self.run)
+
+    @property
+    def command(self) -> str:
+        """What trains on it, for a shell."""
+        return shlex.join(("pointlabel", *self.words))
+
+
+def write_dataset(session: Session, out: str, epochs: int = EPOCHS) -> TrainingData:
     """Write ``out/dataset-N`` with images (links where there can be), masks and clicks.
 
-    It holds the images that were accepted; where none was, all that have targets.
-
-    Returns
-    -------
-    folder, the command that trains on it, and how many images it holds.
+    It holds the images that were accepted; where none was, all that have targets. N is one that no run has either.
 
     Raises
     ------
@@ -37,8 +67,8 @@ def write_dataset(session: Session, out: str) -> tuple[str, str, int]:
     chosen = chosen or [item for item in worked if item.history is not None and item.history.state.clicks]
     if not any(item.history is not None and item.history.state.clicks for item in chosen):
         raise InputError("no image has a target yet; click on some first")
-    number = next(n for n in range(1, 100_000) if not os.path.lexists(os.path.join(out, f"dataset-{n}")))
-    folder = os.path.join(out, f"dataset-{number}")
+    places = ((os.path.join(out, f"dataset-{n}"), os.path.join(out, f"run-{n}")) for n in range(1, 100_000))
+    folder, run = next(pair for pair in places if not any(map(os.path.lexists, pair)))
     for item in chosen:
         opened = session.open(item.index)
         source, shown = item.file.path, item.file.shown
@@ -56,10 +86,7 @@ def write_dataset(session: Session, out: str) -> tuple[str, str, int]:
         write_whole(os.path.join(folder, "masks", *f"{item.file.id}{suffix_of(MASKS)}".split("/")), data)
     rows = [(item.file.shown, item.history.state) for item in chosen if item.history is not None]
     write_clicks(os.path.join(folder, CLICKS_NAME), rows)
-    quoted, run = shlex.quote(folder), shlex.quote(os.path.join(out, f"run-{number}"))
-    labels = shlex.quote(os.path.join(folder, "masks"))
-    command = f"pointlabel train {quoted} --labels {labels} --strategy offline --model tiny -o {run}"
-    return folder, command, len(chosen)
+    return TrainingData(folder, run, len(chosen), epochs)
 
 
 def _link(source: str, place: str) -> None:

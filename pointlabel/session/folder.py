@@ -53,14 +53,14 @@ class Session:
         self.notes = list(output.notes)
         self._images, self._journal = images, journal
         self._play()
-        self._background = Background(images, output, self.notes)
+        self._background = Background(images, output)
         self._take_up(output)
         self._mended = {item.index: item.n_mended for item in images.items}
         self._background.start()
 
     @property
     def items(self) -> list[Item]:
-        """One per image, in the order of their ids."""
+        """One per image, in the order in which they are shown; see `Images`."""
         return self._images.items
 
     @property
@@ -87,6 +87,11 @@ class Session:
     def n_pending(self) -> int:
         """Images with points that wait to be labelled for the first time."""
         return self._background.n_pending
+
+    @property
+    def fault(self) -> str | None:
+        """Why files could not be written the last time; None where they could. What was done is in the journal."""
+        return self._background.fault
 
     def item(self, index: int) -> Item:
         """An image by its number; `InputError` where there is none."""

@@ -6,11 +6,17 @@ from .state import Action, Shape, State, apply_action
 
 
 class History:
-    """The states of one image, of which undo and redo choose one; there is no limit to them."""
+    """The states of one image, of which undo and redo choose one; there is no limit to them.
+
+    Attributes
+    ----------
+    n_done : how often anything was changed, so that two windows on one image see what the other did.
+    """
 
     def __init__(self, first: State | None = None) -> None:
         self.first = State() if first is None else first
         self.state = self.first
+        self.n_done = 0
         self._past: list[State] = []
         self._future: list[State] = []
 
@@ -42,6 +48,7 @@ class History:
                 return False
             on.append(self.state)
             self.state = back.pop()
+            self.n_done += 1
             return True
         after = apply_action(self.state, action, shape)
         if after == self.state:
@@ -49,4 +56,5 @@ class History:
         self._past.append(self.state)
         self._future.clear()
         self.state = after
+        self.n_done += 1
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import OrderedDict
@@ -16,6 +17,7 @@ from .opened import OpenImage, Worst, open_image
 
 #: Bytes of images that are kept open.
 _OPEN_BYTES = 512 << 20
+_NUMBER = re.compile(r"([0-9]+)")
 
 
 @dataclass(slots=True)
@@ -61,20 +63,20 @@ class Images:
 
     Parameters
     ----------
-    files : in the order of their ids.
+    files : of the list, in any order.
     settings : what labels.
     given : the points that images start from, by id.
 
     Attributes
     ----------
-    items : one per image.
+    items : one per image, folder by folder, numbers in names in the order of their values: 2 before 10.
     lock : held while anything of an image is read or changed.
     settings : what labels.
     version : how many changes there were; see `Item.version`.
     """
 
     def __init__(self, files: tuple[ImageFile, ...], settings: RunSettings, given: dict[str, PointEntry]) -> None:
-        self.items = [Item(index, file) for index, file in enumerate(files)]
+        self.items = [Item(index, file) for index, file in enumerate(sorted(files, key=_natural))]
         for item in self.items:
             if item.file.rivals:
                 names = ", ".join((item.file.shown, *item.file.rivals))
@@ -150,3 +152,10 @@ class Images:
             self.settings = settings
             for opened in self._open.values():
                 opened.board.relabel(settings.labeller, settings.tightness)
+
+
+def _natural(file: ImageFile) -> tuple[list[list[str | int]], list[str | int]]:
+    """Order of an image in the list: by its folder, then by its name."""
+    parts = [_NUMBER.split(part) for part in file.id.split("/")]
+    *folders, name = ([int(piece) if k % 2 else piece for k, piece in enumerate(part)] for part in parts)
+    return folders, name

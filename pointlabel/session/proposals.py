@@ -19,6 +19,8 @@ TARGET_PX, NOISE_PX = 15, 41
 LEAST_CONTRAST, MOST_PEAKS, LEAST_PRESENCE = 4.0, 48, 0.3
 #: Nearer than this, on both axes, a peak is what a click or a refusal already speaks of.
 SAME_PX = 3
+#: A peak beside a mask is that of its target where its own mask shares more than this with those that are there.
+MOST_SHARED = 0.5
 
 #: (row, column, weight) of peaks in (image, largest whole number of its file): what a trained detector gives, too.
 Finder = Callable[[NDArray, float | None], list[tuple[int, int, float]]]
@@ -76,7 +78,7 @@ def find_peaks_of(image: NDArray) -> list[tuple[int, int, float]]:
 def propose(board: TargetBoard, full: float | None = None, finder: Finder | None = None) -> list[Proposal]:
     """Targets that the image may have beside those of the board, the likeliest first.
 
-    Peaks in a mask, near a click, or where a proposal was refused are left out.
+    Peaks in a mask, near a click, or where a proposal was refused are left out, and those whose mask is there already.
 
     Parameters
     ----------
@@ -99,6 +101,7 @@ def propose(board: TargetBoard, full: float | None = None, finder: Finder | None
         if taken[row, column] or any(max(abs(row - y), abs(column - x)) <= SAME_PX for y, x in known):
             continue
         label = board.labeller.label(image, [(row, column)], tightness=board.tightness, polarity=[kind]).targets[0]
-        if label.presence is None or label.presence >= LEAST_PRESENCE:
+        is_known = taken[label.window][label.mask].mean() > MOST_SHARED if label.mask.any() else False
+        if not is_known and (label.presence is None or label.presence >= LEAST_PRESENCE):
             out.append(Proposal(row, column, weight, label.polarity, label))
     return sorted(out, key=lambda proposal: -proposal.score)

@@ -23,9 +23,7 @@ from ..methods.table import get_method
 from ..types import ImageLabels
 from .config import TrainConfig
 from .data import Data, SampleSet
-
-#: Sub-folder of a run that holds the labels it started from.
-FOLDER = "labels"
+from .run import LABELS
 
 
 class Labeller:
@@ -168,4 +166,4 @@ class Labeller:
         if self.folder is None:
             return
         data = encode_mask(label) if label.dtype == bool else encode_soft(label)
-        write_whole(os.path.join(self.folder, FOLDER, f"{name}.png"), data)
+        write_whole(os.path.join(self.folder, LABELS, f"{name}.png"), data)

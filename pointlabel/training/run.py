@@ -14,12 +14,12 @@ from ..io.outdir import REPLACEABLE
 from ..io.seal import state_of
 from ..io.text import decode_json
 from .config import TrainConfig, differing_setting
-from .labels import FOLDER as LABELS
 
 MODES = ("new", "resume", "overwrite")
 RUN, METRICS, RESULTS = "run.json", "metrics.jsonl", "results.json"
 LAST, BEST = "last.safetensors", "best.safetensors"
-PICTURES, CURVES = "pictures", "tensorboard"
+#: Sub-folder that holds the labels a run started from, and those of its pictures and curves.
+LABELS, PICTURES, CURVES = "labels", "pictures", "tensorboard"
 EVENTS = "events.out.tfevents."  # how TensorBoard names its files
 #: Weights of the training images, left by strategies that learn them.
 WEIGHTS = "weights.csv"

@@ -189,6 +189,30 @@ def test_floating_point_with_holes_and_broken_files(tmp_path):
         page.locator(".row .dot.error").wait_for()
 
 
+def test_another_window_is_followed_and_a_file_that_is_gone_shows_nothing(tmp_path):
+    frames, out = tmp_path / "frames", tmp_path / "out"
+    points = draw_frames(frames, 5, SHAPE, n_targets=2, contrast=14.0)
+    with served(str(frames), "-o", str(out)) as link, browser_page(link) as page:
+        page.keyboard.press("1")
+        other = page.context.browser.new_page()
+        other.goto(link)
+        other.locator("#name", has_text="frame-0000.png").wait_for()
+        page.mouse.click(*at(page, *points[0][0]))
+        targets(page, 1)
+        targets(other, 1)
+        other.close()
+        page.keyboard.press("b")
+        (frames / "frame-0004.png").unlink()
+        page.locator(".row").nth(4).click()
+        page.locator("#banner", has_text="cannot be read").wait_for()
+        assert page.locator("#name").inner_text() == "frame-0004.png"
+        targets(page, 0)
+        page.keyboard.press("p")
+        page.locator("#name", has_text="frame-0003.png").wait_for()
+        assert page.locator("#tool-click").get_attribute("aria-pressed") == "true"
+        assert page.locator("#banner").is_hidden()
+
+
 def test_ten_thousand_images_scroll(tmp_path):
     frames = tmp_path / "frames"
     frames.mkdir()
@@ -236,6 +260,7 @@ def test_carried_targets_are_shown_and_taken_back(tmp_path):
         page.locator("#name", has_text="frame-0002.png").wait_for()
         targets(page, 1)
         page.keyboard.press("t")
+        page.locator("#dialog button", has_text="Only write").click()
         page.locator("#dialog pre", has_text="pointlabel train").wait_for()
         page.keyboard.press("Escape")
         page.keyboard.press("o")
@@ -246,6 +271,33 @@ def test_carried_targets_are_shown_and_taken_back(tmp_path):
     actions = [json.loads(line) for line in (out / "journal.jsonl").read_bytes().splitlines()[2:]]
     done = [(action["image"][-1], action["do"]) for action in actions]
     assert done == [("0", "add"), ("1", "add"), ("2", "add"), ("3", "add"), ("1", "remove")]
+
+
+def test_a_detector_is_trained_on_the_page_and_proposes(tmp_path):
+    pytest.importorskip("torch")
+    frames, out = tmp_path / "frames", tmp_path / "out"
+    points = draw_frames(frames, 4, SHAPE, n_targets=2, contrast=14.0)
+    rows = [f"frame-{k:04d}.png,{x},{y}" for k, targets in enumerate(points) for x, y in targets]
+    (tmp_path / "clicks.csv").write_text("\n".join(["image,x,y", *rows]))
+    words = [str(frames), "-p", str(tmp_path / "clicks.csv"), "-o", str(out)]
+    with served(*words) as link, browser_page(link) as page:
+        page.set_default_timeout(120_000)
+        page.locator(".row .about", has_text="worst").nth(3).wait_for()
+        page.keyboard.press("t")
+        page.locator("#dialog input").fill("500")
+        page.keyboard.press("Shift+Tab")
+        page.keyboard.press("Enter")
+        page.locator("#dialog .curves figure").nth(1).wait_for()
+        page.keyboard.press("Escape")
+        page.locator("#train", has_text="/500").wait_for()
+        page.keyboard.press("t")
+        page.locator("#dialog button", has_text="Stop").click()
+        page.locator("#dialog .training", has_text="Stopped after").wait_for()
+        assert "--resume" in page.locator("#dialog pre").inner_text()
+        assert float(page.locator("#dialog figcaption").first.inner_text().removeprefix("Loss ")) > 0
+        page.locator("#dialog button", has_text="Propose with it").click()
+        page.locator("#banner", has_text="roposal").wait_for()
+    assert (out / "run-1" / "best.safetensors").exists()
 
 
 def test_a_style_is_offered_after_three_mended_masks(desk):
@@ -270,8 +322,9 @@ def test_nothing_that_axe_finds_is_wrong(desk):
     page.mouse.click(*at(page, *desk.points[0][0]))
     targets(page, 1)
     page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text())
-    for key in ("f", "?"):
+    for keys in ((), ("f",), ("t",), ("Escape", "?")):  # a dialog keeps the keys, and hides what is behind it
+        for key in keys:
+            page.keyboard.press(key)
+        page.wait_for_timeout(800)
         found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
         assert [(each["id"], each["nodes"][0]["html"]) for each in found] == []
-        page.keyboard.press(key)
-        page.wait_for_timeout(800)

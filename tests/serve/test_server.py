@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import socket
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from pointlabel import annotate
 from pointlabel.io.exchange.convert import convert
 from pointlabel.serve.app import build_app
 from pointlabel.serve.helpers import Helpers
+from pointlabel.serve.run import listen
 from pointlabel.session import Session, open_session
 from pointlabel.synthetic import draw_scene
 
@@ -196,3 +200,52 @@ def test_masks_are_exported_to_formats_alone(client, name):
     answer = client.post("/api/export", json={"format": name})
     assert answer.status_code == 400
     assert "format must be one of" in answer.json()["error"]
+
+
+def test_what_a_training_lacks_is_said(client, session, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    client.post("/api/images/0/do", json={"do": "add", "x": 9, "y": 9})
+    sentence = "training needs torch: pip install 'pointlabel[train]'"
+    assert client.get("/api/session").json()["train_needs"] == sentence
+    answer = client.post("/api/training/start", json={})
+    assert (answer.status_code, answer.json()["error"]) == (400, sentence)
+    assert client.get("/api/training").json()["status"] == "none"
+    made = client.post("/api/dataset", json={}).json()
+    assert (made["folder"], made["images"]) == (str(tmp_path / "out" / "dataset-1"), 1)
+    assert "nothing was trained yet" in client.post("/api/training/use", json={}).json()["error"]
+
+
+@pytest.mark.parametrize("epochs", [0, 1.5, "3", True, 10**9])
+def test_epochs_are_a_whole_number(client, epochs):
+    client.post("/api/images/0/do", json={"do": "add", "x": 9, "y": 9})
+    answer = client.post("/api/training/start", json={"epochs": epochs})
+    assert answer.status_code == 400
+    assert "epochs must" in answer.json()["error"]
+
+
+@pytest.mark.slow
+def test_a_training_is_started_shown_and_proposes(client, session):
+    pytest.importorskip("torch")
+    for index in (0, 1, 2):
+        for row, column in draw_scene(seed=index, shape=(64, 80), n_targets=2).points.astype(int).tolist():
+            client.post(f"/api/images/{index}/do", json={"do": "add", "x": column, "y": row})
+    assert client.post("/api/training/start", json={"epochs": 2}).json()["status"] == "running"
+    assert "runs already" in client.post("/api/training/start", json={}).json()["error"]
+    end = time.monotonic() + 120
+    while (now := client.get("/api/training").json())["status"] == "running":
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert (now["status"], now["epoch"], now["epochs"], now["images"]) == ("done", 2, 2, 3)
+    assert len(now["loss"]) == len(now["iou"]) == 2
+    news = client.get("/api/changes?since=0").json()
+    assert (news["training"], news["detector"]) == ({"status": "done", "epoch": 2, "epochs": 2}, False)
+    assert client.post("/api/training/use", json={}).json()["detector"] is True
+    assert isinstance(client.get("/api/images/0/proposals").json(), list)
+
+
+def test_small_answers_are_not_held_back():
+    """`asyncio` sends at once on sockets that are named as TCP; those that are accepted are named as the listener."""
+    with listen(0) as (listener, address), socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2]))):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.proto == socket.IPPROTO_TCP

@@ -91,8 +91,8 @@ def test_points_may_name_frames_of_a_stack(tmp_path):
         board = session.open(0).board
         assert (board.image == stack[1]).all()
         assert board.labels.mask()[10, 20]
-        folder, _, _ = write_dataset(session, str(tmp_path / "out"))
-    (entry,) = open_dataset(folder, masks=False).entries
+        made = write_dataset(session, str(tmp_path / "out"))
+    (entry,) = open_dataset(made.folder, masks=False).entries
     assert (read_sample(entry).image == stack[1]).all()
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -53,6 +50,18 @@ def test_a_detector_proposes_in_its_own_order():
     places = scene.points.astype(int).tolist()
     found = propose(TargetBoard(scene.image), 255.0, lambda image, full: [(*places[0], 0.4), (*places[1], 0.9)])
     assert [(proposal.row, proposal.column) for proposal in found] == [tuple(places[1]), tuple(places[0])]
+
+
+def test_a_peak_beside_a_mask_proposes_no_target_again():
+    scene = draw_scene(seed=4, n_targets=1, contrast=12.0)
+    board = TargetBoard(scene.image)
+    board.add(*scene.points[0])
+    mask = board.labels.mask()
+    beside = np.argwhere(ndimage.binary_dilation(mask) & ~mask).tolist()
+    row, column = max(beside, key=lambda place: np.abs(place - scene.points[0]).max())
+    assert propose(board, 255.0, lambda image, full: [(row, column, 0.9)]) == []
+    board.remove(1)
+    assert len(propose(board, 255.0, lambda image, full: [(row, column, 0.9)])) == 1
 
 
 @pytest.fixture
@@ -135,30 +144,13 @@ def test_a_data_set_is_one_that_train_reads(draw_dataset, tmp_path):
         session.do(0, {"do": "add", "x": 30, "y": 20})
         session.do(1, {"do": "add", "x": 30, "y": 20})
         session.do(1, {"do": "accept"})
-        place, command, n_images = write_dataset(session, str(out))
-        assert (n_images, place) == (1, str(out / "dataset-1"))
-        assert write_dataset(session, str(out))[0] == str(out / "dataset-2")
-    (entry,) = open_dataset(place).entries
+        made = write_dataset(session, str(out))
+        assert (made.n_images, made.folder, made.run) == (1, str(out / "dataset-1"), str(out / "run-1"))
+        (out / "run-2").mkdir()
+        assert write_dataset(session, str(out)).folder == str(out / "dataset-3")
+    (entry,) = open_dataset(made.folder).entries
     sample = read_sample(entry)
     assert sample.points.tolist() == [[20, 30]]
     assert sample.mask is not None
     assert sample.mask.any()
-    assert command.startswith(f"pointlabel train {place} --labels {place}/masks")
-
-
-@pytest.mark.slow
-def test_the_command_of_a_data_set_trains_and_its_run_proposes(draw_dataset, tmp_path):
-    pytest.importorskip("torch")
-    from pointlabel.session.trained import open_detector
-
-    folder, out = draw_dataset(n_images=8), tmp_path / "out"
-    with open_session(folder / "images", out, points=folder / "masks_centroid") as session:
-        for index in range(8):
-            session.open(index)
-        _, command, _ = write_dataset(session, str(out))
-    words = [*command.split()[1:], "--epochs", "1", "--crop", "32"]
-    subprocess.run([sys.executable, "-m", "pointlabel", *words], check=True, capture_output=True)
-    find = open_detector(words[words.index("-o") + 1])
-    with open_session(folder / "images", out) as session:
-        opened = session.open(0)
-        assert isinstance(propose(opened.board, opened.full, find), list)
+    assert made.command.startswith(f"pointlabel train {made.folder} --labels {made.folder}/masks")

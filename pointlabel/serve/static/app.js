@@ -7,6 +7,7 @@ import {listen} from "./keys.js";
 import {List} from "./list.js";
 import {COLOURS, bits, bytes, decode, grade, outline} from "./masks.js";
 import {Targets, describe} from "./targets.js";
+import {Training} from "./training.js";
 import {View} from "./view.js";
 
 const byId = (id) => document.getElementById(id);
@@ -15,7 +16,7 @@ const MOST_CACHED = 8;
 const POLL_MS = 2000;
 
 const contrast = new Contrast();
-const state = {index: -1, targets: new Map(), order: [], version: 0, flags: {}, mended: 0, offered: 0, fewest: 3, pending: false};
+const state = {index: -1, targets: new Map(), order: [], version: 0, revision: -1, told: new Set(), flags: {}, mended: 0, offered: 0, fewest: 3, pending: false};
 const cache = new Map(); // index -> promise of pixels and what is known of them
 let image = null;
 let queue = Promise.resolve();
@@ -32,6 +33,16 @@ const view = new View(byId("view"), contrast, {
 const targets = new Targets(byId("targets"), byId("targets-head"), contrast, {
   choose: (number) => choose(number),
   zoom: (number) => { choose(number); actions.zoomTarget(); },
+});
+const training = new Training(byId("train"), {
+  chosen: () => list.trainable(),
+  ended: (text, buttons) => banner(text, [...buttons, ["Not now", closeBanner]]),
+  propose: () => {
+    state.detector = true;
+    closeBanner();
+    if (finding) find();
+    else actions.find();
+  },
 });
 const list = new List(byId("list"), byId("rows"), byId("counts"), (index) => open(index));
 
@@ -62,6 +73,7 @@ function take(answer, action) {
   const there = new Set(answer.order);
   for (const number of state.targets.keys()) if (!there.has(number)) state.targets.delete(number);
   state.order = answer.order;
+  state.revision = answer.item.revision;
   if (action.do === "add" && answer.changed) view.chosen = answer.order.at(-1);
   if (!there.has(view.chosen)) view.chosen = null;
   byId("undo").disabled = !answer.can_undo;
@@ -117,11 +129,12 @@ async function open(index) {
     about = loaded.isFresh === false ? await get(`images/${index}`) : loaded.about;
     loaded.isFresh = false; // its targets may change before it is opened again
   } catch (error) {
-    if (ticket === opening) toast(error.message);
+    if (ticket === opening) showNothing(index, error.message);
     get(`changes?since=${state.version}`).then(changed).catch(() => {});
     return;
   }
   if (ticket !== opening) return; // another image was asked for meanwhile
+  if (index !== state.index) setMode("click"); // the brush is for a target of the image that was open
   state.index = index;
   sessionStorage.setItem("pointlabel-image", list.items[index].name);
   image = {width: about.width, height: about.height, pixels: loaded.pixels, index};
@@ -135,9 +148,32 @@ async function open(index) {
   byId("name").textContent = list.items[index].name;
   byId("position").textContent = `${index + 1} of ${list.items.length} · ${about.width} × ${about.height} · ${about.depth}`;
   document.title = `${list.items[index].name} · pointlabel`;
-  for (const note of about.notes) toast(note, "note");
+  byId("position").title = about.notes.map((note) => note.text).join("\n");
+  for (const note of about.notes) {
+    if (!state.told.has(note.kind)) toast(note.text, "note"); // in a folder of such files once is enough
+    state.told.add(note.kind);
+  }
+  readout(view.hovered);
   if (finding) find();
   for (const step of AHEAD) ahead(step);
+}
+
+// An image that cannot be opened: the one before must not stay in its place.
+function showNothing(index, message) {
+  setMode("click");
+  state.index = index;
+  image = null;
+  state.targets.clear();
+  Object.assign(state, {order: [], revision: -1});
+  Object.assign(view, {chosen: null, proposals: []});
+  view.show(null);
+  show();
+  byId("name").textContent = list.items[index].name;
+  byId("position").textContent = `${index + 1} of ${list.items.length}`;
+  document.title = `${list.items[index].name} · pointlabel`;
+  readout(null);
+  byId("strip").hidden = true;
+  banner(message, [["Next (n)", () => actions.go(1)]]);
 }
 
 function ahead(step) {
@@ -165,6 +201,10 @@ function clicked(place, target, event) {
 }
 
 function stroke(on, drawn) {
+  if (!state.targets.has(view.chosen)) {
+    const near = view.target(...drawn[0]);
+    if (near) choose(near.number, false);
+  }
   const target = need();
   if (target) act({do: "brush", target: target.number, [on ? "on" : "off"]: drawn});
 }
@@ -181,6 +221,7 @@ let finding = false;
 
 async function find() {
   const index = state.index;
+  if (!image) return;
   try {
     const found = await get(`images/${index}/proposals`);
     if (index !== state.index || !finding) return;
@@ -243,7 +284,7 @@ function showContrast() {
 }
 
 function readout(place) {
-  if (!place || !image) {
+  if (!place || !image || !view.inside(place.x, place.y)) {
     byId("readout").textContent = "";
     return;
   }
@@ -424,7 +465,7 @@ const actions = {
     const [left, top, width, height] = target.box ? [...target.box] : [target.x, target.y, 1, 1];
     const side = Math.max(width, height) * 4;
     const scale = Math.min(Math.max(Math.min(view.canvas.width, view.canvas.height) / side, 2), 48);
-    view.look(left + (width - 1) / 2, top + (height - 1) / 2, scale);
+    view.lookClosely(left + (width - 1) / 2, top + (height - 1) / 2, scale);
   },
   hide() {
     view.showMasks = !view.showMasks;
@@ -467,13 +508,7 @@ const actions = {
       toast(error.message);
     }
   },
-  async train() {
-    try {
-      dialogs.dataset(await post("dataset"));
-    } catch (error) {
-      toast(error.message);
-    }
-  },
+  train: () => training.open(),
   export() {
     dialogs.formats(state.formats, async (format) => {
       try {
@@ -573,8 +608,32 @@ function setMode(mode) {
 function changed(answer) {
   state.version = answer.version;
   list.update(answer.images);
+  const here = answer.images.find((item) => item.index === state.index);
+  if (here && here.revision !== state.revision) queue = queue.then(takeAnew);
   for (const note of answer.notes) if (!state.notes.has(note)) toast(note, "note");
   state.notes = new Set(answer.notes);
+  state.detector = answer.detector;
+  showSaved(answer.fault);
+  training.take(answer.training);
+}
+
+// Another window may have done something in this image.
+async function takeAnew() {
+  const index = state.index;
+  if (list.items[index].revision === state.revision) return;
+  try {
+    const about = await get(`images/${index}`);
+    if (index === state.index) take(about, {});
+  } catch (error) {
+    toast(error.message);
+  }
+}
+
+function showSaved(fault) {
+  const box = byId("saved");
+  box.textContent = fault ? `Not saved: ${fault}` : `Saved to ${state.out.split(/[\\/]/).pop()}`;
+  box.title = fault ? "What you do is kept in the journal, and saved as soon as it can be" : state.out;
+  box.classList.toggle("fault", Boolean(fault));
 }
 
 async function poll() {
@@ -645,7 +704,10 @@ async function start() {
     version: about.version, flags: about.flags, settings: about.settings, detector: about.detector, formats: about.formats,
     mended: about.mended, offered: about.mended, fewest: about.fewest, notes: new Set(about.notes),
   });
+  training.begin(about.train_needs, about.epochs, about.training);
   list.set(about.images);
+  state.out = about.out;
+  showSaved(null);
   for (const note of about.notes) toast(note, "note");
   const last = sessionStorage.getItem("pointlabel-image");
   const index = about.images.find((item) => item.name === last)?.index ?? list.order[0];

@@ -109,16 +109,6 @@ export function formats(names, done) {
   select.focus();
 }
 
-export function dataset(made) {
-  const box = element("div");
-  box.append(
-    element("p", "", `${made.images} images are in ${made.folder}, with their masks and clicks. Train on them by`),
-    element("pre", "", made.command),
-    element("p", "", "then have targets proposed by the run: pointlabel serve IMAGES --run RUN."),
-  );
-  open("Train on this", box);
-}
-
 export function element(name, className = "", text = "") {
   const made = document.createElement(name);
   if (className) made.className = className;

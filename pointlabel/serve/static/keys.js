@@ -44,9 +44,9 @@ export const KEYS = [
     ["g G", "more, less gamma", null],
     ["l", "the same contrast for all images", "fix"],
   ]],
-  ["Else", [
+  ["More", [
     ["s", "learn the style of the mended masks", "style"],
-    ["t", "train on this", "train"],
+    ["t", "train a detector on these masks", "train"],
     ["o", "write the masks for another tool", "export"],
     ["?", "this list", "help"],
   ]],

@@ -86,6 +86,12 @@ export class List {
     return open.length ? open.reduce((a, b) => (badness(b) < badness(a) ? b : a)).index : undefined;
   }
 
+  // What a training would be on: how many images, and whether they are those that were accepted.
+  trainable() {
+    const done = this.items.filter((item) => item.status === "done").length;
+    return {accepted: done > 0, n: done || this.items.filter((item) => item.targets && item.status !== "error").length};
+  }
+
   key(event) {
     const steps = {ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8, Home: -1e9, End: 1e9};
     if (!(event.key in steps) || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -133,7 +139,9 @@ export class List {
   fill(row, item) {
     const name = row.querySelector(".name");
     name.textContent = `\u200e${item.name}`;
-    row.title = item.error || item.name;
+    const lowest = item.worst === null ? "" : `, the lowest quality times presence ${item.worst.toFixed(2)}`;
+    const many = item.targets === 1 ? "1 target" : `${item.targets} targets`;
+    row.title = item.error || `${item.name}: ${WORDS[item.status]}, ${many}${lowest}`;
     const worst = item.worst === null ? "" : ` · <span class="${grade(item.worst)}">worst ${item.worst.toFixed(2)}</span>`;
     const targets = item.targets ? ` · ${item.targets}` : "";
     row.querySelector(".about").innerHTML = `<span class="dot ${item.status}"></span>${WORDS[item.status]}${targets}${worst}`;

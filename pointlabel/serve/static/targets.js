@@ -5,7 +5,7 @@ import {COLOURS, bytes, grade} from "./masks.js";
 const MARGIN = 5;
 const LEAST = 21;
 // Flags that ask for nothing: said, but without a colour.
-const QUIET = new Set(["moved", "clipped", "nan", "edited"]);
+const QUIET = new Set(["clipped", "nan", "edited"]);
 
 export class Targets {
   constructor(list, head, contrast, on) {
@@ -75,7 +75,7 @@ export class Targets {
     card.querySelector(".rest").innerHTML =
       `<span class="${colour}">quality ${target.quality.toFixed(2)}</span><br>${presence}` +
       `tightness ${target.tightness.toFixed(2)}${target.polarity === "dark" ? " · dark" : ""}`;
-    const flags = target.flags.map((flag) =>
+    const flags = target.flags.filter((flag) => flag !== "moved").map((flag) =>
       QUIET.has(flag) ? this.words[flag] : `<b>${flag.replaceAll("_", " ")}</b>: ${this.words[flag] ?? ""}`,
     );
     if (target.source === "carried") flags.unshift("carried from another frame");

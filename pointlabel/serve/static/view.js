@@ -40,14 +40,12 @@ export class View {
 
   // Show an image. The zoom stays where the image has the same size, so that frames of a sequence can be compared.
   show(image) {
-    const same = this.image && this.image.width === image.width && this.image.height === image.height;
+    const same = this.image && image && this.image.width === image.width && this.image.height === image.height;
     this.image = image;
     this.proposals = [];
     this.stroke = this.ghost = null;
-    if (!same) {
-      this.cursor = null;
-      this.fit();
-    }
+    if (!same) this.cursor = null;
+    if (!same || this.isClose) this.fit(); // so near a target of one image, another has nothing to show
     this.repaint();
   }
 
@@ -69,7 +67,7 @@ export class View {
     if (this.scale > 1) this.scale = Math.max(Math.floor(this.scale * 4) / 4, 1);
     this.tx = Math.round((w - width * this.scale) / 2);
     this.ty = Math.round((h - height * this.scale) / 2);
-    this.touched = false;
+    this.touched = this.isClose = false;
     this.draw();
   }
 
@@ -79,7 +77,14 @@ export class View {
     this.ty = y - ((y - this.ty) * scale) / this.scale;
     this.scale = scale;
     this.touched = true;
+    this.isClose = false;
     this.draw();
+  }
+
+  // Zoom to a target, until the next image.
+  lookClosely(x, y, scale) {
+    this.look(x, y, scale);
+    this.isClose = true;
   }
 
   // Zoom at a pixel of the image.
