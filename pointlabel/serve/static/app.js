@@ -607,7 +607,7 @@ function setMode(mode) {
 
 function changed(answer) {
   state.version = answer.version;
-  list.update(answer.images);
+  if (answer.images.length) list.update(answer.images);
   const here = answer.images.find((item) => item.index === state.index);
   if (here && here.revision !== state.revision) queue = queue.then(takeAnew);
   for (const note of answer.notes) if (!state.notes.has(note)) toast(note, "note");

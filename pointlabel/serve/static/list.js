@@ -7,6 +7,12 @@ const ROW = 60;
 const SPARE = 4;
 const AT_ONCE = 4;
 const MOST_KEPT = 600;
+const FAST = 3 * ROW; // pixels between two drawings: nobody sees small pictures at this speed
+const REST_MS = 60;
+const BLANK = document.createElement("div");
+BLANK.className = "row";
+BLANK.setAttribute("role", "option");
+BLANK.innerHTML = '<img class="thumb" alt=""><div><div class="name"></div><div class="about"></div></div>';
 const WORDS = {todo: "to do", done: "done", doubtful: "doubtful", error: "error"};
 
 export class List {
@@ -117,19 +123,20 @@ export class List {
       if (!this.shown.has(index)) this.shown.set(index, this.build(index, at));
     }
     this.waiting = [...wanted].filter((index) => !this.thumbs.has(index));
-    this.fetch();
+    const far = Math.abs(this.box.scrollTop - (this.drawnAt ?? 0));
+    this.drawnAt = this.box.scrollTop;
+    clearTimeout(this.resting);
+    if (far < FAST) this.fetch();
+    else this.resting = setTimeout(() => this.fetch(), REST_MS);
   }
 
   build(index, at) {
-    const row = document.createElement("div");
-    row.className = "row";
+    const row = BLANK.cloneNode(true);
     row.id = `image-${index}`;
-    row.setAttribute("role", "option");
     row.setAttribute("aria-selected", String(index === this.current));
     row.setAttribute("aria-setsize", this.order.length);
     row.setAttribute("aria-posinset", at + 1);
     row.style.top = `${at * ROW}px`;
-    row.innerHTML = '<img class="thumb" alt=""><div><div class="name"></div><div class="about"></div></div>';
     row.addEventListener("click", () => this.choose(index));
     this.fill(row, this.items[index]);
     this.rows.append(row);
