@@ -146,7 +146,7 @@ async function open(index) {
   take(about, {});
   showContrast();
   byId("name").textContent = list.items[index].name;
-  byId("position").textContent = `${index + 1} of ${list.items.length} · ${about.width} × ${about.height} · ${about.depth}`;
+  byId("position").textContent = `${list.position(index)} · ${about.width} × ${about.height} · ${about.depth}`;
   document.title = `${list.items[index].name} · pointlabel`;
   byId("position").title = about.notes.map((note) => note.text).join("\n");
   for (const note of about.notes) {
@@ -169,7 +169,7 @@ function showNothing(index, message) {
   view.show(null);
   show();
   byId("name").textContent = list.items[index].name;
-  byId("position").textContent = `${index + 1} of ${list.items.length}`;
+  byId("position").textContent = list.position(index);
   document.title = `${list.items[index].name} · pointlabel`;
   readout(null);
   byId("strip").hidden = true;

@@ -92,6 +92,12 @@ export class List {
     return open.length ? open.reduce((a, b) => (badness(b) < badness(a) ? b : a)).index : undefined;
   }
 
+  // Where an image is, in the order that is shown.
+  position(index) {
+    const at = this.place.get(index);
+    return at === undefined ? `${index + 1} of all ${this.items.length}` : `${at + 1} of ${this.order.length}`;
+  }
+
   // What a training would be on: how many images, and whether they are those that were accepted.
   trainable() {
     const done = this.items.filter((item) => item.status === "done").length;
