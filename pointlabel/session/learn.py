@@ -68,7 +68,7 @@ def learn_style(session: Session) -> Learned:
         if click.is_edited
     ]
     if len(mended) < FEWEST:
-        raise InputError(f"a style is learned from {FEWEST} or more masks mended by hand; there are {len(mended)} so far")
+        raise InputError(f"a style is learned from {FEWEST} or more masks mended by hand; there are {len(mended)} yet")
     cases, masks = [], []
     for index, click in mended:
         board = session.open(index).board

@@ -105,7 +105,7 @@ def test_a_style_is_learned_from_mended_masks(tmp_path):
     for k, scene in enumerate(scenes):
         Image.fromarray(scene.image).save(tmp_path / "images" / f"{k}.png")
     with open_session(tmp_path / "images", tmp_path / "out") as session:
-        with pytest.raises(InputError, match="3 or more masks mended by hand; there are 0 so far"):
+        with pytest.raises(InputError, match="3 or more masks mended by hand; there are 0 yet"):
             learn_style(session)
         for k, scene in enumerate(scenes):
             wanted = annotate(scene.image, scene.points, params=truth)
