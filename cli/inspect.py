@@ -40,7 +40,7 @@ def inspect(
     """
     from pointlabel.inspection.inspect import inspect_folder
 
-    check_outputs({"--json": json_file, "--sheet": sheet})
+    check_outputs({"--json": json_file, "--sheet": sheet}, pictures=["--sheet"])
     with Console(progress=not no_progress) as console:
         found = inspect_folder(dataset, mask_threshold=mask_threshold, report=console.stage("inspecting"))
     report = found.report()

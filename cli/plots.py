@@ -36,7 +36,7 @@ def check_plot(path: str | None) -> None:
 
     if find_spec("matplotlib") is None:
         raise MissingExtraError("--plot needs matplotlib: pip install 'pointlabel[plot]'")
-    check_output(path)
+    check_output(path, is_text=False)
 
 
 def draw_curve(path: str, points: list[dict[str, Any]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import click
@@ -29,24 +29,24 @@ def write_bytes(path: str, data: bytes) -> None:
     sys.stdout.flush()
 
 
-def check_output(path: str) -> None:
-    """Raise where path could not be written, or holds no text, before the work whose result goes there."""
+def check_output(path: str, *, is_text: bool = True) -> None:
+    """Raise where path could not be written, before the work whose result goes there; text replaces text alone."""
     if path != STDOUT:
         from pointlabel.errors import InputError
         from pointlabel.io.files import check_writable
 
         check_writable(path)
-        if os.path.isfile(path):
+        if is_text and os.path.isfile(path):
             with open(path, "rb") as file:
-                is_text = b"\0" not in file.read(_HEAD_BYTES)
-            if not is_text:  # an image, a mask, an archive: nothing that a report or a style has replaced before
+                held = file.read(_HEAD_BYTES)
+            if b"\0" in held:  # an image, a mask, an archive: nothing that a report or a style has replaced before
                 raise InputError(f"{path}: holds no text, and would be replaced; choose another file")
     elif sys.stdout is None or getattr(sys.stdout, "was_closed", False):
         raise OutputError("cannot write to standard output (it is closed)")
 
 
-def check_outputs(paths: Mapping[str, str | None]) -> None:
-    """Check the files that options name, before the work.
+def check_outputs(paths: Mapping[str, str | None], *, pictures: Collection[str] = ()) -> None:
+    """Check the files that options name, those of `pictures` among them, before the work.
 
     Only one of them may be standard output, and none of them a file that the command is given to read.
     """
@@ -60,7 +60,7 @@ def check_outputs(paths: Mapping[str, str | None]) -> None:
         if path is not None:
             if path != STDOUT and os.path.realpath(path) in inputs:
                 raise click.UsageError(f"{option} {path} would replace what the command reads; choose another file")
-            check_output(path)
+            check_output(path, is_text=option not in pictures)
 
 
 def _given_files(outputs: Mapping[str, str | None]) -> set[str]:

@@ -24,6 +24,7 @@ from pointlabel.io.points.images import ImageEntry, ImageFolder, point_image
 from pointlabel.io.points.named import NamedPoints
 from pointlabel.io.points.readers import open_points
 from pointlabel.io.points.table import read_table
+from pointlabel.io.text import as_written
 
 
 def write_table(folder: Path, text: str, name: str = "points.csv", encoding: str = "utf-8") -> str:
@@ -181,6 +182,7 @@ numbers = st.floats(allow_nan=False, allow_infinity=False, width=64)
 
 @given(st.lists(st.tuples(names, numbers, numbers), min_size=1, max_size=6), st.sampled_from(",;\t"))
 def test_tables_come_back(tmp_path_factory, rows, delimiter):
+    assume(all(as_written(name) == name for name, _, _ in rows))  # others are our own tables' way to write such names
     assume(any(abs(x) > 1 or abs(y) > 1 for _, x, y in rows))  # else they are shares, which are refused
     folder = tmp_path_factory.mktemp("table")
     with open(folder / "points.csv", "w", newline="", encoding="utf-8") as file:
