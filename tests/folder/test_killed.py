@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -102,10 +103,14 @@ def test_what_a_kill_leaves_in_the_middle_of_a_write_is_mended(folder, files_of,
     [(signal.SIGINT, 130, 1), (signal.SIGINT, 130, 2), (signal.SIGTERM, 143, 2), (signal.SIGHUP, 129, 1)],
 )
 def test_a_signal_to_all_ends_cleanly_and_it_says_how_to_go_on(folder, files_of, lines_of, number, code, jobs):
-    process = start(folder, "out", "-j", str(jobs))
-    wait_for_lines(process, folder / "out/manifest.jsonl", 3)
-    os.killpg(process.pid, number)
-    output, errors = process.communicate(timeout=60)
+    for _ in range(5):  # on a busy machine the run may end before the signal is sent
+        process = start(folder, "out", "-j", str(jobs), "--overwrite")
+        wait_for_lines(process, folder / "out/manifest.jsonl", 3)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        output, errors = process.communicate(timeout=60)
+        if process.returncode != 0:
+            break
     assert process.returncode == code, errors
     assert f"of {N_IMAGES} images are done; --resume goes on" in errors
     assert "Traceback" not in errors
