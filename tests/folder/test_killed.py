@@ -27,9 +27,10 @@ def folder(tmp_path: Path, make_folder: Callable[..., Path]) -> Path:
 
 
 def start(root: Path, out: str, *more: str, limit: int | None = None) -> subprocess.Popen[str]:
-    """Start the command in a process group of its own, with a limit on the size of files."""
+    """Start the command in a process group of its own, with a limit on the size of files, deaf to no signal."""
 
     def set_limit() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which the tests themselves may have been told to ignore
         if limit is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
