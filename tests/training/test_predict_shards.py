@@ -125,6 +125,7 @@ def test_a_merge_that_is_killed_can_be_run_again(home, whole, tmp_path, monkeypa
     assert files(tmp_path) == whole
 
 
+@pytest.mark.usefixtures("whole")
 def test_what_does_not_go_together_is_refused(home, tmp_path):
     predict(home, tmp_path, "1/2")
     before = files(tmp_path)
