@@ -302,7 +302,7 @@ def main() -> None:
         for hand in HANDS:
             for way in WAYS:
                 one = about[f"{way}, {hand}"]
-                print(f"    {hand} hand, {way}: {one['acts']:.1f} acts, {one['seconds']:.1f} s a target", end="")
+                print(f"    {hand} hand, {way}: {one['acts']:.1f} acts, {one['seconds']:.1f} s per target", end="")
                 took = "; " + ", ".join(f"{n} by {what}" for what, n in one.get("took", {}).items())
                 print(f"{took}; slower than drawing on {one['slower']}" if "took" in one else "", flush=True)
     finish({"seconds": SECONDS, "enough": ENOUGH, "seed": SEED, "data_sets": sets}, args.out)
