@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from pointlabel.io.points.images import point_image
 from pointlabel.synthetic import draw_scene
 
 N_IMAGES = 12
@@ -87,13 +88,15 @@ def draw_data(root: Path) -> None:
     """Draw a data set of small scenes, a third of them in a sub-folder."""
     for number in range(N_IMAGES):
         scene = draw_scene(number, shape=(96, 96), n_targets=3)
-        spots = np.zeros(scene.image.shape, np.uint8)
-        spots[tuple(np.ceil(scene.points - 0.5).astype(int).T)] = 255
         name = f"{'s/' if number % 3 == 2 else ''}{number:02}.png"
-        pictures = {"images": scene.image, "masks": scene.mask.astype(np.uint8) * 255, "masks_centroid": spots}
+        pictures = {
+            "images": Image.fromarray(scene.image),
+            "masks": Image.fromarray(scene.mask.astype(np.uint8) * 255),
+            "masks_centroid": point_image(scene.points, scene.image.shape),
+        }
         for kind, picture in pictures.items():
             (root / kind / name).parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(picture).save(root / kind / name)
+            picture.save(root / kind / name)
 
 
 def all_files(folder: Path) -> dict[str, bytes]:

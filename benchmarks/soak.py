@@ -17,10 +17,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from benchmarks.common import finish, parser
+from pointlabel.io.points.images import point_image
 from pointlabel.synthetic import draw_scene
 
 N_DRAWN = 20
@@ -33,11 +33,9 @@ def draw(root: Path, n_frames: int) -> None:
     drawn = []
     for seed in range(N_DRAWN):
         scene = draw_scene(seed, shape=(64, 64), n_targets=1)
-        spot = np.zeros(scene.image.shape, np.uint8)
-        spot[tuple(np.ceil(scene.points - 0.5).astype(int).T)] = 255
         pair = (root / f"image{seed}.png", root / f"points{seed}.png")
-        for path, pixels in zip(pair, (scene.image, spot), strict=True):
-            Image.fromarray(pixels).save(path)
+        Image.fromarray(scene.image).save(pair[0])
+        point_image(scene.points, scene.image.shape).save(pair[1])
         drawn.append(pair)
     for number in range(n_frames):
         folder = f"{number // PER_FOLDER:04}"

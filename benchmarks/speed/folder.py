@@ -24,6 +24,7 @@ from PIL import Image
 from benchmarks.common import finish, parser
 from pointlabel import annotate
 from pointlabel.folder.run import annotate_folder
+from pointlabel.io.points.images import point_image
 from pointlabel.synthetic import draw_scene
 
 MOST_FIRST_S, MOST_COMPILE_S, MOST_RATIO = 2.0, 20.0, 2.0
@@ -72,10 +73,8 @@ def draw_folder(folder: Path, n: int) -> None:
         (folder / kind).mkdir()
     for seed in range(n):
         scene = draw_scene(seed, n_targets=2)
-        spots = np.zeros(scene.image.shape, np.uint8)
-        spots[tuple(np.ceil(scene.points - 0.5).astype(int).T)] = 255
-        for kind, picture in (("images", scene.image), ("masks_centroid", spots)):
-            Image.fromarray(picture).save(folder / kind / f"{seed:04}.png")
+        Image.fromarray(scene.image).save(folder / f"images/{seed:04}.png")
+        point_image(scene.points, scene.image.shape).save(folder / f"masks_centroid/{seed:04}.png")
 
 
 def compare(folder: Path, repeat: int) -> dict[str, Any]:

@@ -123,7 +123,7 @@ class _Worker:
                 raise OutputError(f"{place}: the worker on {socket.gethostname()} does not see this folder")
             if place is folder:
                 os.chdir(place)  # paths of images may be relative to it
-        share_folder(context.gate.folder, context.shard.name if context.shard else "")
+        share_folder(context.gate.folder, context.part)
         self._context = context
 
     def do(self, jobs: Sequence[Job]) -> list[ImageDone]:

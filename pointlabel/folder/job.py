@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, OutputError, PointLabelError
 from ..evaluation.targets import POINT_DISTANCE_PX, target_areas
-from ..io.manifest import MANIFEST_NAME
 from ..io.messages import Note
 from ..io.outdir import OutputGate
 from ..io.samples import Entry, Hashes, Sample, decode_sample, read_inputs
-from ..io.shards import Shard
+from ..io.shards import Shard, manifest_of
 from ..types import ImageLabels
 from .events import Tally
 from .settings import RunSettings
@@ -37,7 +36,12 @@ class RunContext:
     @property
     def manifest(self) -> str:
         """Path of the manifest that the run writes, or of the shard's part of it."""
-        return self.gate.file(MANIFEST_NAME if self.shard is None else self.shard.manifest)
+        return manifest_of(self.gate, self.shard)
+
+    @property
+    def part(self) -> str:
+        """Name of the shard as locks have it, empty for a whole run."""
+        return "" if self.shard is None else self.shard.name
 
 
 @dataclass(frozen=True, slots=True)

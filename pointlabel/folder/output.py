@@ -12,9 +12,9 @@ from ..errors import InputError, OutputError
 from ..io.exchange.ledger import open_export
 from ..io.files import make_folder, remove_file, remove_temporaries
 from ..io.lock import lock_name
-from ..io.manifest import HASH_KEYS, MANIFEST_NAME, count_damaged, cut_torn_end, read_manifest
+from ..io.manifest import HASH_KEYS, count_damaged, cut_torn_end, read_manifest
 from ..io.outdir import PREDICTION_NAME, REPLACEABLE, OutputGate, name_error
-from ..io.shards import ShardPlan, refuse_other_shards, refuse_shards
+from ..io.shards import ShardPlan, manifest_of, refuse_other_shards, refuse_shards
 from ..io.writers import EXPORTS, OVERLAY, RUN_FILES, WRITERS
 from .events import Tally
 from .settings import OPTIONAL
@@ -63,7 +63,7 @@ class OutputFolder:
     @property
     def manifest(self) -> str:
         """Path of the manifest, or of the shard's part of it."""
-        return os.path.join(self.gate.folder, MANIFEST_NAME if self.plan is None else self.plan.shard.manifest)
+        return manifest_of(self.gate, None if self.plan is None else self.plan.shard)
 
     def begin(self) -> None:
         """Remove what a run that starts or goes on removes: leftovers of killed runs, and a run to be replaced.
@@ -121,7 +121,7 @@ def open_output(
         refuse_shards(path)
     else:
         refuse_other_shards(folder.gate, plan, mode)
-    manifest = folder.gate.file(os.path.basename(folder.manifest))
+    manifest = folder.manifest
     holds_run = os.path.isfile(manifest) and os.path.getsize(manifest) > 0
     if holds_run and mode == "new":
         raise InputError(f"{path} holds a run already; `mode=resume` goes on with it, `mode=overwrite` replaces it")

@@ -124,7 +124,7 @@ def _start_worker(context: RunContext, stop: Event) -> None:
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     _context, _stop = context, stop
-    share_folder(context.gate.folder, context.shard.name if context.shard else "")
+    share_folder(context.gate.folder, context.part)
     end_with_parent()  # workers hold both ends of their queue, so they would never end
 
 

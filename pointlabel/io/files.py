@@ -44,13 +44,18 @@ def read_bytes(path: str, *, most: int = MAX_FILE_BYTES, may_be_empty: bool = Fa
     for files that say something by having no bytes.
     """
     with open_regular(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > most:
-            raise InputError(f"{path}: the file has {size / 1e6:,.0f} MB, more than the limit of {most / 1e6:,.0f} MB")
+        check_size(file, path, most)
         data = file.read()
     if not data and not may_be_empty:
         raise InputError(f"{path}: the file is empty (0 bytes)")
     return data
+
+
+def check_size(file: io.FileIO, path: str, most: int = MAX_FILE_BYTES) -> None:
+    """Raise `InputError` where an open file has more than `most` bytes."""
+    size = os.fstat(file.fileno()).st_size
+    if size > most:
+        raise InputError(f"{path}: the file has {size / 1e6:,.0f} MB, more than the limit of {most / 1e6:,.0f} MB")
 
 
 @contextmanager

@@ -151,6 +151,11 @@ def hash_names(names: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
+def manifest_of(gate: OutputGate, shard: Shard | None) -> str:
+    """Path of the manifest of a whole run, or of a shard's part of it."""
+    return gate.file(MANIFEST_NAME if shard is None else shard.manifest)
+
+
 def find_shards(folder: str) -> list[Shard]:
     """The shards that have a plan in an output folder, sorted."""
     try:

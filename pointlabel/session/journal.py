@@ -11,7 +11,7 @@ import threading
 from typing import Any
 
 from ..errors import InputError, OutputError
-from ..io.files import MAX_FILE_BYTES
+from ..io.files import check_size
 from ..io.json_lines import append_line, decode_line, encode_line
 
 JOURNAL_NAME = "journal.jsonl"
@@ -78,10 +78,7 @@ class Journal:
 
     def _read(self) -> bool:
         """Read the entries and take a torn last line off; whether there was a whole first line."""
-        size = os.fstat(self._file.fileno()).st_size
-        if size > MAX_FILE_BYTES:
-            words = f"{size / 1e6:,.0f} MB, more than the limit of {MAX_FILE_BYTES / 1e6:,.0f} MB"
-            raise InputError(f"{self.path}: the file has {words}")
+        check_size(self._file, self.path)
         lines = self._file.read().splitlines(keepends=True)
         end = 0
         for number, line in enumerate(lines, start=1):

@@ -110,7 +110,7 @@ def label_default(request: LabelRequest, params: DefaultParams) -> list[TargetLa
         if label.found and tightness != 0.5:
             label = cut_label(label, tightness, params)
         moved = {"moved": label.window.peak != pixel, "duplicate": shared[index]}
-        targets.append(_in_image(image, point, label, weights, start, presence=there, **moved))
+        targets.append(_in_image(image, point, label, weights, start, there, **moved))
     if params.share_heat and len(targets) > 1:
         targets = share_heat(image, targets, peaks, params)
     return targets
@@ -169,11 +169,10 @@ def _in_image(
     label: WindowLabel,
     weights: Weights,
     start: float,
-    *,
-    presence: float,
+    there: float,
     **flags: bool,
 ) -> TargetLabel:
-    """The target of a window's label, with its quality and its flags."""
+    """The target of a window's label, with its quality, its presence `there` and its flags."""
     window = label.window
     flags |= {
         "empty": not label.found,
@@ -183,9 +182,7 @@ def _in_image(
     }
     rate = quality(quality_inputs(label.soft, label.mask, label.vote), weights.quality) if label.found else 0.0
     soft, mask, top, left = in_image(label.soft, label.mask, window.peak, window.stride, image.shape)
-    return make_target(
-        point, (top, left), soft, mask, image.shape, start=start, quality=rate, presence=presence, **flags
-    )
+    return make_target(point, (top, left), soft, mask, image.shape, start=start, quality=rate, presence=there, **flags)
 
 
 def in_image(

@@ -1,6 +1,7 @@
 """The default method composed of its twins: what it costs without kernels of our own.
 
-Smoothing of larger windows and targets that touch are left out: few targets need them.
+Smoothing of larger windows, targets that touch, and the click beside a doubtful peak are left out: few targets need
+them.
 """
 
 from __future__ import annotations
