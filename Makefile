@@ -34,8 +34,8 @@ test: | $(filter .venv/%,$(PYTHON))  ## the test suite, but for what takes long
 	$(call need,dev$(comma)train$(comma)sam$(comma)onnx$(comma)tensorboard$(comma)web$(comma)video)
 	$(PYTEST) -m "not slow"
 
-slow: | $(filter .venv/%,$(PYTHON))  ## the tests that take long: whole training runs, every export, Ray
-	$(call need,dev$(comma)train$(comma)sam$(comma)onnx$(comma)tensorboard$(comma)web$(comma)video$(comma)ray)
+slow: | $(filter .venv/%,$(PYTHON))  ## the tests that take long: whole training runs, every export, Ray, S3
+	$(call need,dev$(comma)train$(comma)sam$(comma)onnx$(comma)tensorboard$(comma)web$(comma)video$(comma)slow)
 	$(PYTEST) -m slow
 
 lint: | $(filter .venv/%,$(PYTHON))  ## ruff and mypy

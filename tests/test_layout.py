@@ -36,7 +36,7 @@ LIBRARIES = {
     "numba": "compiled kernel_cache engine engine.default baselines.com baselines.crf baselines.d2d baselines.mclc",
     "PIL tifffile imagecodecs": "io io.exchange",
     "defusedxml yaml": "io io.exchange",
-    "av": "io",
+    "av fsspec": "io",
     "pyarrow": "io.exchange",
     "click rich": "cli",
     "matplotlib": "cli notebook",

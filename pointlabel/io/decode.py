@@ -13,11 +13,12 @@ from PIL import Image, UnidentifiedImageError
 
 from ..errors import InputError, PointLabelError
 from . import png, tiff
-from .files import read_bytes
+from .files import MAX_FILE_BYTES, read_bytes
 from .messages import Note
 from .pillow import decode_pillow
 from .pixels import Pixels, merge_channels
 from .quiet import QUIET
+from .remote import is_uri, read_uri
 from .stacks import read_frame, split_frame
 
 # What a decoder says of a damaged file is cut to this many characters.
@@ -40,13 +41,15 @@ class GreyLevels(NamedTuple):
 
 
 def read_source(path: str) -> bytes | Pixels:
-    """What the path of an image names, for `decode_levels`: the bytes of a file, or a frame of one that holds many.
+    """What the path or URI of an image names, for `decode_levels`: a file's bytes, or a frame of one that holds many.
 
     Raises
     ------
     InputError
         Where it cannot be read.
     """
+    if is_uri(path):
+        return read_uri(path, MAX_FILE_BYTES)
     place = split_frame(path)
     if place is None:
         return read_bytes(path)

@@ -17,6 +17,7 @@ from functools import cache
 
 from ..errors import InputError, OutputError
 from .lock import is_at, lock_file
+from .remote import refuse_uri
 
 #: Most bytes of a file that is read as a whole, where a reader names no other limit.
 MAX_FILE_BYTES = 512 << 20
@@ -94,6 +95,7 @@ def _open_at_once(path: str, flags: int) -> int:
 
 def make_folder(path: str) -> None:
     """Create the folder `path` and those above it where they are missing."""
+    refuse_uri(path)
     try:
         os.makedirs(path, exist_ok=True)
     except OSError as error:
@@ -113,6 +115,7 @@ class FileWrite:
     """
 
     def __init__(self, path: str, data: bytes) -> None:
+        refuse_uri(path)
         self.path = path
         folder = os.path.dirname(path) or "."
         self._temporary = ""

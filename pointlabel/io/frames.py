@@ -8,6 +8,7 @@ from dataclasses import replace
 from ..errors import InputError, PointLabelError
 from .decode import one_sentence
 from .images import FRAME, ImageFile, ImageList, Places, list_images
+from .remote import is_uri
 from .stacks import can_hold_frames, count_frames
 
 #: Most frames of one file: a packed array of some kilobytes can claim as many as it likes.
@@ -29,9 +30,11 @@ def list_inputs(where: Places, skip: Collection[str] = (), *, frames: bool = Fal
     Raises
     ------
     InputError
-        As `list_images`, and where a file claims more than `MOST_FRAMES`.
+        As `list_images`, where a file claims more than `MOST_FRAMES`, and where frames of a URI are asked for.
     """
     found = list_images(where, skip, stacks=True)
+    if frames and is_uri(found.root):
+        raise InputError(f"{found.root}: frames are taken out of files of this machine only; copy the files to a disk")
     if not frames and found.files:
         return found
     have = {file.id for file in found.files}

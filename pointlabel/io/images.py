@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import InputError
+from .remote import is_uri, list_uri
 
 #: One place where images are, or several.
 Places = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -141,8 +142,9 @@ def list_images(where: Places, skip: Collection[str] = (), *, stacks: bool = Fal
 
     Parameters
     ----------
-    where : a folder (searched with its sub-folders), one file, or a glob (``**`` for any sub-folders); or several of
-        these, whose ids are then relative to the folder around all of them.
+    where : a folder (searched with its sub-folders), one file, or a glob (``**`` for any sub-folders), each of them
+        also as a URI (`remote`); or several of these on this machine, whose ids are then relative to the folder around
+        all of them.
     skip : folders to leave out, for example the output folder inside the images' folder.
     stacks : whether files of arrays or frames are listed too, as `ImageList.stacks`.
 
@@ -155,7 +157,11 @@ def list_images(where: Places, skip: Collection[str] = (), *, stacks: bool = Fal
         return _list_several([list_images(each, skip, stacks=stacks) for each in where])
     text = os.fspath(where)
     beside: list[str] = []
-    if os.path.isdir(text):
+    if is_uri(text):
+        root, whole, every = list_uri(text)
+        is_file = not whole and len(every) == 1
+        found = every if is_file else [path for path in every if _has_suffix(path, IMAGE_SUFFIXES)]
+    elif os.path.isdir(text):
         every = list(_walk(text, skip))
         root, whole = text, True
         found = [path for path in every if _has_suffix(path, IMAGE_SUFFIXES)]
@@ -176,7 +182,7 @@ def list_images(where: Places, skip: Collection[str] = (), *, stacks: bool = Fal
         files = tuple(sorted((*files, *arrays), key=lambda file: file.id))
     if not files and not (stacks and others):
         kinds = " ".join(IMAGE_SUFFIXES)
-        there = f"; it {name_contents(text)}" if whole else ""
+        there = f"; it {name_contents(text)}" if whole and not is_uri(text) else ""
         raise InputError(f"{text}: no image found (files with one of the suffixes {kinds}){there}")
     return ImageList(root, files, whole, frozenset(file.id for file in files), others if stacks else ())
 
@@ -185,6 +191,9 @@ def _list_several(parts: Sequence[ImageList]) -> ImageList:
     """Images of several places, each file once."""
     if not parts:
         raise InputError("no images are given")
+    uri = next((part.root for part in parts if is_uri(part.root)), None)
+    if uri is not None:
+        raise InputError(f"{uri}: a URI must be the one place of images, but {len(parts)} places are given")
     root = os.path.commonpath([os.path.abspath(part.root) for part in parts])
     shown = os.path.relpath(root)
     root = root if shown.startswith("..") else shown

@@ -16,7 +16,7 @@ from xml.etree.ElementTree import Element
 from ..files import open_regular
 from ..xml_files import xml_errors
 from .base import PointRow
-from .given import STDIN_NAME, Given
+from .given import Given
 from .labelme import unused_shapes
 from .named import NamedImage, NamedPoints
 from .values import as_size, at, corner_point, parse_float, polygon_center, traits
@@ -76,7 +76,7 @@ def read_cvat(given: Given, origin: str = "center") -> NamedPoints:
 
 @contextmanager
 def _opened(given: Given) -> Iterator[IO[bytes]]:
-    if given.path == STDIN_NAME:
+    if given.is_stream:
         yield io.BytesIO(given.data)
         return
     with open_regular(given.path) as file:

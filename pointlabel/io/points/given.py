@@ -11,6 +11,7 @@ from typing import Any
 from ...errors import InputError
 from ..files import MAX_FILE_BYTES, open_regular, read_bytes
 from ..images import IMAGE_SUFFIXES, walk_files
+from ..remote import is_uri, read_uri
 from ..text import decode_json, decode_text
 
 #: The path that means standard input, and what it is called in messages.
@@ -22,7 +23,7 @@ _LOOKED_INTO = 20
 
 
 class Given:
-    """A file, a folder, or standard input.
+    """A file, a folder, a file at a URI, or standard input.
 
     Parameters
     ----------
@@ -32,6 +33,7 @@ class Given:
     ----------
     path : to read it; of standard input what messages call it.
     is_folder : whether it is a folder.
+    is_stream : whether it is standard input or a URI, which is read once and as a whole.
 
     Raises
     ------
@@ -41,10 +43,10 @@ class Given:
 
     def __init__(self, path: str) -> None:
         self.path = STDIN_NAME if path == STDIN else path
-        self._is_stdin = path == STDIN
-        if not self._is_stdin and not os.path.exists(path):
+        self.is_stream = path == STDIN or is_uri(path)
+        if not self.is_stream and not os.path.exists(path):
             raise InputError(f"{path}: no such file or folder")
-        self.is_folder = not self._is_stdin and os.path.isdir(path)
+        self.is_folder = not self.is_stream and os.path.isdir(path)
 
     @property
     def stem(self) -> str:
@@ -54,8 +56,10 @@ class Given:
     @cached_property
     def data(self) -> bytes:
         """All bytes of the file."""
-        if not self._is_stdin:
+        if not self.is_stream:
             return read_bytes(self.path)
+        if is_uri(self.path):
+            return read_uri(self.path, MAX_FILE_BYTES)
         data = b"" if sys.stdin is None else sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
         if not data or len(data) > MAX_FILE_BYTES:
             found = f"has more than {MAX_FILE_BYTES / 1e6:,.0f} MB" if data else "is empty (0 bytes)"
@@ -67,7 +71,7 @@ class Given:
         """The first bytes of the file, without a byte order mark; UTF-16 becomes UTF-8. Empty for a folder."""
         if self.is_folder:
             return b""
-        start = self.data[:_HEAD] if self._is_stdin else head_of(self.path)
+        start = self.data[:_HEAD] if self.is_stream else head_of(self.path)
         for mark, encoding in ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
             if start.startswith(mark):
                 return start[2:].decode(encoding, "replace").encode()
@@ -101,7 +105,7 @@ class Given:
     def with_suffix(self, suffix: str) -> list[str]:
         """Those of a folder's files that have a suffix; a file that is given itself, whatever its suffix."""
         if not self.is_folder:
-            return [] if self._is_stdin else [self.path]
+            return [] if self.is_stream else [self.path]
         return [path for path in self.files if path.lower().endswith(suffix)]
 
     def some(self, suffix: str) -> list[str]:

@@ -14,7 +14,7 @@ from .coco import is_coco, read_coco
 from .cvat import is_cvat, read_cvat
 from .datumaro import is_datumaro, read_datumaro
 from .formats import FORMATS
-from .given import STDIN, Given
+from .given import Given
 from .images import ImageFolder
 from .label_studio import is_label_studio, read_label_studio
 from .labelme import is_labelme, read_labelme
@@ -35,7 +35,7 @@ class PointReader(NamedTuple):
     name : out of `FORMATS`.
     claims : whether what is given looks like this format.
     open : (given, origin) -> the points of all images; `origin` is "center" or "corner".
-    names_images : whether its files name images, so that they can come from standard input.
+    names_images : whether its files name images, so that they can come from standard input or a URI.
     """
 
     name: str
@@ -86,7 +86,7 @@ def open_points(
 
     Parameters
     ----------
-    path : a file, a folder, or ``-`` for standard input.
+    path : a file, a folder, the URI of a file, or ``-`` for standard input.
     origin : of the coordinates of formats without an origin of their own: "center" of the first pixel, or its "corner".
     points_format : a name out of `FORMATS`, in place of what the content says.
     allow_pickle : whether the pickled tables of MCLC may be read.
@@ -111,7 +111,7 @@ def open_points(
         titles = ", ".join(FORMATS.values())
         there = f"; the folder {name_contents(text)}" if given.is_folder else ""
         raise InputError(f"{given.path}: no points that can be read; they must be one of: {titles}{there}")
-    if text == STDIN and not reader.names_images:
+    if given.is_stream and not reader.names_images:
         raise InputError(
             f"{given.path}: points there must name their images, which {FORMATS[reader.name]} does not; use a table"
         )
