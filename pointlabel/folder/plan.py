@@ -89,9 +89,12 @@ def plan_shard(shard: Shard, found: ImageList, bound: Bound, source: PointSource
 def plan_jobs(
     found: ImageList, bound: Bound, source: PointSource, masks: dict[str, str] | None, folder: OutputFolder
 ) -> list[Job]:
-    """One job per image, in the order of the ids, then one per name of a table that no image has."""
+    """One job per image of the run or of its shard, in the order of the ids, then one per name that no image has."""
+    own = None if folder.plan is None else set(folder.plan.ids)
     work = []
     for file in found.files:
+        if own is not None and file.id not in own:
+            continue
         points = bound.entries.get(file.id)
         note = None
         if points is None:
@@ -106,7 +109,8 @@ def plan_jobs(
         done, tally = (None, Tally()) if earlier is None else (earlier.hashes, earlier.tally)
         work.append(Job(Entry(file.id, file.path, points, mask), file.shown, note, error, done, tally))
     if found.whole and source.names_images:
-        work += [Job(Entry(name, "", None, None), name, error=sentence) for name, sentence in bound.unknown]
+        unknown = [(name, sentence) for name, sentence in bound.unknown if own is None or name in own]
+        work += [Job(Entry(name, "", None, None), name, error=sentence) for name, sentence in unknown]
     return work
 
 

@@ -130,9 +130,6 @@ def annotate_folder(
         folder = open_output(out, mode, stamp, own, plan)
         context = RunContext(settings, folder.gate, stamp, part)
         work = plan_jobs(found, bound, source, masks, folder)
-        if plan is not None:
-            chosen = set(plan.ids)
-            work = [job for job in work if job.entry.id in chosen]
         refuse_changed(work, folder)
         notes = [
             *look_ahead(found, bound, name, settings.polarity, folder.earlier),
