@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from benchmarks.fault_kinds import KINDS
-from benchmarks.faults import TRIALS
+from benchmarks.robustness.fault_kinds import KINDS
+from benchmarks.robustness.faults import TRIALS
 
 QUICK = ("annotate", "convert", "serve")
 
@@ -21,7 +21,15 @@ QUICK = ("annotate", "convert", "serve")
 )
 def test_what_is_disturbed_survives(commands, trials, tmp_path):
     chosen = [word for name in commands for word in ("--command", name)]
-    script = [sys.executable, "-m", "benchmarks.faults", "--trials", str(trials), "--out", str(tmp_path / "a.json")]
+    script = [
+        sys.executable,
+        "-m",
+        "benchmarks.robustness.faults",
+        "--trials",
+        str(trials),
+        "--out",
+        str(tmp_path / "a.json"),
+    ]
     done = subprocess.run([*script, *chosen], capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stderr
     rows = json.loads((tmp_path / "a.json").read_text())["result"]["rows"]

@@ -44,7 +44,7 @@ def memory(local: Path) -> Iterator[str]:
     store.rm("/shop", recursive=True)
 
 
-@pytest.mark.parametrize("path", ["s3://bucket/a", "gs://b/c", "file:///tmp/a", "memory://a"])
+@pytest.mark.parametrize("path", ["s3://bucket/a", "gs://b/c", "file:///frames/a", "memory://a"])
 def test_uris(path):
     assert is_uri(path)
 

@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.fault_bench import Bench, Fault, Missed
-from benchmarks.fault_commands import Command, all_files
-from benchmarks.fault_processes import Child, at_operation
+from benchmarks.robustness.fault_bench import Bench, Fault, Missed
+from benchmarks.robustness.fault_commands import Command, all_files
+from benchmarks.robustness.fault_processes import Child, at_operation
 
 #: Where --overwrite and the outputs of a command are aimed at what it reads.
 AIMED: dict[str, tuple[str, ...]] = {

@@ -4,8 +4,8 @@ After each disturbance no file may be half-written. Gone on with (--resume, or -
 the result must be that of a run that nobody disturbed, without temporary files, locks or processes left. Each trial is
 a fork of this process, which has loaded everything (`fault_processes`).
 
-    python -m benchmarks.faults --out benchmarks/results/faults.json
-    python -m benchmarks.faults --kind kill --command "annotate -j 2" --trials 3
+    python -m benchmarks.robustness.faults --out benchmarks/results/faults.json
+    python -m benchmarks.robustness.faults --kind kill --command "annotate -j 2" --trials 3
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import parser, run_on_one_thread, write_result
-from benchmarks.fault_bench import Bench, Fault, Missed
-from benchmarks.fault_commands import COMMANDS
-from benchmarks.fault_kinds import KINDS, kill_session
+from benchmarks.robustness.fault_bench import Bench, Fault, Missed
+from benchmarks.robustness.fault_commands import COMMANDS
+from benchmarks.robustness.fault_kinds import KINDS, kill_session
 
 #: Trials of each kind with each command, in the order of the table.
 TRIALS: dict[str, dict[str, int]] = {

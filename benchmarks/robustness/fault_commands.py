@@ -1,4 +1,4 @@
-"""The commands that `benchmarks.faults` disturbs: how each is given, how one goes on, what its files must hold."""
+"""The commands that `faults` disturbs: how each is given, how one goes on, what its files must hold."""
 
 from __future__ import annotations
 

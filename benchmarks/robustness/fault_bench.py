@@ -10,9 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.fault_commands import COMMANDS, Command, all_files, content_of, differences, draw_data, half_written
-from benchmarks.fault_commands import leftovers as temporary_files
-from benchmarks.fault_processes import Child, at_operation, command, count_operations
+from benchmarks.robustness.fault_commands import (
+    COMMANDS,
+    Command,
+    all_files,
+    content_of,
+    differences,
+    draw_data,
+    half_written,
+)
+from benchmarks.robustness.fault_commands import leftovers as temporary_files
+from benchmarks.robustness.fault_processes import Child, at_operation, command, count_operations
 
 
 class Missed(Exception):

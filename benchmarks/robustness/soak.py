@@ -2,7 +2,7 @@
 
 Frames are small drawn scenes under many names (hard links), so that the disk holds them once.
 
-    python -m benchmarks.soak --frames 100000 --jobs 2 --out benchmarks/results/soak.json
+    python -m benchmarks.robustness.soak --frames 100000 --jobs 2 --out benchmarks/results/soak.json
 """
 
 from __future__ import annotations
