@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -137,3 +139,21 @@ def test_parameters_of_the_loss_count_and_wrong_ones_are_named_before_anything_i
     with pytest.raises(InputError, match="loss ratio has no option smoth; did you mean smooth"):
         train(small_config(loss="ratio", loss_params={"smoth": 1.0}), [folder], tmp_path / "wrong")
     assert not (tmp_path / "wrong").exists()
+
+
+def test_a_full_disk_leaves_no_part_of_a_line_of_metrics(tmp_path):
+    script = (
+        "import resource, signal, sys\n"
+        "from pointlabel.errors import OutputError\n"
+        "from pointlabel.training.run import append_metrics\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "append_metrics('.', {'epoch': 1, 'loss': 0.5})\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (40, 40))\n"
+        "try:\n"
+        "    append_metrics('.', {'epoch': 2, 'loss': 0.25, 'val_iou': 0.125})\n"
+        "except OutputError as error:\n"
+        "    sys.exit(f'told: {error}')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "told: cannot write ./metrics.jsonl (File too large)" in done.stderr
+    assert (tmp_path / "metrics.jsonl").read_text() == '{"epoch":1,"loss":0.5}\n'
