@@ -31,7 +31,7 @@ PRESET = get_preset("d2d-code")
 SCHEDULE = {
     name: PRESET[name]
     for name in ("batch_size", "optimizer", "lr", "weight_decay", "schedule", "long_side_low", "long_side_high")
-}
+} | {"mine": "off"}
 ARMS: dict[str, dict[str, Any]] = {
     "full": STRATEGIES["full"],
     "full-mined": STRATEGIES["full-mined"],

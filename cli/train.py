@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from pointlabel.training.config import TrainConfig
+from pointlabel.training.config import SWITCH, TrainConfig
 from pointlabel.training.presets import PRESETS, get_preset
 from pointlabel.training.processes import Processes, ReportedByOtherRank, join_processes
 from pointlabel.training.registry import STRATEGIES
@@ -37,7 +37,14 @@ def _option_of(item: Field) -> Callable:
     name, text = f"--{item.name.replace('_', '-')}", name_options(item.metadata["meaning"])
     if isinstance(item.default, bool):
         return click.option(name, is_flag=True, default=item.default, help=text)
+    if item.metadata["choices"] == SWITCH:
+        return click.option(f"{name}/--no{name[1:]}", default=None, callback=_switch, help=text)
     return click.option(name, default=item.default, show_default=item.default != "", help=text, **_kind_of(item))
+
+
+def _switch(ctx: click.Context, param: click.Parameter, value: bool | None) -> str:
+    auto, on, off = SWITCH
+    return auto if value is None else on if value else off
 
 
 def _kind_of(item: Field) -> dict[str, Any]:

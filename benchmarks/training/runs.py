@@ -42,7 +42,7 @@ class Job:
 SETTINGS = ("model", "points", "epochs", "lr", "crop", "target_share", "device")
 ABOUT = (*SETTINGS, "seeds", "jobs")
 #: What all runs share beside the options.
-SCHEDULE: dict[str, Any] = {"validate_every": 4, "outer_start": 0.2, "outer_every": 0.05}
+SCHEDULE: dict[str, Any] = {"validate_every": 4, "outer_start": 0.2, "outer_every": 0.05, "mine": "off"}
 
 
 def read_options(options: argparse.ArgumentParser, *, seeds: Sequence[int] = (0, 1, 2)) -> argparse.Namespace:

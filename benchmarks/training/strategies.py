@@ -26,24 +26,24 @@ DATASET = "SIRST-v1"
 #: Row -> what it differs in from the settings that all share.
 STRATEGIES: dict[str, dict[str, Any]] = {
     "full": {"strategy": "full"},
-    "full-mined": {"strategy": "full", "mine": True},
+    "full-mined": {"strategy": "full", "mine": "on"},
     "point": {"strategy": "point"},
     "offline-diffusion": {"strategy": "offline", "label_method": "diffusion"},
     "offline-default": {"strategy": "offline"},
-    "offline-mined": {"strategy": "offline", "mine": True},
+    "offline-mined": {"strategy": "offline", "mine": "on"},
     # Its published loss, and crops that keep their scale; see docs/methods/lesps.md.
     "lesps": {"strategy": "lesps", "loss": "heatmap-focal", "zoom": 0.0},
     "pal": {"strategy": "pal"},
-    "pal-mined": {"strategy": "pal", "mine": True},
+    "pal-mined": {"strategy": "pal", "mine": "on"},
     "bilevel": {"strategy": "bilevel", "label_method": "diffusion"},
     "bilevel-head": {"strategy": "bilevel", "label_method": "diffusion", "options": {"hypergradient": "head"}},
     # On the default's labels there is no theta to learn: weights and validation batches alone.
     "bilevel-default": {"strategy": "bilevel"},
-    "bilevel-mined": {"strategy": "bilevel", "mine": True},
-    "bilevel-errors": {"strategy": "bilevel", "mine": True, "options": {"weights": "errors"}},
-    "bilevel-agreement": {"strategy": "bilevel", "mine": True, "options": {"weights": "agreement"}},
-    "bilevel-quality": {"strategy": "bilevel", "mine": True, "options": {"weights": "quality"}},
-    "bilevel-alike": {"strategy": "bilevel", "mine": True, "options": {"balance": False}},
+    "bilevel-mined": {"strategy": "bilevel", "mine": "on"},
+    "bilevel-errors": {"strategy": "bilevel", "mine": "on", "options": {"weights": "errors"}},
+    "bilevel-agreement": {"strategy": "bilevel", "mine": "on", "options": {"weights": "agreement"}},
+    "bilevel-quality": {"strategy": "bilevel", "mine": "on", "options": {"weights": "quality"}},
+    "bilevel-alike": {"strategy": "bilevel", "mine": "on", "options": {"balance": False}},
 }
 USUAL = tuple(name for name in STRATEGIES if name != "bilevel-default")
 

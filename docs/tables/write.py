@@ -28,6 +28,7 @@ PAGES = (
     ROOT / "docs" / "promises.md",
     ROOT / "docs" / "security.md",
     ROOT / "docs" / "serve.md",
+    ROOT / "docs" / "train.md",
     ROOT / "benchmarks" / "README.md",
 )
 MARKER = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)

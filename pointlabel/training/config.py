@@ -17,6 +17,8 @@ from ..params import Params, default_of, param
 from .registry import get_strategy
 
 PROTOCOLS = ("ours", "paper")
+#: Words of a setting that follows another one unless it is given: a pair of flags on the command line.
+SWITCH = ("auto", "on", "off")
 #: Side in pixels of the square that the protocol "paper" scores at.
 PAPER_SIZE_PX = 256
 #: Shares of training, validation and test that the protocol "paper" draws where no lists are given.
@@ -111,10 +113,11 @@ class TrainConfig(Params):
         0.2, "Share of the epochs after which labels and weights start to be updated.", low=0, high=1
     )
     outer_every: float = param(0.05, "Share of the epochs between two updates of the labels.", low=0, high=1)
-    mine: bool = param(
-        False,
+    mine: str = param(
+        "auto",
         "From the first update on, place crops on the detector's alarms far from every click, and measure crops "
-        "without a target by their false pixels.",
+        "without a target by their false pixels; auto is on with the strategies full and offline.",
+        choices=SWITCH,
     )
 
     normalise: str = param(
@@ -165,6 +168,8 @@ class TrainConfig(Params):
             raise InputError(f"long_side_low must be at most long_side_high, or both 0, got {low} and {high}")
         if "reduction" in self.loss_params:
             raise InputError("loss_params must leave reduction out: training needs the loss of each sample")
+        if self.mine == "auto":  # settled here, so that a stored run says what it does
+            object.__setattr__(self, "mine", "on" if get_strategy(self.strategy).mines else "off")
 
     def as_dict(self) -> dict[str, Any]:
         """Every field by name, ready for JSON."""
@@ -199,6 +204,8 @@ def config_from_dict(values: Mapping[str, Any]) -> TrainConfig:
     for name in values:
         if name not in known:
             raise InputError(f"there is no setting {shown(name)}; {name_hint(name, known)}")
+    if isinstance(values.get("mine"), bool):  # of runs from when it was a flag
+        values = {**values, "mine": "on" if values["mine"] else "off"}
     return TrainConfig(**values)
 
 

@@ -177,7 +177,7 @@ def _run_epochs(trainer: Trainer, strategy: Strategy, record: RunRecord, say: Re
             loss = _epoch(trainer, strategy, say)
             metrics = {"epoch": trainer.epoch, "lr": config.lr_at(trainer.epoch), "loss": loss}
             metrics |= strategy.on_epoch_end(trainer)
-            if config.mine and config.is_outer(trainer.epoch):
+            if config.mine == "on" and config.is_outer(trainer.epoch):
                 metrics |= trainer.mine()
             is_best = record.validate(trainer, metrics)
             left = record.end_epoch(trainer, metrics, start)

@@ -20,6 +20,7 @@ class StrategyEntry:
     path : ``module:class`` under ``pointlabel.training.strategies``, a subclass of `Strategy`.
     needs_masks : whether it reads the true masks of the training images.
     has_own_labels : whether a folder of labels is of no use to it.
+    mines : whether it mines clutter unless told otherwise; the published strategies stay as published.
     flagged : ``module:class`` under ``pointlabel.training``: the class of its parameters, where some of them are
         options of the command line; loads no torch.
     """
@@ -29,6 +30,7 @@ class StrategyEntry:
     path: str
     needs_masks: bool = False
     has_own_labels: bool = False
+    mines: bool = False
     flagged: str = ""
 
     @property
@@ -49,9 +51,11 @@ def _load(path: str) -> Any:
 STRATEGIES: dict[str, StrategyEntry] = {
     entry.name: entry
     for entry in (
-        StrategyEntry("full", "true masks: the upper bound", "full:Full", needs_masks=True, has_own_labels=True),
+        StrategyEntry(
+            "full", "true masks: the upper bound", "full:Full", needs_masks=True, has_own_labels=True, mines=True
+        ),
         StrategyEntry("point", "points as masks: the lower bound", "point:PointOnly", has_own_labels=True),
-        StrategyEntry("offline", "masks that a method makes once, before training", "offline:Offline"),
+        StrategyEntry("offline", "masks that a method makes once, before training", "offline:Offline", mines=True),
         StrategyEntry(
             "bilevel",
             "weights and theta learned on held-out points, labels follow",

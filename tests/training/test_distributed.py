@@ -97,7 +97,7 @@ def test_two_processes_do_what_one_does(split_dataset, small_config, tmp_path):
         "offline": small_config(optimizer="sgd", batch_size=6, picture_every=2),  # the last batch has one image
         "proxy": small_config(optimizer="sgd", options={"every": 1}, **outer),
         "one-step": small_config(optimizer="sgd", options={"every": 2, "hypergradient": "one-step"}, **outer),
-        "mined": small_config(optimizer="sgd", mine=True, start_probability=0.5, outer_start=0.0, outer_every=0.5),
+        "mined": small_config(optimizer="sgd", mine="on", start_probability=0.5, outer_start=0.0, outer_every=0.5),
         "resumed": small_config(optimizer="sgd", strategy="lesps", outer_start=0.0),
     }
     with pytest.raises(Stopped, match="after epoch 1"):

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 
+from pointlabel.cli.main import main
 from pointlabel.errors import InputError
 from pointlabel.training import train
 from pointlabel.training.batches import BatchStream
 from pointlabel.training.checkpoint import read_checkpoint
+from pointlabel.training.config import TrainConfig, config_from_dict
 from pointlabel.training.data import SampleSet
 from pointlabel.training.events import EpochDone, Report
 from pointlabel.training.mining import EMPTY_PX, MINED_SHARE, MOST_ALARMS, Clutter, find_clutter, with_empty_crops
+from pointlabel.training.registry import STRATEGIES
 from pointlabel.training.run import read_metrics
 
 
@@ -128,7 +133,7 @@ def last_state(folder: Path) -> dict:
 
 def test_a_run_that_mines_resumes_with_the_same_bits(split_dataset, small_config, tmp_path):
     data = split_dataset()
-    config = small_config(mine=True, epochs=4, outer_start=0.25, outer_every=0.25, start_probability=0.5)
+    config = small_config(mine="on", epochs=4, outer_start=0.25, outer_every=0.25, start_probability=0.5)
     train(config, [data], tmp_path / "whole")
     with pytest.raises(Stopped):
         train(config, [data], tmp_path / "parts", report=stop_after(2))
@@ -144,9 +149,9 @@ def test_a_run_that_mines_resumes_with_the_same_bits(split_dataset, small_config
 
 def test_until_the_first_update_nothing_changes(split_dataset, small_config, tmp_path):
     data = split_dataset()
-    for mine in (False, True):
-        train(small_config(mine=mine, epochs=3, outer_start=1.0), [data], tmp_path / str(mine))
-    plain, mined = (last_state(tmp_path / str(mine)) for mine in (False, True))
+    for mine in ("off", "on"):
+        train(small_config(mine=mine, epochs=3, outer_start=1.0), [data], tmp_path / mine)
+    plain, mined = (last_state(tmp_path / mine) for mine in ("off", "on"))
     assert mined["clutter"] is None
     for name, values in plain["net"].items():
         torch.testing.assert_close(values, mined["net"][name], rtol=0, atol=0)
@@ -156,7 +161,32 @@ def test_until_the_first_update_nothing_changes(split_dataset, small_config, tmp
 @pytest.mark.parametrize("strategy", ["full", "point", "lesps", "pal", "bilevel"])
 def test_every_strategy_can_mine(strategy, split_dataset, small_config, tmp_path):
     config = small_config(
-        strategy=strategy, mine=True, epochs=3, outer_start=0.0, outer_every=0.3, start_probability=0.5
+        strategy=strategy, mine="on", epochs=3, outer_start=0.0, outer_every=0.3, start_probability=0.5
     )
     train(config, [split_dataset()], tmp_path / "run")
     assert any("clutter" in line for line in read_metrics(str(tmp_path / "run")))
+
+
+def test_it_is_on_where_it_was_measured_to_gain():
+    on = {name for name in STRATEGIES if TrainConfig(strategy=name).mine == "on"}
+    assert on == {"full", "offline"}
+    assert TrainConfig(mine="off").mine == "off"
+    assert TrainConfig(strategy="pal", mine="on").mine == "on"
+
+
+@pytest.mark.parametrize(("stored", "expected"), [(False, "off"), (True, "on"), ("off", "off")])
+def test_runs_from_when_it_was_a_flag_are_read(stored, expected):
+    config = config_from_dict({**TrainConfig().as_dict(), "mine": stored})
+    assert config.mine == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [([], "on"), (["--no-mine"], "off"), (["--strategy", "pal"], "off"), (["--strategy", "pal", "--mine"], "on")],
+)
+def test_the_flags(words, expected, split_dataset, tmp_path):
+    out = tmp_path / "run"
+    words = ["train", str(split_dataset()), "-o", str(out), "--epochs", "1", "--crop", "32", "--device", "cpu", *words]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 0, done.output
+    assert json.loads((out / "run.json").read_text())["config"]["mine"] == expected
