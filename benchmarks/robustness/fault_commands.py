@@ -56,6 +56,12 @@ COMMANDS = {
         Command("annotate", f"{_ANNOTATE} --no-progress", "--resume", "--resume"),
         Command("annotate -j 2", f"{_ANNOTATE} --no-progress -j 2", "--resume", "--resume", is_fork=False),
         Command(
+            "annotate --shard",
+            "annotate {data}/images -p {data}/masks_centroid -o {out} --soft --instances --shard 1/2 --no-progress",
+            "--resume",
+            "--resume",
+        ),
+        Command(
             "predict",
             "predict {data}/run {data}/images -o {out} --threshold 0.01 --format labelme --no-progress",
             "--overwrite",

@@ -30,19 +30,23 @@ from benchmarks.robustness.fault_kinds import KINDS, kill_session
 #: Trials of each kind with each command, in the order of the table.
 TRIALS: dict[str, dict[str, int]] = {
     "kill": {
-        "annotate": 360, "annotate -j 2": 50, "predict": 100, "train": 60, "calibrate": 40, "bench": 20,
-        "convert": 220, "serve": 150,
+        "annotate": 360, "annotate -j 2": 50, "annotate --shard": 60, "predict": 100, "train": 60, "calibrate": 40,
+        "bench": 20, "convert": 220, "serve": 150,
     },
     "signal": {
-        "annotate": 30, "annotate -j 2": 12, "predict": 15, "train": 8, "calibrate": 6, "bench": 4, "convert": 25
+        "annotate": 30, "annotate -j 2": 12, "annotate --shard": 10, "predict": 15, "train": 8, "calibrate": 6,
+        "bench": 4, "convert": 25,
     },
-    "disk full": {"annotate": 40, "annotate -j 2": 8, "predict": 20, "train": 12, "calibrate": 5, "convert": 40},
+    "disk full": {
+        "annotate": 40, "annotate -j 2": 8, "annotate --shard": 15, "predict": 20, "train": 40, "calibrate": 5,
+        "convert": 40,
+    },
     "file changed": {
         "annotate": 40, "annotate -j 2": 8, "predict": 15, "train": 8, "calibrate": 5, "bench": 4, "convert": 20
     },
     "dead worker": {"annotate -j 2": 10, "bench": 4},
     "closed pipe": {"annotate": 10, "annotate -j 2": 3, "predict": 6, "train": 4, "convert": 10},
-    "two runs": {"annotate": 15, "annotate -j 2": 4, "predict": 8, "train": 4, "convert": 15},
+    "two runs": {"annotate": 15, "annotate -j 2": 4, "annotate --shard": 10, "predict": 8, "train": 4, "convert": 15},
     "aimed at input": {"annotate": 10, "predict": 5, "train": 5, "calibrate": 5, "bench": 5, "convert": 5},
 }  # fmt: skip
 

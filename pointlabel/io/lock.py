@@ -101,9 +101,7 @@ def hold_folder(folder: str, command: str, detail: str = "", part: str = "") -> 
         yield
     finally:
         if descriptor >= 0:
-            with contextlib.suppress(OSError):
-                os.unlink(path)
-            os.close(descriptor)
+            _remove(path, descriptor)
         if is_new:
             with contextlib.suppress(OSError):
                 os.rmdir(folder)
@@ -121,9 +119,8 @@ def _pass(path: str, folder: str) -> None:
     try:
         with contextlib.suppress(OSError):
             os.ftruncate(descriptor, 0)  # so that who waits for it does not read of a run that was killed
-            os.unlink(path)
     finally:
-        os.close(descriptor)
+        _remove(path, descriptor)
 
 
 def _take(path: str, folder: str) -> int:
@@ -134,18 +131,37 @@ def _take(path: str, folder: str) -> int:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
         except OSError as error:
             raise OutputError(f"cannot write {path} ({error.strerror or error})") from error
-        is_free = lock_file(descriptor)
-        if is_free is None:  # a file system without locks: whether the process lives has to do
-            is_free = not _is_alive(_read(descriptor))
-        if is_free and is_at(descriptor, path):
-            return descriptor
-        about = _read(descriptor)
+        is_free: bool | None = False
+        try:
+            is_free = lock_file(descriptor)
+            if is_free is None:  # a file system without locks: whether the process lives has to do
+                is_free = not _is_alive(_read(descriptor))
+            if is_free and is_at(descriptor, path):
+                return descriptor
+            about = _read(descriptor)
+        except BaseException:  # Ctrl-C
+            if is_free and is_at(descriptor, path):
+                _remove(path, descriptor)
+            raise
         os.close(descriptor)
         if is_free:  # the run that held it removed the file just now
             continue
         if _is_alive(about) or time.monotonic() > deadline:
             raise InputError(_refusal(folder, path))
         time.sleep(_PAUSE_S)
+
+
+def _remove(path: str, descriptor: int) -> None:
+    """Remove a lock file that this process holds, and let it go; also where Ctrl-C comes just then."""
+    try:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        raise
+    finally:
+        os.close(descriptor)
 
 
 def is_at(descriptor: int, path: str) -> bool:
