@@ -32,57 +32,75 @@ def _rank_near(values, rank, guess):
 
 
 @kernel
-def median_residual_kernel(units, half, reach, stride, step, residual):
-    """Write `units` (S, S) int32 less their running median about the centre into `residual` (2 half + 1)^2 float32.
+def fill_residual_kernel(units, half, reach, stride, step, extent, grid, residual):
+    """Write `units` (S, S) int32 less their running median about the centre into a part of `residual`.
 
-    The median over offsets -reach..reach by `stride` is taken on a grid of pitch `step`, a multiple of `stride`, and
-    interpolated linearly between. All three divide evenly, so the grid is symmetric about the centre pixel.
+    `residual` (2 half + 1)^2 float32 gets the square of the pixels within `extent` of the centre. The median over
+    offsets -reach..reach by `stride` is taken on a grid of pitch `step`, a multiple of `stride`, and interpolated
+    linearly between. All three divide evenly, so the grid is symmetric about the centre pixel. `grid` int32 holds the
+    medians that are known, and -1; those that the square needs are added.
 
     From one grid point to the next only the samples of some columns change, and the median hardly: the columns
     that leave are overwritten, and the search starts from the median before.
     """
     first = units.shape[0] // 2 - half
-    n = 2 * half // step + 1
+    last = 2 * half // step
     side, jump = 2 * reach // stride + 1, step // stride
     size = side * side
-    grid = np.empty((n, n), np.int32)
-    lattice = np.empty((2 * (half + reach) // stride + 1, 2 * (half + reach) // stride + 1), np.int16)
-    for y in range(lattice.shape[0]):
-        for x in range(lattice.shape[0]):
-            lattice[x, y] = np.int16(units[first - reach + y * stride, first - reach + x * stride] - _MIDDLE)
+    low = min((half - extent) // step, last - 1)
+    high = min((half + extent) // step, last - 1) + 1
+    start, n_lattice = low * jump, (high - low) * jump + side
+    lattice = np.empty((n_lattice, n_lattice), np.int16)
+    corner = first - reach + start * stride
+    for y in range(n_lattice):
+        for x in range(n_lattice):
+            lattice[x, y] = np.int16(units[corner + y * stride, corner + x * stride] - _MIDDLE)
     samples = np.full((size + _LANES - 1) // _LANES * _LANES, np.int16(_MIDDLE - 1), np.int16)
     guess = _MIDDLE
-    for i in range(n):
-        top = i * jump
+    for i in range(low, high + 1):
+        top = i * jump - start
         known = 0
-        for j in range(n):
-            for x in range(known, j * jump + side):
-                at = x % side * side
-                for y in range(side):
-                    samples[at + y] = lattice[x, top + y]
-            known = j * jump + side
-            guess = _rank_near(samples, (size + 1) // 2, guess)
-            grid[i, j] = guess
-        guess = grid[i, 0]
-    _interpolate(units, first, step, grid, residual)
+        for j in range(low, high + 1):
+            if grid[i, j] < 0:
+                left = j * jump - start
+                for x in range(max(known, left), left + side):
+                    at = x % side * side
+                    for y in range(side):
+                        samples[at + y] = lattice[x, top + y]
+                known = left + side
+                guess = _rank_near(samples, (size + 1) // 2, guess)
+                grid[i, j] = guess
+            guess = grid[i, j]
+        guess = grid[i, low]
+    _interpolate(units, first, half, extent, step, grid, residual)
 
 
 @kernel
-def _interpolate(units, first, step, grid, residual):
+def median_residual_kernel(units, half, reach, stride, step, residual):
+    """Write `units` less their running median into all of `residual`, as `fill_residual_kernel`."""
+    n = 2 * half // step + 1
+    grid = np.full((n, n), -1, np.int32)
+    fill_residual_kernel(units, half, reach, stride, step, half, grid, residual)
+
+
+@kernel
+def _interpolate(units, first, half, extent, step, grid, residual):
     """Subtract the grid, interpolated. Whole numbers below 2^24 over a power of two: exact in float32."""
-    n = grid.shape[0]
+    last = 2 * half // step
     share = np.float32(1.0 / (step * step))
-    line = np.empty(n, np.int32)
-    low = np.empty((n - 1) * step + 1, np.float32)
-    for y in range(residual.shape[0]):
-        i = min(y // step, n - 2)
+    line = np.empty(last + 1, np.int32)
+    low = np.empty(last * step + 1, np.float32)
+    begin, end = half - extent, half + extent
+    left, right = min(begin // step, last - 1), min(end // step, last - 1) + 1
+    for y in range(begin, end + 1):
+        i = min(y // step, last - 1)
         b = y - i * step
-        for j in range(n):
+        for j in range(left, right + 1):
             line[j] = (step - b) * grid[i, j] + b * grid[i + 1, j]
-        for j in range(n - 1):
+        for j in range(left, right):
             slope = line[j + 1] - line[j]
             for d in range(step):
                 low[j * step + d] = np.float32(step * line[j] + d * slope)
-        low[(n - 1) * step] = np.float32(step * line[n - 1])
-        for x in range(residual.shape[1]):
+        low[right * step] = np.float32(step * line[right])
+        for x in range(begin, end + 1):
             residual[y, x] = np.float32(units[first + y, first + x]) - np.rint(low[x] * share)

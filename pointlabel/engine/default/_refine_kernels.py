@@ -8,6 +8,7 @@ import numpy as np
 
 from ...compiled import kernel
 from .._superpixel_kernels import connected_kernel
+from ._region_kernels import widen_kernel
 from ._vote_kernels import STEPS
 
 N_INPUTS = 24
@@ -59,8 +60,11 @@ def near_vote_kernel(field, inside, rows, columns, ring):
 
 
 @kernel
-def relative_kernel(field, core, ring, out):
-    """Brightness between the ring's mean (0) and the vote-weighted mean (1), `out` (S, S) float32 in [-1, 2]."""
+def relative_kernel(field, core, ring, extent, out):
+    """Brightness between the ring's mean (0) and the vote-weighted mean (1), `out` (S, S) float32 in [-1, 2].
+
+    Only pixels within `extent` of the centre get theirs.
+    """
     votes, lit, n, dark = 0.0, 0.0, 0.0, 0.0
     side = field.shape[0]
     for y in range(side):
@@ -74,8 +78,9 @@ def relative_kernel(field, core, ring, out):
                 dark += core[y, x]
     low = dark / max(n, 1.0)
     span = max(lit / max(votes, 1.0) - low, 1.0)
-    for y in range(side):
-        for x in range(side):
+    begin, end = max(side // 2 - extent, 0), min(side // 2 + extent + 1, side)
+    for y in range(begin, end):
+        for x in range(begin, end):
             value = (core[y, x] - low) / span
             value = value if value > -1.0 else -1.0
             value = value if value < 2.0 else 2.0
@@ -140,13 +145,22 @@ def input_kernel(field, relative, level_of, residual, contrast, levels, log_area
 
 @kernel
 def near_input_kernel(
-    field, core, inside, level_of, residual, contrast, levels, log_area, rows, columns, inputs, votes
-):
-    """List the pixels near the vote and write their inputs and votes in one call; returns how many there are."""
+    field, core, inside, level_of, units, sampling, grids, extents, residual, contrast, levels, log_area, rows,
+    columns, inputs, votes,
+):  # fmt: skip
+    """List the pixels near the vote and write their inputs and votes in one call; returns how many there are.
+
+    Heights over the two backgrounds that are inputs are worked out as far as the pixels lie.
+    """
     ring = np.empty(field.shape, np.bool_)
     relative = np.empty(field.shape, np.float32)
     n = near_vote_kernel(field, inside, rows, columns, ring)
-    relative_kernel(field, core, ring, relative)
+    half, extent = field.shape[0] // 2, 0
+    for i in range(n):
+        extent = max(extent, max(abs(rows[i] - half), abs(columns[i] - half)))
+    for k in range(2):
+        widen_kernel(units, sampling, min(2 * k, level_of.shape[0] - 1), extent, grids, extents, residual)
+    relative_kernel(field, core, ring, extent + 2, relative)
     input_kernel(field, relative, level_of, residual, contrast, levels, log_area, rows, columns, n, inputs)
     for i in range(n):
         votes[i] = field[rows[i], columns[i]]

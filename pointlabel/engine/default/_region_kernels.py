@@ -5,8 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ...compiled import kernel
-from ._background_kernels import median_residual_kernel
+from ._background_kernels import fill_residual_kernel
 
+#: The background is worked out within so many pixels of the peak at first; most floods end there.
+FIRST_EXTENT = 8
+#: How far beyond a region its sums look: the ring lies 2 to 3 px outside, and steps lead one pixel further.
+_BEYOND = 4
 N_SUMS = 13
 #: What `region_sums_kernel` sums up over a region, its border and its ring, in the order of its last axis.
 (
@@ -16,18 +20,19 @@ N_SUMS = 13
 
 
 @kernel
-def flood_kernel(residual, inside, row, column, thresholds, level_of, queue, box):
+def flood_kernel(residual, inside, row, column, thresholds, extent, level_of, queue, box):
     """Lowest index a such that a pixel is 8-connected to the peak through pixels >= thresholds[a].
 
+    Returns whether the flood ended within `extent` pixels of the peak; else nothing that it wrote counts.
     `thresholds` (L,) falls; `level_of` (S, S) uint8 gets a, or L where the pixel is never reached, `box` the
     (top, bottom, left, right) of what is reached. Pixels wait in one list a level; each is entered once, when
     the flood first touches it, so the cost is linear in the largest region. `queue` (L, S * S) int32 is scratch.
     """
     n_levels = thresholds.shape[0]
     side = residual.shape[0]
-    untouched = n_levels + 1
+    lowest = thresholds[n_levels - 1]
     counts = np.zeros(n_levels, np.int64)
-    level_of[:] = untouched
+    level_of[:] = n_levels
     level_of[row, column] = 0
     queue[0, 0] = row * side + column
     counts[0] = 1
@@ -45,20 +50,20 @@ def flood_kernel(residual, inside, row, column, thresholds, level_of, queue, box
             box[3] = max(box[3], x)
             for v in range(max(y - 1, 0), min(y + 2, side)):
                 for u in range(max(x - 1, 0), min(x + 2, side)):
-                    if level_of[v, u] != untouched or not inside[v, u]:
+                    if level_of[v, u] != n_levels or not inside[v, u]:
                         continue
+                    if max(abs(v - row), abs(u - column)) > extent:
+                        return False
                     value = residual[v, u]
+                    if value < lowest:
+                        continue
                     own = level
-                    while own < n_levels and value < thresholds[own]:
+                    while value < thresholds[own]:
                         own += 1
                     level_of[v, u] = own
-                    if own < n_levels:
-                        queue[own, counts[own]] = v * side + u
-                        counts[own] += 1
-    for y in range(side):
-        for x in range(side):
-            if level_of[y, x] == untouched:
-                level_of[y, x] = n_levels
+                    queue[own, counts[own]] = v * side + u
+                    counts[own] += 1
+    return True
 
 
 @kernel
@@ -84,7 +89,9 @@ def region_sums_kernel(residual, level_of, box, n_levels, weak_step, row, column
 
     Columns: area, sum, sum of squares, largest value, sum of row offsets, of column offsets, border edges
     (4-neighbours), sum of inward steps, edges with a step below `weak_step`, ring area, ring sum, ring sum of squares,
-    pixels on the window's border. The ring lies 2 to 3 px outside. All sums are of whole numbers, exact in any order.
+    pixels on the window's border. The ring lies 2 to 3 px outside. All sums are of whole numbers, exact in any order:
+    each pixel and each edge counts at the first level it belongs to, is taken off where it belongs no more, and the
+    rows are added up at last.
     """
     side = residual.shape[0]
     sums[:] = 0.0
@@ -122,20 +129,32 @@ def region_sums_kernel(residual, level_of, box, n_levels, weak_step, row, column
                 if v >= side or u >= side:
                     continue
                 b = level_of[v, u]
+                if a == b:
+                    continue
+                low, high = min(a, b), max(a, b)
                 step = value - residual[v, u] if a < b else residual[v, u] - value
-                for level in range(min(a, b), max(a, b)):
-                    sums[level, EDGES] += 1
-                    sums[level, INWARD_STEPS] += step
-                    if step < weak_step:
-                        sums[level, WEAK_EDGES] += 1
-            for level in range(far, min(one[y - top, x - left], n_levels)):
-                sums[level, RING_AREA] += 1
-                sums[level, RING_TOTAL] += value
-                sums[level, RING_SQUARES] += value * value
+                weak = 1.0 if step < weak_step else 0.0
+                sums[low, EDGES] += 1
+                sums[low, INWARD_STEPS] += step
+                sums[low, WEAK_EDGES] += weak
+                if high < n_levels:
+                    sums[high, EDGES] -= 1
+                    sums[high, INWARD_STEPS] -= step
+                    sums[high, WEAK_EDGES] -= weak
+            near = one[y - top, x - left]
+            if far < near:
+                sums[far, RING_AREA] += 1
+                sums[far, RING_TOTAL] += value
+                sums[far, RING_SQUARES] += value * value
+                if near < n_levels:
+                    sums[near, RING_AREA] -= 1
+                    sums[near, RING_TOTAL] -= value
+                    sums[near, RING_SQUARES] -= value * value
     for level in range(1, n_levels):
-        for k in (AREA, TOTAL, SQUARES, ROW_OFFSETS, COLUMN_OFFSETS, AT_BORDER):
+        largest = max(sums[level, LARGEST], sums[level - 1, LARGEST])
+        for k in range(N_SUMS):
             sums[level, k] += sums[level - 1, k]
-        sums[level, LARGEST] = max(sums[level, LARGEST], sums[level - 1, LARGEST])
+        sums[level, LARGEST] = largest
 
 
 @kernel
@@ -152,12 +171,16 @@ def shared_area_kernel(level_a, level_b, box, n_levels, out):
 
 
 @kernel
-def grow_kernel(units, inside, sampling, levels, least, weak_step, residual, level_of, contrast, sums, shared):
+def grow_kernel(
+    units, inside, sampling, levels, least, weak_step, grids, extents, residual, level_of, contrast, sums, shared
+):
     """Every scale's background, flood and sums in one call: what each call of its own costs adds up.
 
-    `sampling` (K, 3) holds reach, stride and step of `median_residual_kernel`; no region is cut below `least`;
-    `weak_step` is a share of the contrast. Writes `residual`, `level_of` (K, S, S), `contrast` (K,),
-    `sums` (K, L, N_SUMS) and `shared` (K - 1 or more, L).
+    `sampling` (K, 3) holds reach, stride and step of `fill_residual_kernel`; no region is cut below `least`;
+    `weak_step` is a share of the contrast. Writes `level_of` (K, S, S), `contrast` (K,), `sums` (K, L, N_SUMS) and
+    `shared` (K - 1 or more, L); and of each scale the `residual` (K, S, S) within `extents` (K,) pixels of the peak,
+    which is as far as floods and sums look, with its medians in `grids` (K, n, n). Before, `extents` are 0 and `grids`
+    -1.
     """
     n_scales, side = residual.shape[0], residual.shape[1]
     half = side // 2
@@ -166,12 +189,27 @@ def grow_kernel(units, inside, sampling, levels, least, weak_step, residual, lev
     boxes = np.empty((n_scales, 4), np.int64)
     thresholds = np.empty(n_levels)
     for k in range(n_scales):
-        median_residual_kernel(units, half, sampling[k, 0], sampling[k, 1], sampling[k, 2], residual[k])
+        widen_kernel(units, sampling, k, FIRST_EXTENT, grids, extents, residual)
         peak = np.float64(residual[k, half, half])
         contrast[k] = peak
         for a in range(n_levels):  # two units of slack: a tie in the image's own grey levels stays a tie
             thresholds[a] = min(max(levels[a] * peak - 2, least), peak)
-        flood_kernel(residual[k], inside, half, half, thresholds, level_of[k], queue, boxes[k])
-        region_sums_kernel(residual[k], level_of[k], boxes[k], n_levels, weak_step * peak, half, half, sums[k])
+        box = boxes[k]
+        while not flood_kernel(residual[k], inside, half, half, thresholds, extents[k], level_of[k], queue, box):
+            widen_kernel(units, sampling, k, 2 * extents[k], grids, extents, residual)
+        reached = max(max(half - box[0], box[1] - half), max(half - box[2], box[3] - half))
+        widen_kernel(units, sampling, k, reached + _BEYOND, grids, extents, residual)
+        region_sums_kernel(residual[k], level_of[k], box, n_levels, weak_step * peak, half, half, sums[k])
     for k in range(n_scales - 1):
         shared_area_kernel(level_of[k], level_of[k + 1], boxes[k], n_levels, shared[k])
+
+
+@kernel
+def widen_kernel(units, sampling, k, extent, grids, extents, residual):
+    """Work out the residual of scale k within `extent` pixels of the peak where it is not known so far."""
+    half = residual.shape[1] // 2
+    extent = min(extent, half)
+    if extent > extents[k]:
+        reach, stride, step = sampling[k, 0], sampling[k, 1], sampling[k, 2]
+        fill_residual_kernel(units, half, reach, stride, step, extent, grids[k], residual[k])
+        extents[k] = extent

@@ -82,8 +82,7 @@ def summary_kernel(features, share, best, out):
 
 
 @kernel
-def tally_kernel(level_of, residual, contrast, features, share, best, field, relief, summary):
-    """Field, relief and summary of a vote in one call."""
+def tally_kernel(level_of, features, share, best, field, summary):
+    """Field and summary of a vote in one call."""
     vote_kernel(level_of, share, field)
-    relief_kernel(residual, contrast, share, relief)
     summary_kernel(features, share, best, summary)

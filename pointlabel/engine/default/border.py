@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ._refine_kernels import component_kernel
 from .params import DefaultParams
 from .regions import FLOOR_NOISES, Regions
-from .vote import Vote
+from .vote import Vote, expected_relief
 from .window import HALF, Window
 
 LOOSEST, TIGHTEST = 0.05, 0.60  # shares of the local contrast at tightness 0 and 1
@@ -33,7 +33,8 @@ def cut_border(
     found = bool(soft[HALF, HALF] >= 0.5)
     if found:
         least = FLOOR_NOISES * window.floor / max(float(regions.contrast.max()), 1.0)
-        border = border_field(soft, vote.relief, tightness, least, params.loosest)
+        relief = None if tightness == 0.5 else expected_relief(regions, vote.share)
+        border = border_field(soft, relief, tightness, least, params.loosest)
         if params.border_px:
             border, soft = (shift_border(each, params.border_px / window.stride) for each in (border, soft))
             soft = np.where(window.inside, soft, np.float32(0.0))
@@ -48,7 +49,11 @@ def cut_border(
 
 
 def border_field(
-    soft: NDArray[np.float32], relief: NDArray[np.float32], tightness: float, least: float, loosest: float = LOOSEST
+    soft: NDArray[np.float32],
+    relief: NDArray[np.float32] | None,
+    tightness: float,
+    least: float,
+    loosest: float = LOOSEST,
 ) -> NDArray[np.float32]:
     """Field whose non-negative part is the mask at `tightness`, same shape as `soft`.
 
@@ -59,14 +64,14 @@ def border_field(
     Parameters
     ----------
     soft : probability of the target.
-    relief : height over the local background as a share of the peak's.
+    relief : height over the local background as a share of the peak's; None at tightness 0.5, where it does not count.
     tightness : in [0, 1].
     loosest : share of the local contrast at tightness 0.
     least : relief below which nothing is told from noise; no pixel joins there by its relief.
     """
     inner = CERTAINTY * (soft - np.float32(0.5))
     weight = np.float32(abs(2 * tightness - 1))
-    if weight == 0:
+    if weight == 0 or relief is None:
         return inner
     if tightness < 0.5:
         outer = np.where(relief >= least, relief - np.float32(loosest), np.float32(-1.0))

@@ -137,8 +137,10 @@ def label_window(window: Window, regions: Regions, params: DefaultParams, weight
 def _cast_and_cut(window: Window, regions: Regions, params: DefaultParams, weights: Weights) -> WindowLabel:
     vote = cast_vote(regions, weights.score, params.temperature)
     heated = heat_vote(window, vote.field, params)
-    refined = refine(window, regions, vote, heated, weights.refine) if params.refine else heated
-    refined = np.where(window.inside, refined, np.float32(0.0))
+    if params.refine:  # which leaves the pixels outside the image alone
+        refined = refine(window, regions, vote, heated, weights.refine)
+    else:
+        refined = np.where(window.inside, heated, np.float32(0.0))
     return WindowLabel(window, regions, vote, refined, *cut_border(window, regions, vote, refined, 0.5, params))
 
 

@@ -37,12 +37,17 @@ def pixel_inputs(window: Window, regions: Regions, vote: Vote, field: NDArray[np
     """Describe every pixel within 2 px of the vote; `field` is the vote, or the vote after the heat."""
     rows, columns = np.empty(_N_PIXELS, np.int64), np.empty(_N_PIXELS, np.int64)
     inputs, votes = np.empty((_N_PIXELS, N_INPUTS), np.float32), np.empty(_N_PIXELS, np.float32)
+    high = regions.heights
     n = near_input_kernel(
         field,
         window.core,
         window.inside,
         regions.level_of,
-        regions.residual,
+        high.units,
+        high.sampling,
+        high.grids,
+        high.extents,
+        high.residual,
         regions.contrast,
         LEVELS,
         float(vote.summary[0]),

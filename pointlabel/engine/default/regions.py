@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._feature_kernels import FEATURES, feature_kernel
-from ._region_kernels import AREA, AT_BORDER, N_SUMS, grow_kernel
+from ._region_kernels import AREA, AT_BORDER, N_SUMS, grow_kernel, widen_kernel
 from .window import HALF, Window
 
 #: Sides of the running medians that are taken as background, in window pixels ...
@@ -26,37 +27,87 @@ WEAK_STEP = 0.05
 
 
 @dataclass(frozen=True, slots=True)
+class Heights:
+    """The units of a window less the background of each of K scales, worked out from the peak as far as is asked for.
+
+    Attributes
+    ----------
+    units : of the window.
+    sampling : (K, 3) int64, see `SAMPLING`.
+    grids : (K, n, n) int32, the medians that are known, and -1.
+    extents : (K,) int64, pixels from the peak within which `residual` is known.
+    residual : (K, 65, 65) float32.
+    """
+
+    units: NDArray[np.int32]
+    sampling: NDArray[np.int64]
+    grids: NDArray[np.int32]
+    extents: NDArray[np.int64]
+    residual: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
 class Regions:
     """The candidates of one window; K scales, L levels.
 
     Attributes
     ----------
-    residual : (K, 65, 65) float32, the units less each background.
+    heights : over each background, as far as they were needed; `residual` has all of them.
     level_of : (K, 65, 65) uint8, index of the highest level whose region holds the pixel, L where none does.
     contrast : (K,) the peak's height over each background, in units.
     features : (K, L, F) float64 in the order of `FEATURES`.
     bad : (K, L) bool, candidates that touch the window's border or whose scale has hardly any contrast.
     """
 
-    residual: NDArray[np.float32]
+    heights: Heights
     level_of: NDArray[np.uint8]
     contrast: NDArray[np.float64]
     features: NDArray[np.float64]
     bad: NDArray[np.bool_]
 
+    @property
+    def residual(self) -> NDArray[np.float32]:
+        """The units less each background, (K, 65, 65) float32."""
+        high = self.heights
+        for k in range(len(high.residual)):
+            widen_kernel(high.units, high.sampling, k, HALF, high.grids, high.extents, high.residual)
+        return high.residual
+
+
+@cache
+def _sampling_of(scales: tuple[int, ...]) -> NDArray[np.int64]:
+    return np.array([SAMPLING[scale] for scale in scales])
+
+
+def _unknown_heights(window: Window, scales: tuple[int, ...]) -> Heights:
+    sampling, n = _sampling_of(scales), len(scales)
+    n_grid = 2 * HALF // min(SAMPLING[scale][2] for scale in scales) + 1
+    grids = np.full((n, n_grid, n_grid), -1, np.int32)
+    return Heights(window.units, sampling, grids, np.zeros(n, np.int64), np.empty((n, SIDE, SIDE), np.float32))
+
 
 def grow_regions(window: Window, scales: tuple[int, ...] = SCALES) -> Regions:
     """Grow the nested regions of each background scale from the window's peak."""
     n_scales, n_levels = len(scales), len(LEVELS)
-    residual = np.empty((n_scales, SIDE, SIDE), np.float32)
+    heights = _unknown_heights(window, scales)
     level_of = np.empty((n_scales, SIDE, SIDE), np.uint8)
     sums = np.empty((n_scales, n_levels, N_SUMS))
     contrast = np.empty(n_scales)
     shared = np.empty((max(n_scales - 1, 1), n_levels))
-    sampling = np.array([SAMPLING[scale] for scale in scales])
-    least = FLOOR_NOISES * window.floor
     grow_kernel(
-        window.units, window.inside, sampling, LEVELS, least, WEAK_STEP, residual, level_of, contrast, sums, shared
+        window.units,
+        window.inside,
+        heights.sampling,
+        LEVELS,
+        FLOOR_NOISES * window.floor,
+        WEAK_STEP,
+        heights.grids,
+        heights.extents,
+        heights.residual,
+        level_of,
+        contrast,
+        sums,
+        shared,
     )
     if n_scales == 1:  # a lone scale agrees with itself
         sums, shared = np.concatenate([sums, sums]), sums[:, :, AREA].copy()
@@ -66,4 +117,4 @@ def grow_regions(window: Window, scales: tuple[int, ...] = SCALES) -> Regions:
     feature_kernel(sums, shared, doubled, sides, LEVELS, window.noise, window.spread, features)
     flat = (contrast < LEAST_CONTRAST * contrast.max()) | (contrast <= 0)
     bad = (sums[:n_scales, :, AT_BORDER] > 0) | flat[:, None]
-    return Regions(residual, level_of, contrast, features[:n_scales], bad)
+    return Regions(heights, level_of, contrast, features[:n_scales], bad)

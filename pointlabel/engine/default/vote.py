@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._feature_kernels import LEVEL_CENTRE, LEVEL_SCALE, LOG_AREA_CENTRE, LOG_AREA_SCALE, score_kernel
-from ._vote_kernels import STEPS, tally_kernel
+from ._vote_kernels import STEPS, relief_kernel, tally_kernel
 from .regions import LEVELS, Regions
 from .weights import ScoreWeights
 
@@ -25,7 +25,6 @@ class Vote:
     ----------
     share : (K, L) each candidate's share, they sum to 1; all 0 where every candidate is bad.
     field : (65, 65) float32 in [0, 1] in steps of 2^-20, the expected region; 1 at the peak.
-    relief : (65, 65) float32, expected height over the background as a share of the peak's.
     summary : expectations under the vote: ln area, its deviation, level, best score, ln contrast over noise,
         ln contrast over spread, stability, entropy of the vote, step of the border, ln of the area two levels up over
         the area.
@@ -33,7 +32,6 @@ class Vote:
 
     share: NDArray[np.float64]
     field: NDArray[np.float32]
-    relief: NDArray[np.float32]
     summary: NDArray[np.float64]
 
 
@@ -81,17 +79,20 @@ def cast_vote(regions: Regions, weights: ScoreWeights, temperature: float) -> Vo
 def vote_of(regions: Regions, share: NDArray[np.float64], best: float) -> Vote:
     """Sum up the vote for given shares."""
     field = np.empty(regions.level_of.shape[1:], np.float32)
-    relief = np.empty_like(field)
     summary = np.empty(len(SUMMARY))
     tally_kernel(
         regions.level_of,
-        regions.residual,
-        regions.contrast,
         regions.features,
         share,
         best if math.isfinite(best) else 0.0,
         field,
-        relief,
         summary,
     )
-    return Vote(share, field, relief, summary)
+    return Vote(share, field, summary)
+
+
+def expected_relief(regions: Regions, share: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Expected height over the background as a share of the peak's, (65, 65) float32 in [-1, 2]."""
+    relief = np.empty(regions.level_of.shape[1:], np.float32)
+    relief_kernel(regions.residual, regions.contrast, share, relief)
+    return relief

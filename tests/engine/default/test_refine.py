@@ -40,7 +40,7 @@ def test_inputs_equal_their_twin(seed, pixel):
     np.testing.assert_array_equal(np.stack([pixels.rows, pixels.columns], axis=1), np.argwhere(listed))
     relative = twin.relative(vote.field, window.core, ring)
     ours = np.empty((SIDE, SIDE), np.float32)
-    relative_kernel(vote.field, window.core, ring, ours)
+    relative_kernel(vote.field, window.core, ring, HALF, ours)
     np.testing.assert_allclose(ours, relative, atol=2**-20)
     log_area = float(vote.summary[0])
     expected = twin.inputs(listed, vote.field, ours, regions.level_of, regions.residual, LEVELS, log_area)

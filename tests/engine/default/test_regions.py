@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from pointlabel.engine.default._background_kernels import median_residual_kernel
+from pointlabel.engine.default._background_kernels import fill_residual_kernel, median_residual_kernel
 from pointlabel.engine.default._region_kernels import N_SUMS, flood_kernel, region_sums_kernel, shared_area_kernel
 from pointlabel.engine.default.regions import FEATURES, FLOOR_NOISES, LEVELS, SAMPLING, SCALES, grow_regions
 from pointlabel.engine.default.window import HALF, MARGIN, cut_window
@@ -36,7 +36,8 @@ def relief(rng, kind):
 def flood(residual, inside):
     thresholds = LEVELS * float(residual[HALF, HALF])
     level_of, box = np.empty((SIDE, SIDE), np.uint8), np.empty(4, np.int64)
-    flood_kernel(residual, inside, HALF, HALF, thresholds, level_of, np.empty((N_LEVELS, SIDE * SIDE), np.int32), box)
+    queue = np.empty((N_LEVELS, SIDE * SIDE), np.int32)
+    assert flood_kernel(residual, inside, HALF, HALF, thresholds, HALF, level_of, queue, box)
     return thresholds, level_of, box
 
 
@@ -53,6 +54,53 @@ def test_medians_equal_their_twin(rng, scale, kind):
     residual = np.empty((SIDE, SIDE), np.float32)
     median_residual_kernel(units, HALF, *SAMPLING[scale], residual)
     np.testing.assert_array_equal(residual, twin.median_rest(units, HALF, *SAMPLING[scale]))
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("extents", [(0, 1, 2), (3, 8, 20, HALF), (8, 16, 31), (17, 5, HALF), (HALF,)])
+def test_medians_of_parts_are_those_of_the_whole(rng, scale, extents):
+    units = rng.integers(0, 65536, (2 * MARGIN + 1, 2 * MARGIN + 1)).astype(np.int32)
+    expected, found = np.empty((SIDE, SIDE), np.float32), np.full((SIDE, SIDE), np.nan, np.float32)
+    median_residual_kernel(units, HALF, *SAMPLING[scale], expected)
+    grid = np.full((SIDE, SIDE), -1, np.int32)
+    for extent in extents:
+        fill_residual_kernel(units, HALF, *SAMPLING[scale], extent, grid, found)
+        part = slice(HALF - extent, HALF + extent + 1)
+        np.testing.assert_array_equal(found[part, part], expected[part, part])
+    n_known = int((grid >= 0).sum())
+    _, _, step = SAMPLING[scale]
+    assert n_known <= (2 * max(extents) // step + 3) ** 2  # no more than the square needs
+
+
+def test_a_flood_that_leaves_its_extent_says_so():
+    y, x = np.indices((SIDE, SIDE)) - HALF
+    residual, inside = np.rint(9000 * np.exp(-(y**2 + 2 * x**2) / 60)).astype(np.float32), np.ones((SIDE, SIDE), bool)
+    thresholds, level_of, box = flood(residual, inside)
+    reached = int(np.abs(box - HALF).max())
+    assert 8 < reached < HALF - 8
+    queue, other, own = np.empty((N_LEVELS, SIDE * SIDE), np.int32), np.empty_like(level_of), np.empty_like(box)
+    for extent in range(1, HALF):
+        # It looks at the neighbours of what it reaches.
+        is_whole = flood_kernel(residual, inside, HALF, HALF, thresholds, extent, other, queue, own)
+        assert is_whole == (extent > reached)
+    np.testing.assert_array_equal(other, level_of)
+
+
+@pytest.mark.parametrize("background", list(BACKGROUNDS))
+def test_heights_are_worked_out_as_far_as_they_are_asked_for(background):
+    scene = draw_scene(5, (160, 150), n_targets=2, background=background)
+    window = cut_window(scene.image, tuple(np.ceil(scene.points[0] - 0.5).astype(int).tolist()))
+    regions = grow_regions(window)
+    rows, columns = np.nonzero((regions.level_of < N_LEVELS).any(axis=0))
+    reached = max(np.abs(rows - HALF).max(), np.abs(columns - HALF).max())
+    assert regions.heights.extents.max() >= min(reached + 4, HALF)
+    for k, scale in enumerate(SCALES):
+        expected = np.empty((SIDE, SIDE), np.float32)
+        median_residual_kernel(window.units, HALF, *SAMPLING[scale], expected)
+        part = slice(HALF - regions.heights.extents[k], HALF + regions.heights.extents[k] + 1)
+        np.testing.assert_array_equal(regions.heights.residual[k][part, part], expected[part, part])
+        np.testing.assert_array_equal(regions.residual[k], expected)
+    assert (regions.heights.extents == HALF).all()
 
 
 @pytest.mark.parametrize("kind", ["white", "smooth", "plateaus"])

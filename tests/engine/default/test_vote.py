@@ -10,7 +10,7 @@ from pointlabel.engine.default._vote_kernels import relief_kernel, vote_kernel
 from pointlabel.engine.default.heat import heat_vote
 from pointlabel.engine.default.params import DefaultParams
 from pointlabel.engine.default.regions import FEATURES, LEVELS, grow_regions
-from pointlabel.engine.default.vote import SUMMARY, cast_vote, vote_of
+from pointlabel.engine.default.vote import SUMMARY, cast_vote, expected_relief, vote_of
 from pointlabel.engine.default.weights import ScoreWeights, load_weights
 from pointlabel.engine.default.window import HALF, cut_window
 from pointlabel.synthetic import draw_scene
@@ -46,7 +46,9 @@ def test_the_vote_equals_explicit_sums(seed):
     _, regions = seen(seed)
     vote = cast_vote(regions, load_weights().score, 0.5)
     np.testing.assert_allclose(vote.field, twin.vote(regions.level_of, vote.share), atol=2**-17)
-    np.testing.assert_allclose(vote.relief, twin.relief(regions.residual, vote.share), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        expected_relief(regions, vote.share), twin.relief(regions.residual, vote.share), rtol=1e-5, atol=1e-5
+    )
     expected = twin.summary(regions.features, vote.share)
     at = [SUMMARY.index(n) for n in SUMMARY if n != "best_score"]
     np.testing.assert_allclose(vote.summary[at], expected, rtol=1e-9, atol=1e-7)
