@@ -27,7 +27,7 @@ from pointlabel.folder.run import annotate_folder
 from pointlabel.io.points.images import point_image
 from pointlabel.synthetic import draw_scene
 
-MOST_FIRST_S, MOST_COMPILE_S, MOST_RATIO = 2.0, 20.0, 2.0
+MOST_FIRST_S, MOST_COMPILE_S, MOST_RATIO = 2.0, 20.0, 1.5
 FIRST_MASK = """
 import numpy as np
 from pointlabel import annotate

@@ -117,9 +117,19 @@ def normal_id(name: str) -> str:
     return stem if stem and not stem.endswith("/") else composed
 
 
+def path_below(path: str, root: str) -> str:
+    """The path of a file below a folder, parts joined by ``/``."""
+    start = os.path.join(root, "")
+    below = path[len(start) :]
+    # `relpath` asks for the current folder each time; what lies plainly below needs no such thing.
+    if not path.startswith(start) or "//" in f"/{below}/" or "/." in f"/{below}":
+        below = os.path.relpath(path, root)
+    return below.replace(os.sep, "/")
+
+
 def stem_below(path: str, root: str) -> str:
     """The path of a file below a folder, without suffix, parts joined by ``/``."""
-    return os.path.splitext(os.path.relpath(path, root))[0].replace(os.sep, "/")
+    return os.path.splitext(path_below(path, root))[0]
 
 
 def file_id(path: str, root: str) -> str | None:
@@ -213,7 +223,7 @@ def _files_of(found: list[str], root: str) -> tuple[ImageFile, ...]:
     """One file for each id, in their order."""
     groups: dict[str, list[tuple[str, str]]] = {}
     for path in found:
-        shown = os.path.relpath(path, root).replace(os.sep, "/")
+        shown = path_below(path, root)
         image_id = file_id(path, root)
         if image_id is not None:
             groups.setdefault(image_id, []).append((shown, path))

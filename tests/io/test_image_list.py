@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pointlabel.errors import InputError
-from pointlabel.io.images import list_images, strip_suffix
+from pointlabel.io.images import list_images, path_below, strip_suffix
+
+PARTS = st.lists(st.sampled_from(["a", "b.png", ".", "..", ".h", "x y", ""]), min_size=1, max_size=4)
 
 
 @pytest.fixture
@@ -60,3 +66,10 @@ def test_folder_without_images(tmp_path):
 @pytest.mark.parametrize(("name", "stem"), [("a.PNG", "a"), ("a.b", "a.b"), ("s/v1.2.tiff", "s/v1.2")])
 def test_suffixes_of_images_are_stripped(name, stem):
     assert strip_suffix(name) == stem
+
+
+@given(PARTS, PARTS, st.booleans())
+def test_a_path_below_a_folder_is_the_relative_one(root, path, is_absolute):
+    folder = ("/" if is_absolute else "") + "/".join(root) or "."
+    file = os.path.join(folder, "/".join(path))
+    assert path_below(file, folder) == os.path.relpath(file, folder)
