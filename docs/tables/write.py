@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Callable
 
-from docs.tables import calibration, datasets, engine, faults, methods, points, serving, training
+from docs.tables import calibration, datasets, engine, faults, methods, points, scale, serving, training
 from docs.tables.store import ROOT
 
 PAGES = (
@@ -26,6 +26,7 @@ PAGES = (
     ROOT / "docs" / "detectors.md",
     ROOT / "docs" / "formats.md",
     ROOT / "docs" / "promises.md",
+    ROOT / "docs" / "scale.md",
     ROOT / "docs" / "security.md",
     ROOT / "docs" / "serve.md",
     ROOT / "docs" / "train.md",
@@ -35,7 +36,7 @@ MARKER = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", r
 
 TABLES: dict[str, Callable[[], str]] = {
     table.__name__: table
-    for part in (engine, methods, calibration, points, serving, training, datasets, faults)
+    for part in (engine, methods, calibration, points, serving, training, datasets, faults, scale)
     for table in part.TABLES
 }
 

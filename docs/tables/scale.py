@@ -1,0 +1,68 @@
+"""The tables of time and memory by the number of images, and the estimate for a night of frames."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .store import markdown, stored
+
+#: What the estimate is of: frames, machines, and frames of one run.
+FRAMES, MACHINES, FRAMES_A_RUN = 10_000_000, 16, 1_000_000
+
+
+def scale() -> str:
+    """Seconds, frames per second and memory of each way by the number of frames, and what Ray costs beside workers."""
+    held = stored("scale")
+    lines = []
+    for row in held["rows"]:
+        memory = f"{row['peak_mb']:.0f}" + (f", merge {row['merge_mb']:.0f}" if "merge_mb" in row else "")
+        lines.append(
+            [
+                f"{row['n_images']:,}",
+                row["way"],
+                f"{row['seconds']:.1f}",
+                f"{row['images_a_second']:.0f}",
+                memory,
+            ]
+        )
+    head = ["frames", f"way ({held['workers']} processors)", "seconds", "frames per second", "MB"]
+    return markdown(head, lines) + "\n" + "".join(f"- {line}\n" for line in _ray_beside_workers())
+
+
+def _ray_beside_workers() -> list[str]:
+    seconds = {(row["n_images"], row["way"]): row["seconds"] for row in stored("scale")["rows"]}
+    out = []
+    for n in dict.fromkeys(n for n, _ in seconds):
+        if (n, "ray") in seconds:
+            more = seconds[n, "ray"] - seconds[n, "workers"]
+            out.append(f"Ray beside workers, {n:,} frames: {more:+.1f} s, {more / seconds[n, 'workers']:+.0%}.")
+    return out
+
+
+def scale_estimate() -> str:
+    """What ten million such frames would take, from the largest size that was measured."""
+    held = stored("scale")
+    shards = [row for row in held["rows"] if row["way"] == "shards"]
+    small, large = shards[0], shards[-1]
+    minutes = FRAMES / MACHINES / large["images_a_second"] / 60
+    merge_s = FRAMES * large["merge_s"] / large["n_images"]
+    slope = _slope(small, large, "peak_mb")
+    merge_slope = _slope(small, large, "merge_mb")
+    return (
+        f"- {FRAMES:,} frames on {MACHINES} machines: {minutes:.0f} minutes, at {large['images_a_second']:.0f} frames "
+        f"per second and machine, and {merge_s / 60:.0f} minutes for `merge` on one of them.\n"
+        f"- Each shard takes {1000 * slope:.1f} kB of memory per frame in the list of its run, and `merge` "
+        f"{1000 * merge_slope:.2f} kB: {_at(small, slope, 'peak_mb'):.1f} GB and "
+        f"{_at(small, merge_slope, 'merge_mb'):.1f} GB at {FRAMES_A_RUN:,} frames per run.\n"
+    )
+
+
+def _slope(small: dict[str, Any], large: dict[str, Any], key: str) -> float:
+    return (large[key] - small[key]) / (large["n_images"] - small["n_images"])
+
+
+def _at(small: dict[str, Any], slope: float, key: str) -> float:
+    return (small[key] + slope * (FRAMES_A_RUN - small["n_images"])) / 1000
+
+
+TABLES = (scale, scale_estimate)
