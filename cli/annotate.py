@@ -220,8 +220,8 @@ def annotate(
     if ray_address is not None and engine != "ray":
         raise InputError("--ray-address is for --engine ray; leave it out")
     if engine == "ray":
-        if backend != "numba":
-            raise InputError(f"--engine ray works with --backend numba, not {backend}")
+        if device.startswith("cuda:"):
+            raise InputError(f"--engine ray gives each worker a GPU of its own; --device cuda, not {device}")
         from pointlabel.distributed.ray_engine import open_ray
 
         do_jobs = open_ray(ray_address)

@@ -23,6 +23,7 @@ from itertools import islice
 from typing import Any
 
 from ..errors import InputError, MissingExtraError, OutputError, PointLabelError
+from ..folder.batched import run_together
 from ..folder.events import ImageDone
 from ..folder.job import Job, RunContext
 from ..folder.pool import Engine, do_in_order
@@ -30,9 +31,11 @@ from ..io.files import remove_temporaries
 from ..io.lock import share_folder
 from ..io.writers import WRITERS
 
-_LARGEST_CHUNK = 8  # images that a worker takes at a time
+_LARGEST_CHUNK = 8  # images that a worker takes at a time ...
+_TOGETHER = 64  # ... and where the backend labels the targets of several images together
 _WAITING_CHUNKS = 3  # for each worker, so that memory does not grow with the number of images
 _QUEUED_CHUNKS = 2  # that a worker has, so that it need not wait for the next
+_THREADS = 2  # of a worker whose backend labels images together, to read and to write
 _ATTEMPTS = 3  # at a chunk whose worker dies
 _END_S = 30.0  # that workers have to end what they do, where a run ends early
 _STORE_BYTES = 1 << 27  # for objects, of a cluster that is started here: contexts and records are small
@@ -75,8 +78,10 @@ def _run_on(address: str | None, jobs: Sequence[Job], context: RunContext, n_wor
     if not jobs:
         return
     with _cluster(address, n_workers):
-        pool = _Pool(context, n_workers or max(1, int(ray.cluster_resources().get("CPU", 1))), len(jobs))
-        size = max(1, min(_LARGEST_CHUNK, len(jobs) // (2 * pool.n_workers)))
+        unit = "GPU" if _needs_gpu(context) else "CPU"
+        pool = _Pool(context, n_workers or max(1, int(ray.cluster_resources().get(unit, 1))), len(jobs))
+        most = _LARGEST_CHUNK if context.settings.backend == "numba" else _TOGETHER
+        size = max(1, min(most, len(jobs) // (2 * pool.n_workers)))
         chunks = (_Chunk(jobs[start : start + size]) for start in range(0, len(jobs), size))
         waiting: deque[_Chunk] = deque()
         try:
@@ -128,6 +133,8 @@ class _Worker:
 
     def do(self, jobs: Sequence[Job]) -> list[ImageDone]:
         """Do images; the outcomes are in their order."""
+        if self._context.settings.backend != "numba":
+            return list(run_together(jobs, self._context, _THREADS))
         return list(do_in_order(jobs, self._context))
 
 
@@ -137,7 +144,8 @@ class _Pool:
     Parameters
     ----------
     context : of the run.
-    n_workers : actors, each with one processor; those for which the cluster has none yet start when it has.
+    n_workers : actors, each with one processor, and one GPU where the run is on GPUs; those for which the cluster has
+        none yet start when it has.
     n_jobs : images; more actors are not needed.
     """
 
@@ -146,7 +154,7 @@ class _Pool:
 
         self.n_workers = min(n_workers, n_jobs)
         self._context = ray.put(context)
-        self._make = ray.remote(num_cpus=1)(_Worker).remote
+        self._make = ray.remote(num_cpus=1, num_gpus=int(_needs_gpu(context)))(_Worker).remote
         self._starting: dict[Any, Any] = {}  # promise -> actor
         self._doing: dict[Any, tuple[Any, _Chunk]] = {}
         self._loads: dict[Any, int] = {}  # actor -> chunks that it has
@@ -235,6 +243,10 @@ class _Pool:
             ) from error
         del self._loads[lost]
         self._start()
+
+
+def _needs_gpu(context: RunContext) -> bool:
+    return context.settings.backend != "numba" and context.settings.device != "cpu"
 
 
 @contextmanager

@@ -36,7 +36,10 @@ def test_without_ray_it_names_the_extra(monkeypatch):
     ("words", "expected"),
     [
         (["--ray-address", "auto"], "--ray-address is for --engine ray; leave it out"),
-        (["--engine", "ray", "--backend", "torch"], "--engine ray works with --backend numba, not torch"),
+        (
+            ["--engine", "ray", "--backend", "torch", "--device", "cuda:1"],
+            "--engine ray gives each worker a GPU of its own; --device cuda, not cuda:1",
+        ),
     ],
 )
 def test_options_that_do_not_go_together(words, expected, draw_dataset, tmp_path):
@@ -113,6 +116,16 @@ def test_a_worker_that_is_killed_half_way_changes_nothing(folder, cluster):
     order = [(folder / name / "manifest.jsonl").read_text().splitlines() for name in ("out", "one")]
     assert [line[:40] for line in order[0]] == [line[:40] for line in order[1]]
     assert read_lines(folder / "out") == read_lines(folder / "one")
+
+
+@pytest.mark.slow
+def test_workers_that_label_images_together_leave_the_same_files(folder, cluster):
+    pytest.importorskip("torch")
+    settings = RunSettings(backend="torch")
+    annotate_folder(folder / "images", folder / "points", folder / "torch", settings)
+    annotate_folder(folder / "images", folder / "points", folder / "torch-ray", settings, engine=open_ray(), jobs=2)
+    assert read_files(folder / "torch-ray") == read_files(folder / "torch")
+    assert read_lines(folder / "torch-ray") == read_lines(folder / "torch")
 
 
 @pytest.mark.slow
