@@ -61,16 +61,20 @@ def serve(
     import sys
     import webbrowser
 
+    from pointlabel.errors import InputError
     from pointlabel.folder import RunSettings, build_params
     from pointlabel.io.datasets import locate_parts
     from pointlabel.io.images import list_images
     from pointlabel.io.layouts.rules import image_place
+    from pointlabel.io.remote import is_uri
     from pointlabel.session import open_session
 
     with needs_extra("web"):
         from pointlabel.serve import serve_session
     images, points = (image_place(images), None) if points is None else locate_parts(images, points)[:2]
     if out is None:
+        if is_uri(images):
+            raise InputError(f"{images}: for images at a URI give --out, a folder of this machine")
         root = images if os.path.isdir(images) else list_images(images).root
         out = f"{os.path.abspath(root)}-labels"
     outputs = tuple(name for name, wanted in (("soft", soft), ("instances", instances)) if wanted)

@@ -107,3 +107,11 @@ def test_what_is_wrong_is_one_sentence(draw_dataset, tmp_path, monkeypatch, word
     assert said in result.stderr
     assert result.stderr.startswith("Error: ")
     assert result.stderr.count("\n") == 1
+
+
+def test_images_at_a_uri_need_an_output_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main, ["serve", "s3://night/frames", "--no-browser"])
+    assert done.exit_code == 2
+    assert "s3://night/frames: for images at a URI give --out, a folder of this machine" in done.output
+    assert not list(tmp_path.iterdir())
