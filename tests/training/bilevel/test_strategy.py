@@ -66,7 +66,7 @@ def test_beta_and_the_validation_batch_reach_the_detector(split_dataset, small_c
         train(small_config(strategy="bilevel", options=options, outer_start=0.0), [data], tmp_path / str(beta))
         nets.append(last_state(tmp_path / str(beta))["net"])
     assert any((nets[0][name] != nets[1][name]).any() for name in nets[0])
-    train(small_config(strategy="offline"), [data], tmp_path / "offline")
+    train(small_config(strategy="offline", mine="off"), [data], tmp_path / "offline")
     offline = last_state(tmp_path / "offline")["net"]
     assert all((nets[0][name] == offline[name]).all() for name in offline)  # with nothing left it is `offline`
 
