@@ -113,6 +113,11 @@ def ablation() -> str:
     return _trained("ablation", published=lambda row: f"{row['published']:.3f}")
 
 
+def shares() -> str:
+    """What each part of the published method brings, one added after the other."""
+    return _trained("shares")
+
+
 def _by_loss(name: str) -> str:
     """Losses by strategy, then IoU and Pd of the targets by local contrast, then wins and losses beside `sls`."""
     if not is_stored(name):
@@ -184,6 +189,7 @@ TABLES = (
     selection,
     selection_head,
     ablation,
+    shares,
     training_losses,
     training_losses_mshnet,
 )
