@@ -204,14 +204,18 @@ def config_from_dict(values: Mapping[str, Any]) -> TrainConfig:
     for name in values:
         if name not in known:
             raise InputError(f"there is no setting {shown(name)}; {name_hint(name, known)}")
-    if isinstance(values.get("mine"), bool):  # of runs from when it was a flag
-        values = {**values, "mine": "on" if values["mine"] else "off"}
-    return TrainConfig(**values)
+    return TrainConfig(**_in_words_of_now(values))
+
+
+def _in_words_of_now(stored: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Settings of a run from when `mine` was a flag, or was not there, in the words of now."""
+    mine = stored.get("mine", False)
+    return {**stored, "mine": "on" if mine else "off"} if isinstance(mine, bool) else stored
 
 
 def differing_setting(stored: Mapping[str, Any], config: TrainConfig) -> tuple[str, Any, Any] | None:
     """First setting, with both values, that a run has otherwise than `config` and may not be resumed with."""
-    ours = config.as_dict()
+    stored, ours = _in_words_of_now(stored), config.as_dict()
     for item in fields(TrainConfig):
         # A setting that an older version did not have stood at what is its default now.
         theirs = stored.get(item.name, default_of(item))

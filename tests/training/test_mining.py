@@ -15,7 +15,7 @@ from pointlabel.errors import InputError
 from pointlabel.training import train
 from pointlabel.training.batches import BatchStream
 from pointlabel.training.checkpoint import read_checkpoint
-from pointlabel.training.config import TrainConfig, config_from_dict
+from pointlabel.training.config import TrainConfig, config_from_dict, differing_setting
 from pointlabel.training.data import SampleSet
 from pointlabel.training.events import EpochDone, Report
 from pointlabel.training.mining import EMPTY_PX, MINED_SHARE, MOST_ALARMS, Clutter, find_clutter, with_empty_crops
@@ -176,8 +176,17 @@ def test_it_is_on_where_it_was_measured_to_gain():
 
 @pytest.mark.parametrize(("stored", "expected"), [(False, "off"), (True, "on"), ("off", "off")])
 def test_runs_from_when_it_was_a_flag_are_read(stored, expected):
-    config = config_from_dict({**TrainConfig().as_dict(), "mine": stored})
-    assert config.mine == expected
+    before = {**TrainConfig().as_dict(), "mine": stored}
+    assert config_from_dict(before).mine == expected
+    assert differing_setting(before, TrainConfig(mine=expected)) is None
+
+
+def test_runs_from_before_it_was_there_did_not_mine():
+    before = TrainConfig().as_dict()
+    del before["mine"]
+    assert config_from_dict(before).mine == "off"
+    assert differing_setting(before, TrainConfig(mine="off")) is None
+    assert differing_setting(before, TrainConfig()) == ("mine", "off", "on")
 
 
 @pytest.mark.parametrize(
