@@ -16,16 +16,20 @@ def _said(held: dict[str, Any]) -> str:
     return f"{said}Protocol {protocol['name']}: scored at {protocol['scored_at']}.\n\n"
 
 
+def _iou(row: dict[str, Any]) -> str:
+    """IoU, with its deviation over seeds where there are several."""
+    return f"{row['iou']:.3f}" + ("" if row["iou_std"] is None else f" ± {row['iou_std']:.3f}")
+
+
 def _trained(name: str, **columns: Callable[[dict[str, Any]], str]) -> str:
     """Rows of a benchmark of training: means over seeds, with the deviation of the IoU; `columns` come last."""
     held = stored(name)
     most = next((row["iou"] for row in held["rows"] if row["name"] == "full"), None)
     rows = []
     for row in held["rows"]:
-        spread = "" if row["iou_std"] is None else f" ± {row['iou_std']:.3f}"
         share = [f"{100 * row['iou'] / most:.0f} %"] if most else []
         cells = [
-            f"{row['iou']:.3f}{spread}",
+            _iou(row),
             *share,
             f"{row['niou']:.3f}",
             f"{row['pd']:.3f}",
@@ -63,7 +67,7 @@ def training_overview() -> str:
     cells = [
         [
             what,
-            f"{row['iou']:.3f} ± {row['iou_std']:.3f}",
+            _iou(row),
             f"{row['niou']:.3f}",
             f"{row['pd']:.3f}",
             f"{row['fa'] * 1e6:.0f}",
@@ -81,11 +85,10 @@ def mining() -> str:
         held = stored(name)
         found = {row["name"]: row for row in held["rows"]}
         for key, flag in (("offline-default", "`--no-mine`"), ("offline-mined", "`--mine`")):
-            row, n_seeds = found[key], len(held["seeds"])
-            spread = "" if row["iou_std"] is None else f" ± {row['iou_std']:.3f}"
-            cells = [f"{row['iou']:.3f}{spread}", f"{row['niou']:.3f}", f"{row['pd']:.3f}", f"{row['fa'] * 1e6:.0f}"]
+            row = found[key]
+            cells = [_iou(row), f"{row['niou']:.3f}", f"{row['pd']:.3f}", f"{row['fa'] * 1e6:.0f}"]
             part = "" if name == "strategies" else ", halves"
-            rows.append([f"{held['dataset']}{part}", flag, str(held["epochs"]), str(n_seeds), *cells])
+            rows.append([f"{held['dataset']}{part}", flag, str(held["epochs"]), str(len(held["seeds"])), *cells])
     return markdown(["data set", "`offline`", "epochs", "seeds", "IoU", "nIoU", "Pd", "Fa / million"], rows)
 
 
@@ -127,9 +130,8 @@ def _by_loss(name: str) -> str:
     whole, parts = [], []
     for row in held["rows"]:
         head = [f"`{row['loss']}`", row["strategy"]]
-        spread = "" if row["iou_std"] is None else f" ± {row['iou_std']:.3f}"
         figures = [f"{row['niou']:.3f}", f"{row['pd']:.3f}", f"{row['fa'] * 1e6:.1f}"]
-        whole.append([*head, f"{row['iou']:.3f}{spread}", *figures])
+        whole.append([*head, _iou(row), *figures])
         parts.append([*head, *(f"{row['by_scr'][key]['iou']:.3f} / {row['by_scr'][key]['pd']:.3f}" for key in groups)])
     first = markdown(["", "strategy", "IoU", "nIoU", "Pd", "Fa / million"], whole)
     heads = [f"SCR {key} ({n_targets} targets)" for key, n_targets in groups.items()]

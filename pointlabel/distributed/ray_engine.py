@@ -23,10 +23,9 @@ from itertools import islice
 from typing import Any
 
 from ..errors import InputError, MissingExtraError, OutputError, PointLabelError
-from ..folder.batched import run_together
 from ..folder.events import ImageDone
 from ..folder.job import Job, RunContext
-from ..folder.pool import Engine, do_in_order
+from ..folder.pool import Engine, run_jobs
 from ..io.files import remove_temporaries
 from ..io.lock import share_folder
 from ..io.writers import WRITERS
@@ -35,7 +34,6 @@ _LARGEST_CHUNK = 8  # images that a worker takes at a time ...
 _TOGETHER = 64  # ... and where the backend labels the targets of several images together
 _WAITING_CHUNKS = 3  # for each worker, so that memory does not grow with the number of images
 _QUEUED_CHUNKS = 2  # that a worker has, so that it need not wait for the next
-_THREADS = 2  # of a worker whose backend labels images together, to read and to write
 _ATTEMPTS = 3  # at a chunk whose worker dies
 _END_S = 30.0  # that workers have to end what they do, where a run ends early
 _STORE_BYTES = 1 << 27  # for objects, of a cluster that is started here: contexts and records are small
@@ -133,9 +131,7 @@ class _Worker:
 
     def do(self, jobs: Sequence[Job]) -> list[ImageDone]:
         """Do images; the outcomes are in their order."""
-        if self._context.settings.backend != "numba":
-            return list(run_together(jobs, self._context, _THREADS))
-        return list(do_in_order(jobs, self._context))
+        return list(run_jobs(jobs, self._context, 1))
 
 
 class _Pool:

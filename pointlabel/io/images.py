@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import InputError
-from .remote import is_uri, list_uri
+from .remote import fixed_part, is_uri, list_uri
 
 #: One place where images are, or several.
 Places = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -134,7 +134,11 @@ def stem_below(path: str, root: str) -> str:
 
 def file_id(path: str, root: str) -> str | None:
     """Id of the file at `path` among the files below `root`; None where it does not count (`FilePattern`)."""
-    stem = stem_below(path, root)
+    return _id_below(path_below(path, root), root)
+
+
+def _id_below(below: str, root: str) -> str | None:
+    stem = os.path.splitext(below)[0]
     return root.id_of(stem) if isinstance(root, FilePattern) else normal_id(stem)
 
 
@@ -169,7 +173,7 @@ def list_images(where: Places, skip: Collection[str] = (), *, stacks: bool = Fal
     beside: list[str] = []
     if is_uri(text):
         root, whole, every = list_uri(text)
-        is_file = not whole and len(every) == 1
+        is_file = not whole and not glob.has_magic(text)
         found = every if is_file else [path for path in every if _has_suffix(path, IMAGE_SUFFIXES)]
     elif os.path.isdir(text):
         every = list(_walk(text, skip))
@@ -180,7 +184,7 @@ def list_images(where: Places, skip: Collection[str] = (), *, stacks: bool = Fal
         root, whole = os.path.dirname(text) or ".", False
         found, beside = ([], [text]) if stacks and _has_suffix(text, STACK_SUFFIXES) else ([text], [])
     elif glob.has_magic(text):
-        root, whole = _fixed_part(text), False
+        root, whole = fixed_part(text) or ".", False
         globbed = _globbed(text)
         found = [path for path in globbed if _has_suffix(path, IMAGE_SUFFIXES)]
         beside = [path for path in globbed if not _has_suffix(path, IMAGE_SUFFIXES)]
@@ -224,7 +228,7 @@ def _files_of(found: list[str], root: str) -> tuple[ImageFile, ...]:
     groups: dict[str, list[tuple[str, str]]] = {}
     for path in found:
         shown = path_below(path, root)
-        image_id = file_id(path, root)
+        image_id = _id_below(shown, root)
         if image_id is not None:
             groups.setdefault(image_id, []).append((shown, path))
     files = []
@@ -296,11 +300,3 @@ def _globbed(pattern: str) -> list[str]:
 def _has_suffix(path: str, suffixes: tuple[str, ...]) -> bool:
     name = os.path.basename(path)
     return not name.startswith(".") and name.lower().endswith(suffixes)
-
-
-def _fixed_part(pattern: str) -> str:
-    """Leading folders of a glob that hold no wildcard."""
-    head = os.path.dirname(pattern)
-    while glob.has_magic(head):
-        head = os.path.dirname(head)
-    return head or "."

@@ -27,6 +27,16 @@ def decode_line(line: bytes) -> dict[str, Any] | None:
     return entry if isinstance(entry, dict) else None
 
 
+def append_to(path: str, entry: dict[str, Any]) -> None:
+    """Append an object to the file at `path`, which is made where there is none; errors as `append_line`."""
+    try:
+        file = open(path, "ab", buffering=0)  # noqa: SIM115 (closed below)
+    except OSError as error:
+        raise OutputError(f"cannot write {path} ({error.strerror or error})") from error
+    with file:
+        append_line(file, encode_line(entry), path)
+
+
 def append_line(file: FileIO, line: bytes, path: str) -> None:
     """Append a line; where the disk is full, what was written of it is taken back.
 

@@ -142,6 +142,8 @@ def _take(path: str, folder: str) -> int:
         except BaseException:  # Ctrl-C
             if is_free and is_at(descriptor, path):
                 _remove(path, descriptor)
+            else:
+                os.close(descriptor)
             raise
         os.close(descriptor)
         if is_free:  # the run that held it removed the file just now

@@ -6,6 +6,8 @@ so that no file can make the program go to the network. Nothing is written to a 
 
 from __future__ import annotations
 
+import glob
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +15,7 @@ from typing import Any
 
 from ..errors import InputError, MissingExtraError, OutputError
 
-_URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+)://.")
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://.")
 #: What brings the package that reads a scheme.
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs"}
 _MAX_WORDS = 160
@@ -57,7 +59,7 @@ def list_uri(where: str) -> tuple[str, bool, list[str]]:
         elif store.isfile(path):
             root, whole, found = path.rpartition("/")[0], False, [path]
         else:
-            root, whole, found = _fixed_part(path), False, store.glob(path) if _has_magic(path) else []
+            root, whole, found = fixed_part(path), False, store.glob(path) if glob.has_magic(path) else []
         if not found:
             raise InputError(f"{where}: no such file or folder")
         names = [name for name in found if "/." not in name[len(root) :]]
@@ -78,18 +80,14 @@ def read_uri(path: str, most: int) -> bytes:
 def _open(path: str) -> tuple[Any, str]:
     try:
         from fsspec.core import url_to_fs
-    except ImportError as error:
-        raise _missing(path) from error
-    try:
+
         return url_to_fs(path)
     except ImportError as error:
-        raise _missing(path) from error
-
-
-def _missing(path: str) -> MissingExtraError:
-    scheme = path.partition("://")[0].lower()
-    extra = _EXTRAS.get(scheme, "s3")
-    return MissingExtraError(f"{path}: to read {scheme}:// needs a package: pip install 'pointlabel[{extra}]'")
+        scheme = path.partition("://")[0].lower()
+        extra = _EXTRAS.get(scheme, "s3")
+        raise MissingExtraError(
+            f"{path}: to read {scheme}:// needs a package: pip install 'pointlabel[{extra}]'"
+        ) from error
 
 
 @contextmanager
@@ -104,12 +102,9 @@ def _one_sentence(path: str, what: str) -> Iterator[None]:
         raise InputError(f"{path}: cannot be {what} ({type(error).__name__}{': ' if words else ''}{words})") from error
 
 
-def _has_magic(path: str) -> bool:
-    return any(letter in path for letter in "*?[")
-
-
-def _fixed_part(path: str) -> str:
-    """The folder of a glob above its first part with a wildcard; of another path the folder it is in."""
-    parts = path.split("/")
-    first = next((k for k, part in enumerate(parts) if _has_magic(part)), len(parts) - 1)
-    return "/".join(parts[:first])
+def fixed_part(pattern: str) -> str:
+    """Leading folders of a glob that hold no wildcard."""
+    head = os.path.dirname(pattern)
+    while glob.has_magic(head):
+        head = os.path.dirname(head)
+    return head

@@ -22,7 +22,7 @@ from ..session.carry import Carried, carry
 from ..session.dataset import EPOCHS, write_dataset
 from ..session.learn import FEWEST, Example, Learned, learn_style
 from ..session.proposals import Finder, Proposal, propose
-from ..session.training import Training, missing_for_training
+from ..session.training import Progress, Training, missing_for_training
 from ..types import ImageLabels
 from .describe import describe_item, mask_bits
 
@@ -63,10 +63,7 @@ class Helpers:
 
     def news(self) -> dict[str, Any]:
         """What may have changed without an action."""
-        now = self._training.progress()
-        epochs = 0 if now.data is None else now.data.epochs
-        training = {"status": now.status, "epoch": len(now.loss), "epochs": epochs}
-        return {"detector": self.finder is not None, "training": training}
+        return {"detector": self.finder is not None, "training": _brief(self._training.progress())}
 
     def after(self, index: int) -> dict[str, Any]:
         """What an action may have changed."""
@@ -133,12 +130,10 @@ class Helpers:
         """How far the training is, with its curves."""
         now = self._training.progress()
         if now.data is None:
-            return self.news()["training"]
+            return _brief(now)
         best = max(now.iou, key=lambda pair: pair[1], default=None)
         return {
-            "status": now.status,
-            "epoch": len(now.loss),
-            "epochs": now.data.epochs,
+            **_brief(now),
             "images": now.data.n_images,
             "loss": now.loss,
             "iou": now.iou,
@@ -216,3 +211,8 @@ def _describe_example(example: Example) -> dict[str, Any]:
 def _iou(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     both, either = count_overlap(one, other)
     return round(both / max(either, 1), 4)
+
+
+def _brief(now: Progress) -> dict[str, Any]:
+    """How far a training is, in three words."""
+    return {"status": now.status, "epoch": len(now.loss), "epochs": 0 if now.data is None else now.data.epochs}

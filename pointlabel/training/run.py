@@ -9,7 +9,7 @@ from .._values import as_choice, as_number
 from ..errors import InputError, OutputError, shown
 from ..io.files import make_folder, read_bytes, remove_file, remove_temporaries, write_whole
 from ..io.json_files import read_json, write_json
-from ..io.json_lines import append_line, encode_line
+from ..io.json_lines import append_to, encode_line
 from ..io.outdir import REPLACEABLE
 from ..io.seal import state_of
 from ..io.text import decode_json
@@ -139,10 +139,4 @@ def _metrics_of(line: bytes) -> dict[str, Any] | None:
 
 def append_metrics(folder: str, record: dict[str, Any]) -> None:
     """Append the line of an epoch, whole or not at all."""
-    path = os.path.join(folder, METRICS)
-    try:
-        file = open(path, "ab", buffering=0)  # noqa: SIM115 (closed below)
-    except OSError as error:
-        raise OutputError(f"cannot write {path} ({error.strerror or error})") from error
-    with file:
-        append_line(file, encode_line(record), path)
+    append_to(os.path.join(folder, METRICS), record)

@@ -72,7 +72,7 @@ def fill_residual_kernel(units, half, reach, stride, step, extent, grid, residua
                 grid[i, j] = guess
             guess = grid[i, j]
         guess = grid[i, low]
-    _interpolate(units, first, half, extent, step, grid, residual)
+    _interpolate(units, first, half, extent, step, low, high, grid, residual)
 
 
 @kernel
@@ -84,14 +84,16 @@ def median_residual_kernel(units, half, reach, stride, step, residual):
 
 
 @kernel
-def _interpolate(units, first, half, extent, step, grid, residual):
-    """Subtract the grid, interpolated. Whole numbers below 2^24 over a power of two: exact in float32."""
+def _interpolate(units, first, half, extent, step, left, right, grid, residual):
+    """Subtract the grid, interpolated between its columns `left` to `right`.
+
+    Whole numbers below 2^24 over a power of two: exact in float32.
+    """
     last = 2 * half // step
     share = np.float32(1.0 / (step * step))
     line = np.empty(last + 1, np.int32)
     low = np.empty(last * step + 1, np.float32)
     begin, end = half - extent, half + extent
-    left, right = min(begin // step, last - 1), min(end // step, last - 1) + 1
     for y in range(begin, end + 1):
         i = min(y // step, last - 1)
         b = y - i * step

@@ -8,7 +8,7 @@ from ...compiled import kernel
 from ._background_kernels import fill_residual_kernel
 
 #: The background is worked out within so many pixels of the peak at first; most floods end there.
-FIRST_EXTENT = 8
+_FIRST_EXTENT = 8
 #: How far beyond a region its sums look: the ring lies 2 to 3 px outside, and steps lead one pixel further.
 _BEYOND = 4
 N_SUMS = 13
@@ -189,7 +189,7 @@ def grow_kernel(
     boxes = np.empty((n_scales, 4), np.int64)
     thresholds = np.empty(n_levels)
     for k in range(n_scales):
-        widen_kernel(units, sampling, k, FIRST_EXTENT, grids, extents, residual)
+        widen_kernel(units, sampling, k, _FIRST_EXTENT, grids, extents, residual)
         peak = np.float64(residual[k, half, half])
         contrast[k] = peak
         for a in range(n_levels):  # two units of slack: a tie in the image's own grey levels stays a tie

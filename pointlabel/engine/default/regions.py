@@ -75,13 +75,14 @@ class Regions:
 
 
 @cache
-def _sampling_of(scales: tuple[int, ...]) -> NDArray[np.int64]:
-    return np.array([SAMPLING[scale] for scale in scales])
+def _sampling_of(scales: tuple[int, ...]) -> tuple[NDArray[np.int64], int]:
+    """`SAMPLING` of the scales, and the points along a side of the finest grid."""
+    sampling = np.array([SAMPLING[scale] for scale in scales])
+    return sampling, 2 * HALF // int(sampling[:, 2].min()) + 1
 
 
 def _unknown_heights(window: Window, scales: tuple[int, ...]) -> Heights:
-    sampling, n = _sampling_of(scales), len(scales)
-    n_grid = 2 * HALF // min(SAMPLING[scale][2] for scale in scales) + 1
+    (sampling, n_grid), n = _sampling_of(scales), len(scales)
     grids = np.full((n, n_grid, n_grid), -1, np.int32)
     return Heights(window.units, sampling, grids, np.zeros(n, np.int64), np.empty((n, SIDE, SIDE), np.float32))
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from ...errors import InputError, OutputError
 from ..files import make_folder, read_bytes, remove_file, remove_temporaries, write_whole
-from ..json_lines import append_line, decode_line, encode_line
+from ..json_lines import append_to, decode_line, encode_line
 from ..outdir import OutputGate, name_error
 
 LEDGER_NAME = "pointlabel-files.jsonl"
@@ -137,12 +137,7 @@ class ExportFolder:
         """Append a line to the list."""
         self._known[path] = [*self._known.get(path, ()), digest]
         make_folder(self.folder)
-        try:
-            file = open(self._ledger, "ab", buffering=0)  # noqa: SIM115 (closed below)
-        except OSError as error:
-            raise OutputError(f"cannot write {self._ledger} ({error.strerror or error})") from error
-        with file:
-            append_line(file, encode_line({"path": path, "sha256": digest}), self._ledger)
+        append_to(self._ledger, {"path": path, "sha256": digest})
 
     def _save(self, known: dict[str, list[str]]) -> None:
         entries = [{"path": path, "sha256": digest} for path, digests in known.items() for digest in digests]
