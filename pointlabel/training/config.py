@@ -116,7 +116,7 @@ class TrainConfig(Params):
     mine: str = param(
         "auto",
         "From the first update on, place crops on the detector's alarms far from every click, and measure crops "
-        "without a target by their false pixels; auto is on with the strategies full and offline.",
+        "without a target by their false pixels; by default with the strategies full and offline.",
         choices=SWITCH,
     )
 
