@@ -75,7 +75,7 @@ def _run_workers(jobs: Sequence[Job], context: RunContext, n_workers: int) -> Ge
     chunks = (jobs[start : start + size] for start in range(0, len(jobs), size))
     processes = _start_method()
     stop = processes.Event()
-    executor = ProcessPoolExecutor(n_workers, processes, _start_worker, (context, stop))
+    executor = ProcessPoolExecutor(n_workers, processes, _start_worker, (context, stop, dict(os.environ)))
     waiting: deque[Future[list[ImageDone]]] = deque()
     try:
         while True:
@@ -117,8 +117,10 @@ def _start_method() -> multiprocessing.context.BaseContext:
     return multiprocessing.get_context("forkserver")
 
 
-def _start_worker(context: RunContext, stop: Event) -> None:
+def _start_worker(context: RunContext, stop: Event, environment: dict[str, str]) -> None:
     global _context, _stop
+    os.environ.clear()  # the server of `_start_method` has what stood there at the first run: credentials may be new
+    os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent decides
     signal.signal(signal.SIGTERM, _end_soon)
     if hasattr(signal, "pthread_sigmask"):

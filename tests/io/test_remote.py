@@ -192,6 +192,7 @@ def test_a_table_cannot_make_the_program_read_a_uri(local, tmp_path, monkeypatch
 def test_a_server_that_speaks_s3(local, tmp_path, monkeypatch):
     server = pytest.importorskip("moto.server")
     s3fs = pytest.importorskip("s3fs")
+    annotate_folder(local / "images", local / "clicks.csv", tmp_path / "here", jobs=2)  # workers before there are keys
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
