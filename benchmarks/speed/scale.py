@@ -1,10 +1,11 @@
 """Time and peak memory of `annotate` by the number of images: one process, workers, shards with their merge, Ray.
 
 The images are few drawn frames under many names (hard links), so that 100,000 of them take little disk; the points are
-one table. Each run is the command in a process of its own, so its time holds the start of Python, workers and Ray. The
-peak is that of the process that was started, without workers: beyond the program it holds the list of the images and
-the points. Processor seconds say more than the clock on a machine that does other work too (`load`); those of workers
-are not known.
+one table. Each run is the command in a process of its own, so its time holds the start of Python and of the workers. A
+cluster of Ray runs already, as it does where Ray is of use; a command that starts one itself is a way of its own.
+The peak is that of the process that was started, without workers: beyond the program it holds the list of the images
+and the points. Processor seconds say more than the clock on a machine that does other work too (`load`); those of
+workers are not known.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
@@ -31,7 +33,7 @@ from pointlabel.synthetic import draw_scene
 SIZES = (1_000, 10_000, 100_000)
 N_FRAMES, SHAPE, N_TARGETS = 64, (96, 96), 2
 #: Ways that are compared; the first is what the others are measured by.
-WAYS = ("one process", "workers", "shards", "ray")
+WAYS = ("one process", "workers", "shards", "Ray", "Ray, started for it")
 COMMAND = """
 import re, sys
 from pointlabel.cli.main import main
@@ -86,17 +88,34 @@ def run_shards(folder: Path, n: int) -> dict[str, float]:
     return {"peak_mb": max(peaks), "merge_mb": merge_mb, "merge_s": perf_counter() - begin}
 
 
+@contextmanager
+def cluster(n_workers: int) -> Iterator[str]:
+    """A cluster of Ray on this machine, which gives its token to the commands started here; its address."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    import ray
+
+    started: Any = ray.init(num_cpus=n_workers, include_dashboard=False, log_to_driver=False)
+    try:
+        yield started.address_info["address"]
+    finally:
+        ray.shutdown()
+
+
 def measure(folder: Path, way: str, n_workers: int) -> dict[str, Any]:
     """Do all images in one way; the output folder is left."""
     ways: dict[str, Callable[[], dict[str, float]]] = {
         "one process": lambda: {"peak_mb": peak_of(annotate(folder))},
         "workers": lambda: {"peak_mb": peak_of(annotate(folder, "-j", str(n_workers)))},
         "shards": lambda: run_shards(folder, n_workers),
-        "ray": lambda: {"peak_mb": peak_of(annotate(folder, "-j", str(n_workers), "--engine", "ray"))},
+        "Ray": lambda: {"peak_mb": peak_of(annotate(folder, *with_ray))},
+        "Ray, started for it": lambda: {"peak_mb": peak_of(annotate(folder, *with_ray))},
     }
-    begin, before = perf_counter(), cpu_seconds()
-    row: dict[str, Any] = ways[way]()
-    row |= {"seconds": perf_counter() - begin, "cpu_s": None if way in ("workers", "ray") else cpu_seconds() - before}
+    with cluster(n_workers) if way == "Ray" else nullcontext() as address:
+        with_ray = ["-j", str(n_workers), "--engine", "ray", *(["--ray-address", address] if address else [])]
+        begin, before = perf_counter(), cpu_seconds()
+        row: dict[str, Any] = ways[way]()
+        row["seconds"] = perf_counter() - begin
+        row["cpu_s"] = cpu_seconds() - before if way in ("one process", "shards") else None
     return {"way": way, "load": os.getloadavg()[0], **row}
 
 
@@ -117,7 +136,7 @@ def main() -> None:
     options.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of images, default up to 100,000")
     options.add_argument("--workers", type=int, default=2, help="workers, shards and processors of Ray, default 2")
     args: argparse.Namespace = options.parse_args()
-    ways = [way for way in WAYS if way != "ray" or find_spec("ray")]
+    ways = [way for way in WAYS if not way.startswith("Ray") or find_spec("ray")]
     rows = []
     for n in [size // 10 for size in args.sizes] if args.quick else args.sizes:
         with tempfile.TemporaryDirectory() as top:
@@ -136,7 +155,7 @@ def main() -> None:
                 cpu = "" if row["cpu_s"] is None else f"{row['cpu_s']:.1f} s of processors, "
                 merge = f", merge {row['merge_s']:.1f} s with {row['merge_mb']:.0f} MB" if "merge_s" in row else ""
                 print(
-                    f"{n:>7} images, {way:<12}{row['seconds']:8.1f} s, {row['images_a_second']:6.0f} a second, "
+                    f"{n:>7} images, {way:<20}{row['seconds']:8.1f} s, {row['images_a_second']:6.0f} a second, "
                     f"{cpu}load {row['load']:.1f}, "
                     f"peak {row['peak_mb']:.0f} MB{merge}",
                     flush=True,

@@ -33,9 +33,10 @@ def _ray_beside_workers() -> list[str]:
     seconds = {(row["n_images"], row["way"]): row["seconds"] for row in stored("scale")["rows"]}
     out = []
     for n in dict.fromkeys(n for n, _ in seconds):
-        if (n, "ray") in seconds:
-            more = seconds[n, "ray"] - seconds[n, "workers"]
-            out.append(f"Ray beside workers, {n:,} frames: {more:+.1f} s, {more / seconds[n, 'workers']:+.0%}.")
+        for way in ("Ray", "Ray, started for it"):
+            if (n, way) in seconds:
+                more = seconds[n, way] - seconds[n, "workers"]
+                out.append(f"{way} beside workers, {n:,} frames: {more:+.1f} s, {more / seconds[n, 'workers']:+.0%}.")
     return out
 
 

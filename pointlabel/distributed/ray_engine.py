@@ -262,10 +262,11 @@ def _cluster(address: str | None, n_workers: int) -> Generator[None]:
     try:
         ray.init(address, **options)
     except (ConnectionError, ValueError, RuntimeError) as error:
+        where = address or os.environ.get("RAY_ADDRESS", "this machine")
         reason = " ".join(str(error).split())
-        raise InputError(
-            f"no cluster of Ray at {address or os.environ.get('RAY_ADDRESS', 'this machine')} ({reason})"
-        ) from error
+        # Ray keeps its token from an address unless it is told to send it, and then says only that it was refused.
+        hint = "" if "RAY_AUTH_MODE" in os.environ else "; one that has a token needs RAY_AUTH_MODE=token"
+        raise InputError(f"no cluster of Ray at {where} ({reason}){hint}") from error
     try:
         yield
     finally:

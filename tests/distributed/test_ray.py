@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,11 @@ def annotate(root: Path, out: str, **more: Any) -> None:
     settings = RunSettings("threshold", outputs=("soft", "coco"))
     summary = annotate_folder(root / "images", root / "points", root / out, settings, **more)
     assert (summary.n_ok, summary.n_errors) == (N_IMAGES, 0)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
 
 
 def workers() -> list[int]:
@@ -170,13 +176,42 @@ def test_ctrl_c_records_what_was_done_and_it_can_be_resumed(folder, cluster):
 
 
 @pytest.mark.slow
-def test_the_recipe_of_the_page_runs(cluster, draw_dataset, tmp_path):
+def test_the_recipe_of_the_page_runs(draw_dataset, tmp_path):
+    """All its lines, with two nodes on this machine that are ended by signals: `ray stop` would end others as well."""
+    pytest.importorskip("ray")
     page = (Path(__file__).parents[2] / "docs/scale.md").read_text(encoding="utf-8")
-    found = re.search(r"^(pointlabel annotate .*--engine ray.*)$", page, re.MULTILINE)
+    found = re.search(r"^```bash\n(export RAY_AUTH_MODE.*?)^```", page, re.MULTILINE | re.DOTALL)
     assert found
-    words = shlex.split(found[1].replace("$HEAD:6379", cluster))[1:]
+    export, make_token, head, node, annotate_line = found[1].replace("6379", str(free_port())).splitlines()
     draw_dataset("data", 3)
-    program = [sys.executable, "-m", "pointlabel", *words, "--method", "threshold"]
-    done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
+    binaries = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    short = tempfile.mkdtemp(prefix="ray")  # sockets below it, whose paths must be short
+    environment = {**os.environ, "PATH": binaries, "HOME": str(tmp_path), "HEAD": "127.0.0.1"}
+    environment |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_TMPDIR": short}
+    environment.pop("RAY_AUTH_MODE", None)
+
+    def command(line: str, more: str = "") -> dict[str, Any]:
+        words = ["bash", "-c", f"{export}\nexec {line.partition('#')[0]} {more}"]
+        return {"args": words, "cwd": tmp_path, "env": environment, "text": True}
+
+    def run(line: str, more: str = "") -> None:
+        done = subprocess.run(**command(line, more), capture_output=True, timeout=200)
+        assert done.returncode == 0, done.stderr
+
+    run(make_token)
+    assert (tmp_path / ".ray/auth_token").is_file()
+    nodes = []
+    try:
+        for line in (f"{head.partition('#')[0]} --include-dashboard false", node):
+            words = command(line, "--num-cpus 1 --block")
+            nodes.append(subprocess.Popen(**words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
+            said = nodes[-1].stdout
+            assert said is not None
+            assert any("Ray runtime started" in told for told in said)
+        run(annotate_line, "--method threshold")
+    finally:
+        for each in nodes:
+            each.terminate()
+        for each in nodes:
+            each.communicate(timeout=60)
     assert sorted(line["id"] for line in read_lines(tmp_path / "out")) == ["0", "1", "2"]
