@@ -1,0 +1,270 @@
+"""Gaussian and pinwheel convolutions in other people's box detectors: mAP50 on SIRST-v1 with and without them.
+
+python -m benchmarks.training.boxes --out benchmarks/results/boxes.json
+
+YOLOv8 is the `yolov8n` of ultralytics, trained as it trains itself; RetinaNet is torchvision's on a ResNet-18, 64
+channels wide, with anchors from 4 pixels on. Both start without trained weights and see the official training part for
+a fixed number of epochs; nothing is chosen on the test part. All 3 x 3 convolutions are replaced. A target's box is
+that of its 8-connected true mask. Both are judged by pycocotools, at most 100 boxes an image.
+
+It needs ultralytics and torchvision beside `[train]`, and a few minutes of one processor for each run. A short training
+from scratch says whether the layers work in these networks and which way they push; it is no published score.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from multiprocessing import get_context
+from pathlib import Path
+from time import process_time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from benchmarks.common import finish, need_data, parser
+
+DATASET = "SIRST-v1"
+KINDS = ("plain", "gaussian", "pinwheel")
+SIDE_PX = 256  # that YOLOv8 scales every image to
+CROP_PX = 128  # of the crops that RetinaNet is trained on; its test images keep their size
+MOST_BOXES = 100
+EPOCHS = {"yolov8": 20, "retinanet": 10}
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One image: `pixels` (H, W) uint8, `boxes` (N, 4) as x0, y0, x1, y1 in pixels from the image's corner."""
+
+    id: str
+    pixels: NDArray[np.uint8]
+    boxes: NDArray[np.float64]
+
+
+def read_part(data: Path, split: str, every: int = 1) -> list[Picture]:
+    """The images of a list with the boxes of their targets."""
+    from skimage.measure import label, regionprops
+
+    from pointlabel.io.datasets import open_dataset
+    from pointlabel.io.samples import read_sample
+
+    out = []
+    for entry in open_dataset(data / DATASET, points=None, split=split).entries[::every]:
+        sample = read_sample(entry)
+        assert sample.mask is not None
+        boxes = [[x0, y0, x1, y1] for y0, x0, y1, x1 in (each.bbox for each in regionprops(label(sample.mask)))]
+        out.append(Picture(entry.id, sample.image.astype(np.uint8), np.array(boxes, float).reshape(-1, 4)))
+    return out
+
+
+def map50(pictures: list[Picture], found: list[NDArray[np.float64]]) -> float:
+    """Mean average precision at IoU .5 of boxes (N, 5) as x0, y0, x1, y1, score for each picture."""
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    def as_coco(boxes: NDArray[np.float64], number: int) -> Iterator[dict[str, Any]]:
+        for x0, y0, x1, y1, *score in boxes.tolist():
+            box = {"bbox": [x0, y0, x1 - x0, y1 - y0], "area": (x1 - x0) * (y1 - y0), "iscrowd": 0}
+            yield {"image_id": number, "category_id": 1, **box, **({"score": score[0]} if score else {})}
+
+    true = [each for number, picture in enumerate(pictures) for each in as_coco(picture.boxes, number)]
+    told = [each for number, boxes in enumerate(found) for each in as_coco(boxes, number)]
+    if not told:
+        return 0.0
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco = COCO()
+        coco.dataset = {
+            "images": [{"id": number} for number in range(len(pictures))],
+            "categories": [{"id": 1}],
+            "annotations": [{"id": k + 1, **each} for k, each in enumerate(true)],
+        }
+        coco.createIndex()
+        judged = COCOeval(coco, coco.loadRes(told), "bbox")
+        judged.evaluate()
+        judged.accumulate()
+        judged.summarize()
+    return float(judged.stats[1])
+
+
+def replace(net: Any, kind: str) -> Any:
+    """The network with its 3 x 3 convolutions replaced."""
+    from pointlabel.convolutions import replace_convolutions
+
+    if kind != "plain" and not replace_convolutions(net, kind):
+        sys.exit(f"{type(net).__name__}: no convolution was replaced")
+    return net
+
+
+def train_yolo(kind: str, seed: int, epochs: int, train: list[Picture], test: list[Picture]) -> list[NDArray]:
+    """Train YOLOv8, and find boxes on the test images by the weights that it saved."""
+    os.environ["YOLO_VERBOSE"] = "False"
+    from ultralytics import YOLO
+    from ultralytics.models.yolo.detect import DetectionTrainer
+
+    class Trainer(DetectionTrainer):
+        """Builds its network itself, so the layers are replaced there."""
+
+        def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> Any:
+            """The network that is trained."""
+            return replace(super().get_model(cfg, weights, verbose=False), kind)
+
+    with tempfile.TemporaryDirectory() as folder:
+        for name, pictures in (("train", train), ("val", test)):
+            for part in ("images", "labels"):
+                os.makedirs(f"{folder}/{part}/{name}")
+            for picture in pictures:
+                Image.fromarray(picture.pixels).convert("RGB").save(f"{folder}/images/{name}/{picture.id}.png")
+                size = np.tile(picture.pixels.shape[::-1], 2)
+                shares = np.hstack(
+                    [
+                        picture.boxes[:, :2] + picture.boxes[:, 2:],
+                        np.diff(picture.boxes.reshape(-1, 2, 2), axis=1)[:, 0] * 2,
+                    ]
+                )
+                lines = [f"0 {' '.join(f'{value:.6f}' for value in row)}" for row in shares / 2 / size]
+                Path(f"{folder}/labels/{name}/{picture.id}.txt").write_text("\n".join(lines))
+        Path(f"{folder}/data.yaml").write_text(
+            f"path: {folder}\ntrain: images/train\nval: images/val\nnames: [target]\n"
+        )
+        settings = {"model": "yolov8n.yaml", "data": f"{folder}/data.yaml", "epochs": epochs, "imgsz": SIDE_PX}
+        quiet = {"val": False, "plots": False, "verbose": False, "workers": 0, "amp": False, "device": "cpu"}
+        trainer = Trainer(overrides={**settings, **quiet, "seed": seed, "batch": 16, "project": folder, "name": "run"})
+        trainer.train()
+        net = YOLO(str(trainer.last))
+        out = []
+        for picture in test:
+            told = net.predict(
+                f"{folder}/images/val/{picture.id}.png",
+                imgsz=SIDE_PX,
+                conf=0.001,
+                max_det=MOST_BOXES,
+                device="cpu",
+                verbose=False,
+            )[0].boxes
+            out.append(np.hstack([told.xyxy.numpy(), told.conf.numpy()[:, None]]).astype(float))
+    return out
+
+
+def train_retinanet(kind: str, seed: int, epochs: int, train: list[Picture], test: list[Picture]) -> list[NDArray]:
+    """Train RetinaNet, and find boxes on the test images."""
+    import torch
+    import torchvision
+    from torchvision.models.detection import RetinaNet
+    from torchvision.models.detection.anchor_utils import AnchorGenerator
+    from torchvision.models.detection.backbone_utils import BackboneWithFPN
+    from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
+
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    body = torchvision.models.resnet18(weights=None)
+    layers = {"layer1": "0", "layer2": "1", "layer3": "2"}
+    backbone = BackboneWithFPN(body, layers, [64, 128, 256], 64, extra_blocks=LastLevelMaxPool())
+    sizes = tuple((side, int(side * 1.26), int(side * 1.59)) for side in (4, 8, 16, 32))
+    anchors = AnchorGenerator(sizes, ((0.5, 1.0, 2.0),) * len(sizes))
+    most: dict[str, Any] = {"detections_per_img": MOST_BOXES, "score_thresh": 0.01, "_skip_resize": True}
+    net = replace(RetinaNet(backbone, 2, anchor_generator=anchors, **most), kind)
+    n_steps, batch = epochs * (len(train) // 8), 8
+    optimizer = torch.optim.AdamW(net.parameters(), lr=5e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, total_steps=n_steps)
+
+    def tensor(pixels: NDArray[np.uint8]) -> Any:
+        return torch.from_numpy(np.repeat(pixels[None].astype(np.float32) / 255, 3, axis=0))
+
+    net.train()
+    for _ in range(epochs):
+        for chosen in rng.permutation(len(train))[: len(train) // batch * batch].reshape(-1, batch):
+            images, targets = [], []
+            for picture in (train[k] for k in chosen):
+                pixels, boxes = crop(picture, rng)
+                images.append(tensor(pixels))
+                targets.append(
+                    {"boxes": torch.from_numpy(boxes).float(), "labels": torch.ones(len(boxes), dtype=torch.int64)}
+                )
+            loss = sum(net(images, targets).values())
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+    net.eval()
+    with torch.no_grad():
+        told = [net([tensor(picture.pixels)])[0] for picture in test]
+    return [np.hstack([each["boxes"].numpy(), each["scores"].numpy()[:, None]]).astype(float) for each in told]
+
+
+def crop(picture: Picture, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """A square of `CROP_PX` with a random target in it, mirrored in one of two cases, and the boxes that it holds."""
+    x0, y0, x1, y1 = rng.permutation(picture.boxes)[0] if len(picture.boxes) else np.zeros(4)
+    height, width = picture.pixels.shape
+    left, top = (
+        int(np.clip((low + high) / 2 - rng.uniform(0.1, 0.9) * CROP_PX, 0, max(0, side - CROP_PX)))
+        for low, high, side in ((x0, x1, width), (y0, y1, height))
+    )
+    pixels = picture.pixels[top : top + CROP_PX, left : left + CROP_PX]
+    boxes = picture.boxes - [left, top, left, top]
+    center = (boxes[:, :2] + boxes[:, 2:]) / 2
+    boxes = boxes[((center > 0) & (center < pixels.shape[::-1])).all(axis=1)]
+    if rng.random() < 0.5:
+        pixels = np.ascontiguousarray(pixels[:, ::-1])
+        boxes = np.column_stack(
+            [pixels.shape[1] - boxes[:, 2], boxes[:, 1], pixels.shape[1] - boxes[:, 0], boxes[:, 3]]
+        )
+    return pixels, boxes
+
+
+NETS: dict[str, Callable[..., list[NDArray]]] = {"yolov8": train_yolo, "retinanet": train_retinanet}
+
+
+def train_one(job: tuple[str, str, int, int, Path, int]) -> dict[str, Any]:
+    """One run; its mAP50 on the test part and its processor seconds."""
+    import torch
+
+    net, kind, seed, epochs, data, every = job
+    torch.set_num_threads(1)
+    train, test = read_part(data, "train", every), read_part(data, "test", every)
+    start = process_time()
+    score = map50(test, NETS[net](kind, seed, epochs, train, test))
+    return {"net": net, "kind": kind, "seed": seed, "epochs": epochs, "map50": score, "cpu_s": process_time() - start}
+
+
+def main() -> None:
+    """Train, print, write the result."""
+    options = parser(__doc__)
+    options.add_argument("--nets", nargs="+", default=list(NETS), choices=list(NETS), metavar="NET")
+    options.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS, metavar="KIND")
+    options.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="N")
+    options.add_argument("--jobs", type=int, default=2, help="runs at a time, each with one processor; default 2")
+    args: argparse.Namespace = options.parse_args()
+    data = need_data(args)
+    missing = [name for name in ("ultralytics", "torchvision", "pycocotools") if find_spec(name) is None]
+    if missing:
+        print(f"skipped: it needs {' and '.join(missing)}; pip install {' '.join(missing)}")
+        return
+    jobs = [
+        (net, kind, seed, 1 if args.quick else EPOCHS[net], data, 8 if args.quick else 1)
+        for seed in args.seeds
+        for net in args.nets
+        for kind in args.kinds
+    ]
+    rows = []
+    with get_context("spawn").Pool(args.jobs, maxtasksperchild=1) as pool:
+        for row in pool.imap_unordered(train_one, jobs):
+            rows.append(row)
+            print(
+                f"{row['net']:<10} {row['kind']:<9} seed {row['seed']}: mAP50 {row['map50']:.3f}, {row['cpu_s']:.0f} s",
+                flush=True,
+            )
+    finish({"dataset": DATASET, "side_px": SIDE_PX, "rows": rows}, args.out)
+
+
+if __name__ == "__main__":
+    main()
