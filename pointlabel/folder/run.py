@@ -136,6 +136,7 @@ def annotate_folder(
             *run_notes(found, name, bound, source, settings, folder),
             *mask_notes,
         ]
+        del found, source, bound  # a shard needs no more of the images and points of the others
         folder.begin()
         say(RunStarted(len(work)))
         for note in notes:

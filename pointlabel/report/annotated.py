@@ -121,9 +121,8 @@ def _cards(entry: Entry, chosen: list[_Chosen], mask_path: str) -> dict[tuple[st
 
 def _origin(file: str, row: PointRow) -> str:
     """Where a click stands: the file, its place in it, what it says, and the point's own names."""
-    value = row.given or f"(x, y) = ({row.column:g}, {row.row:g})"
     names = [f"{what} {text}" for what, text in (("id", row.id), ("label", row.label)) if text]
-    return ", ".join([file, *filter(None, [row.place]), value, *names])
+    return ", ".join([file, *filter(None, [row.place]), row.value, *names])
 
 
 def _errors(errors: list[tuple[str, str]]) -> str:

@@ -20,7 +20,7 @@ class PointRow(NamedTuple):
     ----------
     row, column : in pixels of the image the file was made on, centres at whole numbers; may be NaN or infinite.
     place : its position in the file, for messages ("line 7"; empty where the file has no places).
-    given : the values as written in the file, for messages.
+    given : the values as written in the file, for messages; empty where `value` says as much.
     tightness : the point's own tightness in [0, 1], None where the file gives none.
     label, id : the file's names of the point, empty where it gives none.
     polarity : the point's own polarity, out of `methods.polarity.POLARITIES`, None where the file gives none.
@@ -34,6 +34,11 @@ class PointRow(NamedTuple):
     label: str = ""
     id: str = ""
     polarity: str | None = None
+
+    @property
+    def value(self) -> str:
+        """What the file says of the place, for messages."""
+        return self.given or f"(x, y) = ({self.column:g}, {self.row:g})"
 
 
 def own_polarities(rows: Sequence[PointRow], default: str) -> list[str] | None:

@@ -87,7 +87,7 @@ def fit_points(given: PointSet, shape: tuple[int, int]) -> FittedPoints:
         pixel = (math.ceil(row - 0.5), math.ceil(column - 0.5))
         first = seen.setdefault(pixel, point)
         if first is not point:
-            other = first.place or _value(first)
+            other = first.place or first.value
             notes.append(Note("duplicate", f"{_where(given, point)} lies in the same pixel as {other}; point dropped"))
             continue
         kept.append(point)
@@ -101,7 +101,7 @@ def fit_points(given: PointSet, shape: tuple[int, int]) -> FittedPoints:
 
 
 def _where(given: PointSet, point: PointRow) -> str:
-    return f"{given.file}, {point.place}: {_value(point)}" if point.place else f"{given.file}: {_value(point)}"
+    return f"{given.file}, {point.place}: {point.value}" if point.place else f"{given.file}: {point.value}"
 
 
 def _scale(given: PointSet, shape: tuple[int, int]) -> tuple[tuple[float, float], list[Note]]:
@@ -114,10 +114,6 @@ def _scale(given: PointSet, shape: tuple[int, int]) -> tuple[tuple[float, float]
     if abs(width * shape[0] / (height * shape[1]) - 1) > ASPECT_TOLERANCE:
         raise InputError(f"{sizes}: the aspect ratios differ by more than {ASPECT_TOLERANCE:.0%}")
     return (shape[0] / height, shape[1] / width), [Note("scaled", f"{sizes}: points scaled")]
-
-
-def _value(point: PointRow) -> str:
-    return point.given or f"(x, y) = ({point.column:g}, {point.row:g})"
 
 
 def mostly_touching(places: Sequence[tuple[int, int]] | NDArray[np.int64]) -> bool:

@@ -85,7 +85,7 @@ def read_table(given: Given, origin: str = "center") -> NamedPoints:
     if n and in_unit and any_fraction:
         first = next(points[0] for points in rows.values() if points)
         raise InputError(
-            f"{path}: all {n} points lie in [0, 1], the first at {first.given}: shares of the image's size, not "
+            f"{path}: all {n} points lie in [0, 1], the first at {first.value}: shares of the image's size, not "
             "pixels; multiply x by the image's width and y by its height, for `origin=corner`"
         )
     images = [
@@ -101,7 +101,9 @@ def _parse(given: Given, offset: float, notes: list[Note]) -> Iterator[tuple[int
     text, skipped, delimiter = _without_separator_line(given.text("the table"))
     if delimiter is None:
         delimiter = separator_of(next((line for line in text.splitlines() if line.strip()), ""))
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    # Not `StringIO`, which takes four bytes for each character.
+    lines = io.TextIOWrapper(io.BytesIO(text.encode("utf-8", "surrogatepass")), "utf-8", "surrogatepass", newline="")
+    reader = csv.reader(lines, delimiter=delimiter)
     columns: Columns | None = None
     try:
         for cells in reader:
@@ -169,9 +171,10 @@ def _row(
     if cell("polarity"):
         with at(path, f"line {line}"):
             polarity = as_polarity(cell("polarity"))
-    given = f"({', '.join(columns.names)}) = ({', '.join(texts)})"
     label, point_id = sys.intern(as_written(cell("label"))), as_written(cell("id"))
-    return name, frame, PointRow(y - offset, x - offset, f"line {line}", given, tightness, label, point_id, polarity)
+    row = PointRow(y - offset, x - offset, f"line {line}", "", tightness, label, point_id, polarity)
+    given = f"({', '.join(columns.names)}) = ({', '.join(texts)})"
+    return name, frame, row if given == row.value else row._replace(given=given)  # millions of rows may be held
 
 
 def _frame(path: str, line: int, text: str, delimiter: str) -> int | None:
