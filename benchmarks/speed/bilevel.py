@@ -29,11 +29,15 @@ from pointlabel.training.strategies.base import build_options
 from pointlabel.training.trainer import Trainer
 
 STRATEGIES: dict[str, dict[str, Any]] = {
-    "offline": {"strategy": "offline"},
+    "offline": {"strategy": "offline", "mine": "off"},
     "bilevel, proxy": {"strategy": "bilevel"},
     "bilevel, head": {"strategy": "bilevel", "options": {"hypergradient": "head"}},
     "bilevel, one-step": {"strategy": "bilevel", "options": {"hypergradient": "one-step"}},
+    "offline, mined": {"strategy": "offline", "mine": "on"},
+    "bilevel, errors, mined": {"strategy": "bilevel", "mine": "on", "options": {"weights": "errors"}},
 }
+#: What a row is compared with, where it is not plain `offline`.
+BASES = {"bilevel, errors, mined": "offline, mined"}
 
 
 def start(args: argparse.Namespace, settings: dict[str, Any]) -> Trainer:
@@ -100,18 +104,19 @@ def main() -> None:
         trainers["bilevel, proxy"].strategy.on_epoch_end(trainers["bilevel, proxy"])
         updates.append(process_time() - before)
     look = float(np.median(looks))
-    base = np.array(spent["offline"]) + look
     result: dict[str, Any] = {"look_s": look, "rows": []}
     for name, values in spent.items():
-        whole = np.array(values) + look
-        row = {"name": name, "epoch_s": float(np.median(whole)), "of_offline": float(np.median(whole / base))}
-        row["steps_of_offline"] = float(np.median(np.array(values) / np.array(spent["offline"])))
+        base = BASES.get(name, "offline")
+        whole, of_base = np.array(values) + look, np.array(spent[base]) + look
+        row = {"name": name, "epoch_s": float(np.median(whole)), "base": base}
+        row |= {"of_base": float(np.median(whole / of_base))}
+        row |= {"steps_of_base": float(np.median(np.array(values) / np.array(spent[base])))}
         result["rows"].append(row)
-        print(f"{name:<20}{row['epoch_s']:8.2f} s an epoch, {row['of_offline']:.2f} of offline's")
+        print(f"{name:<24}{row['epoch_s']:8.2f} s an epoch, {row['of_base']:.2f} of {base}")
     between = max(1, round(0.05 * args.epochs)) * result["rows"][1]["epoch_s"]
     result["update_s"] = float(np.median(updates[1:]))
     result["update_share"] = result["update_s"] / between
-    print(f"{'label update':<20}{result['update_s']:8.2f} s, {result['update_share']:.1%} of the time between two")
+    print(f"{'label update':<24}{result['update_s']:8.2f} s, {result['update_share']:.1%} of the time between two")
     names = ("dataset", "model", "crop", "epochs", "label_method")
     finish({**{name: getattr(args, name) for name in names}, **result}, args.out)
 

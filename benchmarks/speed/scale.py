@@ -1,11 +1,15 @@
 """Time and peak memory of `annotate` by the number of images: one process, workers, shards with their merge, Ray.
 
+python -m benchmarks.speed.scale --out benchmarks/results/scale.json
+python -m benchmarks.speed.scale --shape 512 640 --sizes 10000 --ways workers Ray --repeat 3 \
+    --out benchmarks/results/scale_ray.json
+
 The images are few drawn frames under many names (hard links), so that 100,000 of them take little disk; the points are
 one table. Each run is the command in a process of its own, so its time holds the start of Python and of the workers. A
 cluster of Ray runs already, as it does where Ray is of use; a command that starts one itself is a way of its own.
-The peak is that of the process that was started, without workers: beyond the program it holds the list of the images
-and the points. Processor seconds say more than the clock on a machine that does other work too (`load`); those of
-workers are not known.
+`--repeat` takes the ways in turn, for a machine whose speed changes. The peak is that of the process that was started,
+without workers: beyond the program it holds the list of the images and the points. Processor seconds say more than the
+clock on a machine that does other work too (`load`); those of workers are not known.
 """
 
 from __future__ import annotations
@@ -44,13 +48,13 @@ finally:
 """
 
 
-def draw_frames(folder: Path, n: int) -> None:
+def draw_frames(folder: Path, n: int, shape: tuple[int, int] = SHAPE) -> None:
     """`n` images, of which each is one of `N_FRAMES` drawn ones, and the table of their points."""
     (folder / "frames").mkdir(parents=True)
     (folder / "images").mkdir()
     spots = []
     for seed in range(min(n, N_FRAMES)):
-        scene = draw_scene(seed, shape=SHAPE, n_targets=N_TARGETS)
+        scene = draw_scene(seed, shape=shape, n_targets=N_TARGETS)
         Image.fromarray(scene.image).save(folder / f"frames/{seed}.png")
         spots.append(np.rint(scene.points).astype(int).tolist())
     with open(folder / "clicks.csv", "w", encoding="utf-8") as table:
@@ -134,33 +138,35 @@ def main() -> None:
     """Measure, print, write the result."""
     options = parser(__doc__)
     options.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of images, default up to 100,000")
+    options.add_argument("--shape", type=int, nargs=2, default=SHAPE, metavar=("ROWS", "COLUMNS"), help="of the images")
+    options.add_argument("--ways", nargs="+", default=WAYS, choices=WAYS, metavar="WAY", help="default all")
+    options.add_argument("--repeat", type=int, default=1, help="times that each way is measured, default 1")
     options.add_argument("--workers", type=int, default=2, help="workers, shards and processors of Ray, default 2")
     args: argparse.Namespace = options.parse_args()
-    ways = [way for way in WAYS if not way.startswith("Ray") or find_spec("ray")]
+    ways = [way for way in args.ways if not way.startswith("Ray") or find_spec("ray")]
     rows = []
     for n in [size // 10 for size in args.sizes] if args.quick else args.sizes:
         with tempfile.TemporaryDirectory() as top:
             folder = Path(top) / "data"
-            draw_frames(folder, n)
+            draw_frames(folder, n, tuple(args.shape))
             expected: dict[str, bytes] = {}
-            for way in ways:
+            for way in ways * args.repeat:
                 row = {"n_images": n, **measure(folder, way, args.workers)}
                 found = masks_of(folder)
                 expected = expected or found
                 if found != expected:
-                    sys.exit(f"{way}: other masks than those of {WAYS[0]}")
+                    sys.exit(f"{way}: other masks than those of {ways[0]}")
                 shutil.rmtree(folder / "out")
-                row |= {"images_a_second": n / row["seconds"], "ms_an_image": 1000 * row["seconds"] / n}
                 rows.append(row)
                 cpu = "" if row["cpu_s"] is None else f"{row['cpu_s']:.1f} s of processors, "
                 merge = f", merge {row['merge_s']:.1f} s with {row['merge_mb']:.0f} MB" if "merge_s" in row else ""
                 print(
-                    f"{n:>7} images, {way:<20}{row['seconds']:8.1f} s, {row['images_a_second']:6.0f} a second, "
+                    f"{n:>7} images, {way:<20}{row['seconds']:8.1f} s, {n / row['seconds']:6.0f} a second, "
                     f"{cpu}load {row['load']:.1f}, "
                     f"peak {row['peak_mb']:.0f} MB{merge}",
                     flush=True,
                 )
-    finish({"workers": args.workers, "shape": SHAPE, "targets_an_image": N_TARGETS, "rows": rows}, args.out)
+    finish({"workers": args.workers, "shape": args.shape, "targets_an_image": N_TARGETS, "rows": rows}, args.out)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import Any
 
 from .store import markdown, stored
@@ -21,7 +22,7 @@ def scale() -> str:
                 f"{row['n_images']:,}",
                 row["way"],
                 f"{row['seconds']:.1f}",
-                f"{row['images_a_second']:.0f}",
+                f"{row['n_images'] / row['seconds']:.0f}",
                 memory,
             ]
         )
@@ -40,17 +41,32 @@ def _ray_beside_workers() -> list[str]:
     return out
 
 
+def scale_ray() -> str:
+    """Workers and Ray in turn on frames of a camera's size: seconds of each pair, and the median of their ratios."""
+    held = stored("scale_ray")
+    workers, with_ray = ([row["seconds"] for row in held["rows"] if row["way"] == way] for way in ("workers", "Ray"))
+    pairs = list(zip(workers, with_ray, strict=True))
+    said = ", ".join(f"{one:.1f} and {other:.1f} s" for one, other in pairs)
+    more = median(other / one for one, other in pairs) - 1
+    rows, columns = held["shape"]
+    return (
+        f"{held['rows'][0]['n_images']:,} frames of {columns} x {rows} pixels, {held['workers']} workers, in turn with "
+        f"Ray on a cluster that runs: {said}; {more:+.0%} in the median.\n"
+    )
+
+
 def scale_estimate() -> str:
     """What ten million such frames would take, from the largest size that was measured."""
     held = stored("scale")
     shards = [row for row in held["rows"] if row["way"] == "shards"]
     small, large = shards[0], shards[-1]
-    minutes = FRAMES / MACHINES / large["images_a_second"] / 60
+    speed = large["n_images"] / large["seconds"]
+    minutes = FRAMES / MACHINES / speed / 60
     merge_s = FRAMES * large["merge_s"] / large["n_images"]
     slope = _slope(small, large, "peak_mb")
     merge_slope = _slope(small, large, "merge_mb")
     return (
-        f"- {FRAMES:,} frames on {MACHINES} machines: {minutes:.0f} minutes, at {large['images_a_second']:.0f} frames "
+        f"- {FRAMES:,} frames on {MACHINES} machines: {minutes:.0f} minutes, at {speed:.0f} frames "
         f"per second and machine, and {merge_s / 60:.0f} minutes for `merge` on one of them.\n"
         f"- Each shard takes {1000 * slope:.1f} kB of memory per frame in the list of its run, and `merge` "
         f"{1000 * merge_slope:.2f} kB: {_at(small, slope, 'peak_mb'):.1f} GB and "
@@ -66,4 +82,4 @@ def _at(small: dict[str, Any], slope: float, key: str) -> float:
     return (small[key] + slope * (FRAMES_A_RUN - small["n_images"])) / 1000
 
 
-TABLES = (scale, scale_estimate)
+TABLES = (scale, scale_ray, scale_estimate)
