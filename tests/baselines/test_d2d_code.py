@@ -107,6 +107,7 @@ def test_bad_parameters_are_named():
         ParticleParams(crf_spatial_px=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size_prior", "iou", "margin"), [("oracle", 0.734, 0.015), ("none", 0.701, 0.015)])
 def test_the_published_figure_comes_out(data, size_prior, iou, margin):
     """Pooled IoU on all of SIRST-v1; the published code gives the same with the true size and from points alone."""
