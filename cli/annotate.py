@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import click
 
 from pointlabel.io.writers import RUN_FILES, WRITERS
 
-from .config_file import PARAMS_KEY, config_option
+from .config_file import config_option, config_params
 from .console import say, say_when_kernels_compile
 from .options import (
     ClickedPoint,
@@ -215,6 +216,8 @@ def annotate(
         given, found_masks = points or locate_beside(where), masks
     else:
         where, given, found_masks = locate_parts(images[0], points, masks)
+    if len(images) == 1 and where != images[0] and os.path.realpath(images[0]) == os.path.realpath(out):
+        raise InputError(f"{out}: the output folder must not be the data set, where its masks would be the true ones")
     if size_prior == "oracle" and found_masks is None:
         raise InputError("--size-prior oracle needs the true masks: --masks DIR")
     if ray_address is not None and engine != "ray":
@@ -227,7 +230,7 @@ def annotate(
         do_jobs = open_ray(ray_address)
     else:
         from pointlabel.folder.pool import run_jobs as do_jobs
-    changes = {**ctx.meta.get(PARAMS_KEY, {}), **assignments}
+    changes = {**config_params(ctx), **assignments}
     params = build_params(method, changes, size_prior, checkpoint, style)
     check_outputs({"--html": html_file})
     say_when_kernels_compile()

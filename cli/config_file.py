@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from pointlabel.errors import name_hint, shown
 
@@ -17,6 +18,18 @@ PARAMS_KEY = "pointlabel.params"
 _LARGEST_CONFIG = 1_000_000
 #: Bits of a whole number in it; no option needs more.
 _MOST_BITS = 1024
+
+
+#: Parameters that a style is made of; one that is named on the command line goes before those of a file.
+_OF_STYLE = ("style", "border_px")
+
+
+def config_params(ctx: click.Context) -> dict[str, Any]:
+    """Values of the parameters that the configuration file gives; {} without one."""
+    values: dict[str, Any] = ctx.meta.get(PARAMS_KEY, {})
+    if ctx.params.get("style") is not None and ctx.get_parameter_source("style") is ParameterSource.COMMANDLINE:
+        return {name: value for name, value in values.items() if name not in _OF_STYLE}
+    return values
 
 
 def _read_config(ctx: click.Context, param: click.Parameter, path: str | None, shared: str = "") -> None:
@@ -34,11 +47,10 @@ def _read_config(ctx: click.Context, param: click.Parameter, path: str | None, s
     command = ctx.command.name or ""
     values = _table(path, tables, command)
     flat = {key: value for key, value in tables.items() if key not in ("params", command, shared)}
-    known = {
-        option.name: option
-        for option in ctx.command.params
-        if option.name and option.name not in ("config", "assignments", "help")
-    }
+    options = [option for option in ctx.command.params if option.name not in (None, "config", "assignments", "help")]
+    known = {str(option.name): option for option in options}
+    for option in options:  # under the name on the command line too, which may be another: --html
+        known |= {flag[2:].replace("-", "_"): option for flag in option.opts if flag.startswith("--")}
     others = {key: value for key, value in _table(path, tables, shared).items() if key.replace("-", "_") in known}
     defaults = {}
     for key, value in {**others, **flat, **values}.items():
@@ -46,7 +58,7 @@ def _read_config(ctx: click.Context, param: click.Parameter, path: str | None, s
         if name not in known:
             raise click.BadParameter(f"{path}: there is no option {key!r}; {name_hint(name, known)}", ctx, param)
         try:
-            defaults[name] = known[name].type_cast_value(ctx, _as_option(known[name], value))
+            defaults[str(known[name].name)] = known[name].type_cast_value(ctx, _as_option(known[name], value))
         except click.BadParameter as error:
             raise click.BadParameter(f"{path}: {key}: {error.message}", ctx, param) from error
     ctx.default_map = {**(ctx.default_map or {}), **defaults}

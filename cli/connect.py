@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from .config_file import PARAMS_KEY, config_option_of
+from .config_file import config_option_of, config_params
 from .console import needs_extra, say, say_when_kernels_compile
 from .options import polarity_option, style_option, tightness_option
 
@@ -53,7 +51,7 @@ def connect(
 
     with needs_extra("web"):
         from pointlabel.serve.doors import serve_door
-    changes: dict[str, Any] = ctx.meta.get(PARAMS_KEY, {})
+    changes = config_params(ctx)
     settings = RunSettings(params=build_params("default", changes, style=style), tightness=tightness, polarity=polarity)
     say_when_kernels_compile()
 

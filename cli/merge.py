@@ -34,7 +34,7 @@ def merge(ctx: click.Context, out: str) -> None:
         return
     for path in merged.changed:
         say(f"warning: {path}: changed since a shard wrote it; it is kept")
-    failed = f", {merged.n_errors} of them failed" if merged.n_errors else ""
-    say(f"{merged.n_shards} shards with {merged.n_images} images{failed} are one run in {out}")
+    failed = f", of which {merged.n_errors} failed" if merged.n_errors else ""
+    say(f"joined in {out}: shards {merged.n_shards}, images {merged.n_images}{failed}")
     if merged.n_errors:
         ctx.exit(3)

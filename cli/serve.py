@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .config_file import PARAMS_KEY, config_option_of
+from .config_file import config_option_of, config_params
 from .console import needs_extra, say, say_when_kernels_compile
 from .options import OutputFolder, origin_option, points_options, polarity_option, style_option, tightness_option
 
@@ -78,7 +78,7 @@ def serve(
         root = images if os.path.isdir(images) else list_images(images).root
         out = f"{os.path.abspath(root)}-labels"
     outputs = tuple(name for name, wanted in (("soft", soft), ("instances", instances)) if wanted)
-    changes: dict[str, Any] = ctx.meta.get(PARAMS_KEY, {})
+    changes = config_params(ctx)
     is_given = ctx.get_parameter_source("polarity") is not click.core.ParameterSource.DEFAULT
     settings = None  # those of what is in OUT
     if changes or style or outputs or is_given or tightness is not None:

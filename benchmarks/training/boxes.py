@@ -35,10 +35,10 @@ from benchmarks.common import finish, need_data, parser
 
 DATASET = "SIRST-v1"
 KINDS = ("plain", "gaussian", "pinwheel")
-SIDE_PX = 256  # that YOLOv8 scales every image to
-CROP_PX = 128  # of the crops that RetinaNet is trained on; its test images keep their size
+CROP_PX = {"yolov8": 128, "retinanet": 64}  # sides of the crops that are trained on; test images keep their size
+N_CROPS = 4  # of each image, written for YOLOv8, which reads files
 MOST_BOXES = 100
-EPOCHS = {"yolov8": 20, "retinanet": 10}
+EPOCHS = {"yolov8": 20, "retinanet": 50}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,25 +117,25 @@ def train_yolo(kind: str, seed: int, epochs: int, train: list[Picture], test: li
             """The network that is trained."""
             return replace(super().get_model(cfg, weights, verbose=False), kind)
 
+    rng = np.random.default_rng(seed)
     with tempfile.TemporaryDirectory() as folder:
-        for name, pictures in (("train", train), ("val", test)):
-            for part in ("images", "labels"):
-                os.makedirs(f"{folder}/{part}/{name}")
-            for picture in pictures:
-                Image.fromarray(picture.pixels).convert("RGB").save(f"{folder}/images/{name}/{picture.id}.png")
-                size = np.tile(picture.pixels.shape[::-1], 2)
-                shares = np.hstack(
-                    [
-                        picture.boxes[:, :2] + picture.boxes[:, 2:],
-                        np.diff(picture.boxes.reshape(-1, 2, 2), axis=1)[:, 0] * 2,
-                    ]
-                )
-                lines = [f"0 {' '.join(f'{value:.6f}' for value in row)}" for row in shares / 2 / size]
-                Path(f"{folder}/labels/{name}/{picture.id}.txt").write_text("\n".join(lines))
-        Path(f"{folder}/data.yaml").write_text(
-            f"path: {folder}\ntrain: images/train\nval: images/val\nnames: [target]\n"
-        )
-        settings = {"model": "yolov8n.yaml", "data": f"{folder}/data.yaml", "epochs": epochs, "imgsz": SIDE_PX}
+        for part in ("images", "labels"):
+            os.makedirs(f"{folder}/{part}")
+        for k, picture in enumerate(train * N_CROPS):
+            pixels, boxes = crop(picture, rng, CROP_PX["yolov8"])
+            Image.fromarray(pixels).convert("RGB").save(f"{folder}/images/{k}.png")
+            low, high = boxes[:, :2] / pixels.shape[::-1], boxes[:, 2:] / pixels.shape[::-1]
+            lines = [
+                f"0 {' '.join(f'{value:.6f}' for value in row)}" for row in np.hstack([(low + high) / 2, high - low])
+            ]
+            Path(f"{folder}/labels/{k}.txt").write_text("\n".join(lines))
+        Path(f"{folder}/data.yaml").write_text(f"path: {folder}\ntrain: images\nval: images\nnames: [target]\n")
+        settings = {
+            "model": "yolov8n.yaml",
+            "data": f"{folder}/data.yaml",
+            "epochs": epochs,
+            "imgsz": CROP_PX["yolov8"],
+        }
         quiet = {"val": False, "plots": False, "verbose": False, "workers": 0, "amp": False, "device": "cpu"}
         trainer = Trainer(overrides={**settings, **quiet, "seed": seed, "batch": 16, "project": folder, "name": "run"})
         trainer.train()
@@ -143,8 +143,8 @@ def train_yolo(kind: str, seed: int, epochs: int, train: list[Picture], test: li
         out = []
         for picture in test:
             told = net.predict(
-                f"{folder}/images/val/{picture.id}.png",
-                imgsz=SIDE_PX,
+                np.repeat(picture.pixels[..., None], 3, axis=2),
+                imgsz=-(-max(picture.pixels.shape) // 32) * 32,
                 conf=0.001,
                 max_det=MOST_BOXES,
                 device="cpu",
@@ -173,8 +173,8 @@ def train_retinanet(kind: str, seed: int, epochs: int, train: list[Picture], tes
     most: dict[str, Any] = {"detections_per_img": MOST_BOXES, "score_thresh": 0.01, "_skip_resize": True}
     net = replace(RetinaNet(backbone, 2, anchor_generator=anchors, **most), kind)
     n_steps, batch = epochs * (len(train) // 8), 8
-    optimizer = torch.optim.AdamW(net.parameters(), lr=5e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, total_steps=n_steps)
+    optimizer = torch.optim.AdamW(net.parameters())
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=n_steps)
 
     def tensor(pixels: NDArray[np.uint8]) -> Any:
         return torch.from_numpy(np.repeat(pixels[None].astype(np.float32) / 255, 3, axis=0))
@@ -184,7 +184,7 @@ def train_retinanet(kind: str, seed: int, epochs: int, train: list[Picture], tes
         for chosen in rng.permutation(len(train))[: len(train) // batch * batch].reshape(-1, batch):
             images, targets = [], []
             for picture in (train[k] for k in chosen):
-                pixels, boxes = crop(picture, rng)
+                pixels, boxes = crop(picture, rng, CROP_PX["retinanet"])
                 images.append(tensor(pixels))
                 targets.append(
                     {"boxes": torch.from_numpy(boxes).float(), "labels": torch.ones(len(boxes), dtype=torch.int64)}
@@ -201,18 +201,20 @@ def train_retinanet(kind: str, seed: int, epochs: int, train: list[Picture], tes
     return [np.hstack([each["boxes"].numpy(), each["scores"].numpy()[:, None]]).astype(float) for each in told]
 
 
-def crop(picture: Picture, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """A square of `CROP_PX` with a random target in it, mirrored in one of two cases, and the boxes that it holds."""
+def crop(picture: Picture, rng: np.random.Generator, side: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """A square with a random target in it, mirrored in one of two cases, and the boxes whose centres it holds."""
     x0, y0, x1, y1 = rng.permutation(picture.boxes)[0] if len(picture.boxes) else np.zeros(4)
     height, width = picture.pixels.shape
     left, top = (
-        int(np.clip((low + high) / 2 - rng.uniform(0.1, 0.9) * CROP_PX, 0, max(0, side - CROP_PX)))
-        for low, high, side in ((x0, x1, width), (y0, y1, height))
+        int(np.clip((low + high) / 2 - rng.uniform(0.1, 0.9) * side, 0, max(0, whole - side)))
+        for low, high, whole in ((x0, x1, width), (y0, y1, height))
     )
-    pixels = picture.pixels[top : top + CROP_PX, left : left + CROP_PX]
+    pixels = picture.pixels[top : top + side, left : left + side]
     boxes = picture.boxes - [left, top, left, top]
     center = (boxes[:, :2] + boxes[:, 2:]) / 2
-    boxes = boxes[((center > 0) & (center < pixels.shape[::-1])).all(axis=1)]
+    boxes = np.clip(
+        boxes[((center > 0) & (center < pixels.shape[::-1])).all(axis=1)], 0, np.tile(pixels.shape[::-1], 2)
+    )
     if rng.random() < 0.5:
         pixels = np.ascontiguousarray(pixels[:, ::-1])
         boxes = np.column_stack(
@@ -263,7 +265,7 @@ def main() -> None:
                 f"{row['net']:<10} {row['kind']:<9} seed {row['seed']}: mAP50 {row['map50']:.3f}, {row['cpu_s']:.0f} s",
                 flush=True,
             )
-    finish({"dataset": DATASET, "side_px": SIDE_PX, "rows": rows}, args.out)
+    finish({"dataset": DATASET, "crop_px": CROP_PX, "rows": rows}, args.out)
 
 
 if __name__ == "__main__":

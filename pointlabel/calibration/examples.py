@@ -23,6 +23,7 @@ from ..methods.polarity import POLARITIES, choose_polarity, invert
 from .targets import Case, cases_of
 
 MOST = 50  # images with targets
+FEWEST_DOTTED = 3  # masks of which every target is one pixel, to be taken for points
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,11 @@ def read_examples(
     told = told_or_refused(check_points(looked, os.fspath(points), polarity))
     order = np.random.default_rng(seed).permutation(len(ready)) if len(ready) > MOST else np.arange(len(ready))
     cases: list[Case] = []
-    notes = [*told, *survey_masks([entry.mask for entry in masked if entry.mask], os.fspath(masks), mask_threshold)]
+    surveyed = survey_masks([entry.mask for entry in masked if entry.mask], os.fspath(masks), mask_threshold)
+    dotted = next((note.text for note in surveyed if note.kind == "mask_points"), None)
+    if dotted is not None and len(masked) >= FEWEST_DOTTED:  # a style of single pixels would be called a gain
+        raise InputError(dotted)
+    notes = [*told, *surveyed]
     n_used = n_read = n_alone = 0
     for index in order:
         if n_used == MOST:

@@ -49,6 +49,7 @@ class OutputFolder:
     gate : which paths may be written and removed.
     earlier : image id -> what is done already, with the files that are recorded.
     n_torn : lines of the manifest that could not be read.
+    gone : ids that an earlier run did and a run that goes on with it does not have.
     aside : where a manifest of which no line could be read is kept, None for nowhere.
     plan : of the shard, where the run is one.
     """
@@ -56,6 +57,7 @@ class OutputFolder:
     gate: OutputGate
     earlier: dict[str, Earlier] = field(default_factory=dict)
     n_torn: int = 0
+    gone: tuple[str, ...] = ()
     aside: str | None = None
     plan: ShardPlan | None = None
     _removes: bool = False
@@ -140,6 +142,7 @@ def open_output(
             _refuse_other_settings(path, record, stamp)
             if record["status"] == "ok" and record["id"] in ids:
                 _look_at_files(folder, record)
+        folder.gone = tuple(name for name in known if name not in ids)
         known = {name: hashes for name, hashes in known.items() if name not in folder.earlier}
         ids = [name for name in ids if name not in folder.earlier]
     kinds = [kind for kind in stamp["outputs"] if kind in WRITERS]

@@ -149,10 +149,13 @@ def run_notes(
         text = f"method {settings.method} does not follow tightness; the values of the points are left unused"
         notes.append(Note("tightness", text))
     if folder.n_torn:
-        text = f"{folder.manifest}: {folder.n_torn} torn or damaged lines are dropped; their images are done again"
+        text = f"{folder.manifest}: torn or damaged lines are dropped: {folder.n_torn}; their images are done again"
         if folder.aside is not None:
             text += f"; the file is kept as {folder.aside}"
         notes.append(Note("manifest", text))
+    if folder.gone:
+        text = f"{found.root}: images done before that are not there now: {len(folder.gone)}, the first "
+        notes.append(Note("gone", f"{text}{folder.gone[0]}; their masks and lines stay"))
     kept = [path for earlier in folder.earlier.values() for path in earlier.changed]
     if kept:
         text = f"{kept[0]}: changed since this program wrote it; files that somebody changed are kept: {len(kept)}"

@@ -6,6 +6,7 @@ What a data set holds is listed once (`open_dataset`, `open_images`); the proces
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from .masks.pairs import list_masks
 from .points.base import PointEntry
 from .points.match import match_points
 from .points.readers import has_own_points
+from .remote import is_uri
 from .samples import Entry
 
 #: Kinds of points, and the folder of one-pixel images that holds each.
@@ -107,6 +109,8 @@ def locate_parts(
         Where no points are given, and `images` is no data set with points, nor holds points beside the images.
     """
     root, kind = os.fspath(images), "centroid" if points is None else os.fspath(points)
+    if points is None and not (os.path.exists(root) or is_uri(root) or glob.has_magic(root)):
+        raise InputError(f"{root}: no such file or folder")
     parts = find_layout(root) if os.path.isdir(root) else None
     has_images = parts is not None and parts.layout != "flat"
     if points is not None and (kind not in POINT_FOLDERS or os.path.exists(kind) or not has_images):

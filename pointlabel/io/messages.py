@@ -38,6 +38,7 @@ NOTE_KINDS = {
     "mask_points": "every target of a set of masks is one pixel",
     "true_area": "no true mask lies near a point",
     "manifest": "lines of the manifest could not be read",
+    "gone": "images of the earlier run are not among the images now",
 }
 
 

@@ -111,6 +111,16 @@ def spoil_most(folder):
     Image.fromarray(mask).save(folder / "masks/5.png")
 
 
+def spoil_all(folder):
+    def keep_first(mask):
+        out = np.zeros_like(mask)
+        out[tuple(np.argwhere(mask)[0])] = 255
+        return out
+
+    for k in range(6):
+        change(folder / f"masks/{k}.png", keep_first)
+
+
 def spoil_folder(folder):
     shutil.rmtree(folder / "masks")
 
@@ -126,6 +136,7 @@ def spoil_folder(folder):
             spoil_most,
             r"masks: calibration needs at least one image .* got none \(6 images, 5 without a mask, 1 without a ta",
         ),
+        (spoil_all, r"masks: every target of the true masks looked at is one pixel; are they points\?"),
         (spoil_folder, r"masks: no such file or folder"),
     ],
 )

@@ -14,6 +14,7 @@ from PIL import Image
 from pointlabel.errors import InputError, OutputError, PointLabelError
 from pointlabel.folder import Event, ImageDone, RunNote, RunSettings, RunStarted, RunSummary, annotate_folder
 from pointlabel.folder.job import image_generator
+from tests.folder.conftest import read_files, write_folder
 
 
 def run(root: Path, out: str = "out", **options: Any) -> RunSummary:
@@ -177,7 +178,7 @@ def test_a_torn_line_is_dropped_and_done_again(small, lines_of, files_of):
     manifest.write_bytes(manifest.read_bytes()[:-40])
     events: list[Event] = []
     summary = run(small, mode="resume", report=events.append)
-    assert "1 torn or damaged lines are dropped" in next(e.note.text for e in events if isinstance(e, RunNote))
+    assert "torn or damaged lines are dropped: 1;" in next(e.note.text for e in events if isinstance(e, RunNote))
     assert (summary.n_skipped, summary.n_ok) == (6, 1)
     assert (lines_of(small / "out"), files_of(small / "out")) == (whole_lines, whole_files)
 
@@ -198,7 +199,7 @@ def test_a_record_of_targets_without_figures_is_done_again(small, lines_of):
     events: list[Event] = []
     summary = run(small, mode="resume", report=events.append)
     assert (summary.n_skipped, summary.n_ok) == (6, 1)
-    assert "1 torn or damaged lines are dropped" in next(e.note.text for e in events if isinstance(e, RunNote))
+    assert "torn or damaged lines are dropped: 1;" in next(e.note.text for e in events if isinstance(e, RunNote))
     assert lines_of(small / "out") == before
 
 
@@ -228,7 +229,7 @@ def test_damaged_lines_of_any_shape_are_dropped_and_done_again(small, lines_of, 
     events: list[Event] = []
     summary = run(small, mode=mode, report=events.append)
     if mode == "resume":
-        assert "1 torn or damaged lines are dropped" in next(e.note.text for e in events if isinstance(e, RunNote))
+        assert "torn or damaged lines are dropped: 1;" in next(e.note.text for e in events if isinstance(e, RunNote))
         assert (summary.n_skipped, summary.n_ok) == (6, 1)
     assert (lines_of(small / "out"), files_of(small / "out")) == (whole_lines, whole_files)
 
@@ -439,3 +440,18 @@ def test_a_refined_run_is_another_run(small, files_of, lines_of):
         run(small, "plain", refine="crf", mode="resume")
     with pytest.raises(InputError, match="holds a run with refine crf, this one has refine none"):
         run(small, "refined", mode="resume")
+
+
+def test_a_run_that_goes_on_without_some_images_says_so(tmp_path):
+    root = write_folder(tmp_path, 3)
+    annotate_folder(root / "images", root / "points", root / "out")
+    before = read_files(root / "out/masks")
+    (gone,) = (root / "images").glob("t1.png")
+    gone.unlink()
+    events: list[object] = []
+    annotate_folder(root / "images", root / "points", root / "out", mode="resume", report=events.append)
+    notes = [event.note for event in events if isinstance(event, RunNote) and event.note.kind == "gone"]
+    assert [note.text for note in notes] == [
+        f"{root / 'images'}: images done before that are not there now: 1, the first t1; their masks and lines stay"
+    ]
+    assert read_files(root / "out/masks") == before

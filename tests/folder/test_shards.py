@@ -82,7 +82,7 @@ def test_shards_at_the_same_time_end_with_the_bytes_of_one_run(folder, same):
     assert [work.wait(timeout=120) for work in works] == [3, 3, 3]  # each has images that fail
     done = CliRunner().invoke(main, ["merge", str(folder / "out")])
     assert (done.exit_code, done.output.count("\n")) == (3, 1), done.output
-    assert "3 shards with 14 images, 4 of them failed are one run in" in done.output
+    assert "shards 3, images 14, of which 4 failed" in done.output
     same(folder / "out", folder / "one")
     assert CliRunner().invoke(main, ["merge", str(folder / "out")]).exit_code == 0
     same(folder / "out", folder / "one")

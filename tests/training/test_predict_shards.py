@@ -69,7 +69,7 @@ def test_shards_at_the_same_time_end_with_the_bytes_of_one_run(home, whole, tmp_
     assert sorted(work.wait(timeout=240) for work in works) == [0, 3]
     done = CliRunner().invoke(main, ["merge", str(tmp_path / "out")])
     assert done.exit_code == 3, done.output
-    assert "2 shards with 8 images, 1 of them failed are one run in" in done.output
+    assert "shards 2, images 8, of which 1 failed" in done.output
     assert files(tmp_path / "out") == whole
 
 
