@@ -115,9 +115,10 @@ def predict(
             resume=resume,
             report=console.report,
         )
-    say(f"{summary.n_images} images, {summary.n_detections} detections in {out}")
-    for sentence in summary.errors if console.is_quiet else ():
+    for sentence in summary.errors:
         say(f"error: {sentence}", always=True)
+    failed = f", {len(summary.errors)} could not be read" if summary.errors else ""
+    say(f"{summary.n_images} images, {summary.n_detections} detections in {out}{failed}")
     if html_file is not None:
         from pointlabel.report.predicted import draw_predicted
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from statistics import mean, median, stdev
 from typing import Any
 
 from .store import is_stored, markdown, stored
@@ -187,7 +188,27 @@ def bilevel_cost() -> str:
     return said + markdown(["", "seconds per epoch", "times"], rows)
 
 
+def boxes() -> str:
+    """MAP50 of other people's detectors by the kind of their convolutions."""
+    held = stored("boxes")
+    rows, runs = [], held["rows"]
+    kinds = list(dict.fromkeys(run["kind"] for run in runs))
+    for net in dict.fromkeys(run["net"] for run in runs):
+        cells = []
+        for kind in kinds:
+            scores = [run["map50"] for run in runs if (run["net"], run["kind"]) == (net, kind)]
+            spread = f" ± {stdev(scores):.3f}" if len(scores) > 1 else ""
+            cells.append(f"{mean(scores):.3f}{spread}" if scores else "-")
+        epochs = next(run["epochs"] for run in runs if run["net"] == net)
+        minutes = median(run["cpu_s"] for run in runs if run["net"] == net) / 60
+        rows.append([f"`{net}`", *cells, str(epochs), f"{minutes:.0f}"])
+    n_seeds = len({run["seed"] for run in runs})
+    said = f"{held['dataset']}, mAP50 on the test part, {n_seeds} seed{'s' if n_seeds > 1 else ''}.\n\n"
+    return said + markdown(["", *kinds, "epochs", "minutes of a processor"], rows)
+
+
 TABLES = (
+    boxes,
     bilevel_cost,
     strategies,
     mining,

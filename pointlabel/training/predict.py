@@ -32,7 +32,7 @@ from ..types import ImageLabels, TargetLabel
 from .config import check_device
 from .devices import out_of_memory_as, pick_device
 from .evaluate import predict_maps
-from .events import Note, Report, Working
+from .events import Report, Working
 from .load import LoadedRun, load_run
 from .part import PredictionPart
 from .predicted import KINDS, PredictionFolder
@@ -151,8 +151,6 @@ def predict_images(
             if exports:
                 detected[file.id] = masks_of(file.id, labels, file=file.shown)
             say(Working("predicting", len(rows), len(found.files)))
-        for _, sentence in errors:
-            say(Note("unreadable", sentence))
         for name in exports:
             export((detected[each] for each in sorted(detected)), folder.export(name), FORMATS[name])
         ordered = [row for file in found.files for row in rows.get(file.id, [])]
@@ -182,7 +180,6 @@ def _predict_part(
             say(Working("predicting", part.n_images, len(own)))
         for file, sentence in errors:
             part.fail(file, sentence)
-            say(Note("unreadable", sentence))
         part.end()
     finally:
         part.close()
