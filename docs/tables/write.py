@@ -18,7 +18,10 @@ from docs.tables.store import ROOT
 
 PAGES = (
     ROOT / "README.md",
-    *(ROOT / "docs" / "methods" / name for name in ("default.md", "threshold.md", "crf.md", "sam.md", "bilevel.md")),
+    *(
+        ROOT / "docs" / "methods" / name
+        for name in ("default.md", "threshold.md", "crf.md", "sam.md", "bilevel.md", "convolutions.md")
+    ),
     ROOT / "docs" / "datasets.md",
     ROOT / "docs" / "targets.md",
     ROOT / "docs" / "bench.md",
