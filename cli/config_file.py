@@ -13,12 +13,11 @@ from click.core import ParameterSource
 from pointlabel.errors import name_hint, shown
 
 #: Where the parameters of a configuration file's [params] table wait for the command.
-PARAMS_KEY = "pointlabel.params"
+_PARAMS_KEY = "pointlabel.params"
 #: Bytes of a configuration file; what has more is another file.
 _LARGEST_CONFIG = 1_000_000
 #: Bits of a whole number in it; no option needs more.
 _MOST_BITS = 1024
-
 
 #: Parameters that a style is made of; one that is named on the command line goes before those of a file.
 _OF_STYLE = ("style", "border_px")
@@ -26,7 +25,7 @@ _OF_STYLE = ("style", "border_px")
 
 def config_params(ctx: click.Context) -> dict[str, Any]:
     """Values of the parameters that the configuration file gives; {} without one."""
-    values: dict[str, Any] = ctx.meta.get(PARAMS_KEY, {})
+    values: dict[str, Any] = ctx.meta.get(_PARAMS_KEY, {})
     if ctx.params.get("style") is not None and ctx.get_parameter_source("style") is ParameterSource.COMMANDLINE:
         return {name: value for name, value in values.items() if name not in _OF_STYLE}
     return values
@@ -43,7 +42,7 @@ def _read_config(ctx: click.Context, param: click.Parameter, path: str | None, s
         tables = tomllib.loads(text.decode("utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         raise click.BadParameter(f"{path}: not a TOML file ({error})", ctx, param) from error
-    ctx.meta[PARAMS_KEY] = _table(path, tables, "params")
+    ctx.meta[_PARAMS_KEY] = _table(path, tables, "params")
     command = ctx.command.name or ""
     values = _table(path, tables, command)
     flat = {key: value for key, value in tables.items() if key not in ("params", command, shared)}

@@ -51,8 +51,8 @@ def connect(
 
     with needs_extra("web"):
         from pointlabel.serve.doors import serve_door
-    changes = config_params(ctx)
-    settings = RunSettings(params=build_params("default", changes, style=style), tightness=tightness, polarity=polarity)
+    params = build_params("default", config_params(ctx), style=style)
+    settings = RunSettings(params=params, tightness=tightness, polarity=polarity)
     say_when_kernels_compile()
 
     def ready(address: str) -> None:

@@ -15,7 +15,7 @@ from pointlabel.training.presets import PRESETS, get_preset
 from pointlabel.training.processes import Processes, ReportedByOtherRank, join_processes
 from pointlabel.training.registry import STRATEGIES
 
-from .config_file import PARAMS_KEY, config_option
+from .config_file import config_option, config_params
 from .console import needs_extra
 from .options import FiniteRange, OutputFolder, assignment_option, progress_option
 from .standard import name_options
@@ -169,7 +169,7 @@ def train(
 
     if resume and overwrite:
         raise InputError("--resume and --overwrite exclude each other; give one of them")
-    given = (ctx.meta.get(_PRESET_KEY, {}), ctx.meta.get(PARAMS_KEY, {}), _take_flagged(values))
+    given = (ctx.meta.get(_PRESET_KEY, {}), config_params(ctx), _take_flagged(values))
     options = {name: value for table in (*given, assignments) for name, value in table.items()}
     config = TrainConfig(
         **values,

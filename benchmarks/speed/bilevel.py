@@ -108,9 +108,13 @@ def main() -> None:
     for name, values in spent.items():
         base = BASES.get(name, "offline")
         whole, of_base = np.array(values) + look, np.array(spent[base]) + look
-        row = {"name": name, "epoch_s": float(np.median(whole)), "base": base}
-        row |= {"of_base": float(np.median(whole / of_base))}
-        row |= {"steps_of_base": float(np.median(np.array(values) / np.array(spent[base])))}
+        row = {
+            "name": name,
+            "epoch_s": float(np.median(whole)),
+            "base": base,
+            "of_base": float(np.median(whole / of_base)),
+            "steps_of_base": float(np.median(np.array(values) / np.array(spent[base]))),
+        }
         result["rows"].append(row)
         print(f"{name:<24}{row['epoch_s']:8.2f} s an epoch, {row['of_base']:.2f} of {base}")
     between = max(1, round(0.05 * args.epochs)) * result["rows"][1]["epoch_s"]

@@ -21,7 +21,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 from pathlib import Path
@@ -107,20 +107,15 @@ def cluster(n_workers: int) -> Iterator[str]:
 
 def measure(folder: Path, way: str, n_workers: int) -> dict[str, Any]:
     """Do all images in one way; the output folder is left."""
-    ways: dict[str, Callable[[], dict[str, float]]] = {
-        "one process": lambda: {"peak_mb": peak_of(annotate(folder))},
-        "workers": lambda: {"peak_mb": peak_of(annotate(folder, "-j", str(n_workers)))},
-        "shards": lambda: run_shards(folder, n_workers),
-        "Ray": lambda: {"peak_mb": peak_of(annotate(folder, *with_ray))},
-        "Ray, started for it": lambda: {"peak_mb": peak_of(annotate(folder, *with_ray))},
-    }
     with cluster(n_workers) if way == "Ray" else nullcontext() as address:
-        with_ray = ["-j", str(n_workers), "--engine", "ray", *(["--ray-address", address] if address else [])]
+        workers = ["-j", str(n_workers)]
+        with_ray = [*workers, "--engine", "ray", *(["--ray-address", address] if address else [])]
+        words = {"one process": [], "workers": workers, "Ray": with_ray, "Ray, started for it": with_ray}
         begin, before = perf_counter(), cpu_seconds()
-        row: dict[str, Any] = ways[way]()
-        row["seconds"] = perf_counter() - begin
-        row["cpu_s"] = cpu_seconds() - before if way in ("one process", "shards") else None
-    return {"way": way, "load": os.getloadavg()[0], **row}
+        row = run_shards(folder, n_workers) if way == "shards" else {"peak_mb": peak_of(annotate(folder, *words[way]))}
+        seconds = perf_counter() - begin
+        cpu_s = cpu_seconds() - before if way in ("one process", "shards") else None
+    return {"way": way, "load": os.getloadavg()[0], **row, "seconds": seconds, "cpu_s": cpu_s}
 
 
 def cpu_seconds() -> float:

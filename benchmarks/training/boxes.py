@@ -5,7 +5,7 @@ python -m benchmarks.training.boxes --out benchmarks/results/boxes.json
 YOLOv8 is the `yolov8n` of ultralytics, trained as it trains itself; RetinaNet is torchvision's on a ResNet-18, 64
 channels wide, with anchors from 4 pixels on. Both start without trained weights and see the official training part for
 a fixed number of epochs; nothing is chosen on the test part. All 3 x 3 convolutions are replaced. A target's box is
-that of its 8-connected true mask. Both are judged by pycocotools, at most 100 boxes an image.
+that of its 8-connected true mask. Both are judged by the rule of COCO, at most 100 boxes per image.
 
 It needs ultralytics and torchvision beside `[train]`, and a few minutes of one processor for each run. A short training
 from scratch says whether the layers work in these networks and which way they push; it is no published score.
@@ -14,12 +14,10 @@ from scratch says whether the layers work in these networks and which way they p
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from multiprocessing import get_context
@@ -32,11 +30,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.common import finish, need_data, parser
+from pointlabel.evaluation.boxes import AveragePrecision, component_boxes
+from pointlabel.evaluation.components import find_components
+from pointlabel.io.datasets import open_dataset
+from pointlabel.io.samples import read_sample
 
 DATASET = "SIRST-v1"
 KINDS = ("plain", "gaussian", "pinwheel")
 CROP_PX = {"yolov8": 128, "retinanet": 64}  # sides of the crops that are trained on; test images keep their size
-N_CROPS = 4  # of each image, written for YOLOv8, which reads files
+N_CROPS = 4  # per image, written for YOLOv8, which reads files
 MOST_BOXES = 100
 EPOCHS = {"yolov8": 20, "retinanet": 50}
 
@@ -52,47 +54,23 @@ class Picture:
 
 def read_part(data: Path, split: str, every: int = 1) -> list[Picture]:
     """The images of a list with the boxes of their targets."""
-    from skimage.measure import label, regionprops
-
-    from pointlabel.io.datasets import open_dataset
-    from pointlabel.io.samples import read_sample
-
     out = []
     for entry in open_dataset(data / DATASET, points=None, split=split).entries[::every]:
         sample = read_sample(entry)
         assert sample.mask is not None
-        boxes = [[x0, y0, x1, y1] for y0, x0, y1, x1 in (each.bbox for each in regionprops(label(sample.mask)))]
-        out.append(Picture(entry.id, sample.image.astype(np.uint8), np.array(boxes, float).reshape(-1, 4)))
+        boxes = component_boxes(find_components(sample.mask))
+        boxes[:, 2:] += boxes[:, :2]
+        out.append(Picture(entry.id, sample.image.astype(np.uint8), boxes))
     return out
 
 
 def map50(pictures: list[Picture], found: list[NDArray[np.float64]]) -> float:
-    """Mean average precision at IoU .5 of boxes (N, 5) as x0, y0, x1, y1, score for each picture."""
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
-    def as_coco(boxes: NDArray[np.float64], number: int) -> Iterator[dict[str, Any]]:
-        for x0, y0, x1, y1, *score in boxes.tolist():
-            box = {"bbox": [x0, y0, x1 - x0, y1 - y0], "area": (x1 - x0) * (y1 - y0), "iscrowd": 0}
-            yield {"image_id": number, "category_id": 1, **box, **({"score": score[0]} if score else {})}
-
-    true = [each for number, picture in enumerate(pictures) for each in as_coco(picture.boxes, number)]
-    told = [each for number, boxes in enumerate(found) for each in as_coco(boxes, number)]
-    if not told:
-        return 0.0
-    with contextlib.redirect_stdout(io.StringIO()):
-        coco = COCO()
-        coco.dataset = {
-            "images": [{"id": number} for number in range(len(pictures))],
-            "categories": [{"id": 1}],
-            "annotations": [{"id": k + 1, **each} for k, each in enumerate(true)],
-        }
-        coco.createIndex()
-        judged = COCOeval(coco, coco.loadRes(told), "bbox")
-        judged.evaluate()
-        judged.accumulate()
-        judged.summarize()
-    return float(judged.stats[1])
+    """Average precision at IoU .5 of boxes (N, 5) as x0, y0, x1, y1, score for each picture."""
+    precision = AveragePrecision()
+    for picture, told in zip(pictures, found, strict=True):
+        boxes, true = (np.hstack([each[:, :2], each[:, 2:4] - each[:, :2]]) for each in (told, picture.boxes))
+        precision.add(boxes, told[:, 4], true)
+    return precision.value() or 0.0
 
 
 def replace(net: Any, kind: str) -> Any:
@@ -172,9 +150,9 @@ def train_retinanet(kind: str, seed: int, epochs: int, train: list[Picture], tes
     anchors = AnchorGenerator(sizes, ((0.5, 1.0, 2.0),) * len(sizes))
     most: dict[str, Any] = {"detections_per_img": MOST_BOXES, "score_thresh": 0.01, "_skip_resize": True}
     net = replace(RetinaNet(backbone, 2, anchor_generator=anchors, **most), kind)
-    n_steps, batch = epochs * (len(train) // 8), 8
+    batch = 8
     optimizer = torch.optim.AdamW(net.parameters())
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=n_steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=epochs * (len(train) // batch))
 
     def tensor(pixels: NDArray[np.uint8]) -> Any:
         return torch.from_numpy(np.repeat(pixels[None].astype(np.float32) / 255, 3, axis=0))
@@ -247,7 +225,7 @@ def main() -> None:
     options.add_argument("--jobs", type=int, default=2, help="runs at a time, each with one processor; default 2")
     args: argparse.Namespace = options.parse_args()
     data = need_data(args)
-    missing = [name for name in ("ultralytics", "torchvision", "pycocotools") if find_spec(name) is None]
+    missing = [name for name in ("ultralytics", "torchvision") if find_spec(name) is None]
     if missing:
         print(f"skipped: it needs {' and '.join(missing)}; pip install {' '.join(missing)}")
         return

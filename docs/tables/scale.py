@@ -37,7 +37,8 @@ def _ray_beside_workers() -> list[str]:
         for way in ("Ray", "Ray, started for it"):
             if (n, way) in seconds:
                 more = seconds[n, way] - seconds[n, "workers"]
-                out.append(f"{way} beside workers, {n:,} frames: {more:+.1f} s, {more / seconds[n, 'workers']:+.0%}.")
+                share = more / seconds[n, "workers"]
+                out.append(f"{n:,} frames, {way}: {more:+.1f} s beside workers, {share:+.0%}.")
     return out
 
 

@@ -109,8 +109,6 @@ def locate_parts(
         Where no points are given, and `images` is no data set with points, nor holds points beside the images.
     """
     root, kind = os.fspath(images), "centroid" if points is None else os.fspath(points)
-    if points is None and not (os.path.exists(root) or is_uri(root) or glob.has_magic(root)):
-        raise InputError(f"{root}: no such file or folder")
     parts = find_layout(root) if os.path.isdir(root) else None
     has_images = parts is not None and parts.layout != "flat"
     if points is not None and (kind not in POINT_FOLDERS or os.path.exists(kind) or not has_images):
@@ -120,6 +118,8 @@ def locate_parts(
         beside = root if os.path.isdir(root) else f"{os.path.splitext(root)[0]}.json"
         if points is None and os.path.exists(beside) and has_own_points(beside):
             return root, beside, None if masks is None else os.fspath(masks)
+        if not (os.path.exists(root) or is_uri(root) or glob.has_magic(root)):
+            raise InputError(f"{root}: no such file or folder")
         raise InputError(f"{root}: not a data set, which holds the folder images/; for other images give `points`")
     own = parts.masks if masks is None else os.fspath(masks)
     return parts.images, _points_of(parts, kind), own
