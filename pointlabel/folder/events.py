@@ -45,6 +45,10 @@ class Tally:
         )
 
 
+#: Of an image that was not done before.
+NOTHING = Tally()
+
+
 @dataclass(frozen=True, slots=True)
 class RunStarted:
     """The inputs are known and the output folder is ready."""
@@ -77,7 +81,7 @@ class ImageDone:
     status: str
     error: str | None = None
     notes: tuple[Note, ...] = ()
-    tally: Tally = field(default_factory=Tally)
+    tally: Tally = NOTHING
     record: dict[str, Any] | None = None
 
 

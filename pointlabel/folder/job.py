@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import perf_counter
 from types import TracebackType
 from typing import Any
@@ -18,7 +18,7 @@ from ..io.outdir import OutputGate
 from ..io.samples import Entry, Hashes, Sample, decode_sample, read_inputs
 from ..io.shards import Shard, manifest_of
 from ..types import ImageLabels
-from .events import Tally
+from .events import NOTHING, Tally
 from .settings import RunSettings
 
 _UNUSED = np.random.default_rng(0)  # for methods that draw no numbers: to make a generator per image takes a while
@@ -63,7 +63,7 @@ class Job:
     note: Note | None = None
     error: str | None = None
     done: tuple[str | None, ...] | None = None
-    tally: Tally = field(default_factory=Tally)
+    tally: Tally = NOTHING
 
     def is_done(self, hashes: Hashes) -> bool:
         """Whether these hashes are those of the earlier run."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from array import array
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import Any
 
 from ..errors import InputError
@@ -13,13 +15,14 @@ from ..io.masks.pairs import list_masks
 from ..io.masks.read import MASK_THRESHOLD
 from ..io.masks.survey import survey_masks
 from ..io.messages import Note
+from ..io.packed import PackedRuns
 from ..io.points.base import Bound, PointSource
 from ..io.points.checks import check_points, told_or_refused
-from ..io.points.look import look_at_some
+from ..io.points.look import MOST_IMAGES, look_at_some, spread
 from ..io.points.named import RowsEntry
 from ..io.samples import Entry
 from ..io.shards import Shard, ShardPlan, hash_names
-from .events import RunSummary, Tally
+from .events import NOTHING, RunSummary
 from .job import Job, is_as_done
 from .output import OutputFolder
 from .settings import RunSettings
@@ -68,30 +71,42 @@ def find_true_masks(
 
 def look_ahead(found: ImageList, bound: Bound, points: str, polarity: str, done: Collection[str] = ()) -> list[Note]:
     """Check the points of a few images that are not done; refuse what is surely wrong, warn of what looks wrong."""
-    work = [
-        (file.path, bound.entries[file.id]) for file in found.files if file.id in bound.entries and file.id not in done
-    ]
+    ready = array("q", (k for k, name in enumerate(found.ids) if name in bound.entries and name not in done))
+    files = [found.files[k] for k in spread(ready, MOST_IMAGES)]
+    work = [(file.path, bound.entries[file.id]) for file in files]
     return told_or_refused(check_points(look_at_some(work), points, polarity))
 
 
 def plan_shard(shard: Shard, found: ImageList, bound: Bound, source: PointSource, stamp: dict[str, Any]) -> ShardPlan:
     """What a shard of the run does: its share of the images, and of the names of a table that no image has."""
-    names = [(file.id, file.shown) for file in found.files]
-    if found.whole and source.names_images:
-        names += [(name, "") for name, _ in bound.unknown]
+    unknown = [name for name, _ in bound.unknown] if found.whole and source.names_images else []
     # An id that comes more than once belongs to one shard, at the place where a run without shards has its line.
-    ids = list(dict.fromkeys(name for name, _ in reversed(names)))[::-1]
-    in_one_file = [entry for _, entry in sorted(bound.entries.items()) if isinstance(entry, RowsEntry)]
-    files = hash_names([*(shown for _, shown in names), *(entry.load().sha256 for entry in in_one_file)])
-    return ShardPlan(shard, "annotate", stamp, tuple(shard.own(ids)), hash_names(ids), files)
+    last = dict.fromkeys(reversed(unknown))
+
+    def ids() -> Iterator[str]:
+        return chain((name for name in found.ids if name not in last), reversed(last))
+
+    def hashed() -> Iterator[str]:
+        yield from (file.shown for file in found.files)
+        yield from ("" for _ in unknown)
+        entries = (bound.entries[name] for name in found.ids if name in bound.entries)
+        yield from (entry.load().sha256 for entry in entries if isinstance(entry, RowsEntry))
+
+    own = tuple(islice(ids(), shard.number - 1, None, shard.total))
+    return ShardPlan(shard, "annotate", stamp, own, hash_names(ids()), hash_names(hashed()))
 
 
 def plan_jobs(
     found: ImageList, bound: Bound, source: PointSource, masks: dict[str, str] | None, folder: OutputFolder
-) -> list[Job]:
+) -> Sequence[Job]:
     """One job per image of the run or of its shard, in the order of the ids, then one per name that no image has."""
+    return PackedRuns(_jobs(found, bound, source, masks, folder))
+
+
+def _jobs(
+    found: ImageList, bound: Bound, source: PointSource, masks: dict[str, str] | None, folder: OutputFolder
+) -> Iterator[Job]:
     own = None if folder.plan is None else set(folder.plan.ids)
-    work = []
     for file in found.files:
         if own is not None and file.id not in own:
             continue
@@ -106,16 +121,18 @@ def plan_jobs(
             if mask is None and error is None:
                 error = f"{file.shown}: there is no true mask for this image"
         earlier = folder.earlier.get(file.id)
-        done, tally = (None, Tally()) if earlier is None else (earlier.hashes, earlier.tally)
-        work.append(Job(Entry(file.id, file.path, points, mask), file.shown, note, error, done, tally))
+        done, tally = (None, NOTHING) if earlier is None else (earlier.hashes, earlier.tally)
+        yield Job(Entry(file.id, file.path, points, mask), file.shown, note, error, done, tally)
     if found.whole and source.names_images:
-        unknown = [(name, sentence) for name, sentence in bound.unknown if own is None or name in own]
-        work += [Job(Entry(name, "", None, None), name, error=sentence) for name, sentence in unknown]
-    return work
+        for name, sentence in bound.unknown:
+            if own is None or name in own:
+                yield Job(Entry(name, "", None, None), name, error=sentence)
 
 
-def refuse_changed(work: list[Job], folder: OutputFolder) -> None:
+def refuse_changed(work: Sequence[Job], folder: OutputFolder) -> None:
     """Refuse to do an image again whose files somebody changed; where its inputs are as they were, they are kept."""
+    if not any(earlier.changed for earlier in folder.earlier.values()):
+        return
     at_stake: list[str] = []
     for job in work:
         earlier = folder.earlier.get(job.entry.id)

@@ -126,7 +126,7 @@ def annotate_folder(
     with hold_folder(out, "annotate", detail, part.name if part else ""):
         stamp = settings.stamp()
         plan = None if part is None else plan_shard(part, found, bound, source, stamp)
-        own = found.ids if plan is None else found.ids.intersection(plan.ids)
+        own = found.ids if plan is None else found.ids & set(plan.ids)
         folder = open_output(out, mode, stamp, own, plan)
         context = RunContext(settings, folder.gate, stamp, part)
         work = plan_jobs(found, bound, source, masks, folder)

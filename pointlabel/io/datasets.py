@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..errors import InputError
@@ -83,7 +83,7 @@ def open_dataset(
     point_folder = None if points is None else _points_of(parts, points)
     if split is not None:
         found = _chosen(found, _read_split(parts, split, [file.id for file in found.files]), root, split)
-    given: dict[str, PointEntry] = {}
+    given: Mapping[str, PointEntry] = {}
     if point_folder is not None:
         found, _, bound = match_points(found, point_folder)
         given = bound.entries

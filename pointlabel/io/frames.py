@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
+from itertools import chain
 
 from ..errors import InputError, PointLabelError
 from .decode import one_sentence
-from .images import FRAME, ImageFile, ImageList, Places, list_images
+from .images import FRAME, ImageFile, ImageList, Places, list_images, make_list
 from .remote import is_uri
 from .stacks import can_hold_frames, count_frames
 
@@ -37,10 +37,9 @@ def list_inputs(where: Places, skip: Collection[str] = (), *, frames: bool = Fal
         raise InputError(f"{found.root}: frames are taken out of files of this machine only; copy the files to a disk")
     if not frames and found.files:
         return found
-    have = {file.id for file in found.files}
-    files = [*found.files, *(file for file in found.stacks if file.id not in have)]
+    files = [*found.files, *(file for file in found.stacks if file.id not in found.ids)]
     every = [each for file in files for each in _frames_of(file)]
-    return _listed(replace(found, has_all_frames=frames), every)
+    return _listed(found, every, has_all_frames=frames)
 
 
 def named_frames(found: ImageList, names: Iterable[str]) -> ImageList | None:
@@ -57,16 +56,16 @@ def named_frames(found: ImageList, names: Iterable[str]) -> ImageList | None:
     """
     if found.has_all_frames:
         return None
-    stacks = {file.id: file for file in (*found.stacks, *found.files)}
-    chosen: dict[str, set[int]] = {}
+    named: dict[str, set[int]] = {}
     for name in names:
         parts = FRAME.fullmatch(name)
-        if parts is not None and parts["file"] in stacks:
-            chosen.setdefault(parts["file"], set()).add(int(parts["frame"]))
-    if not chosen:
+        if parts is not None:
+            named.setdefault(parts["file"], set()).add(int(parts["frame"]))
+    stacks = {file.id: file for file in chain(found.stacks, found.files) if file.id in named} if named else {}
+    if not stacks:
         return None
-    rest = [file for file in found.files if file_of(file.id) not in chosen]
-    return _listed(found, rest + [_frame(stacks[name], k) for name, numbers in chosen.items() for k in sorted(numbers)])
+    rest = [file for file in found.files if file_of(file.id) not in stacks]
+    return _listed(found, rest + [_frame(file, k) for name, file in stacks.items() for k in sorted(named[name])])
 
 
 def file_of(name: str) -> str:
@@ -75,9 +74,9 @@ def file_of(name: str) -> str:
     return name if parts is None else parts["file"]
 
 
-def _listed(found: ImageList, files: Iterable[ImageFile]) -> ImageList:
-    ordered = tuple(sorted(files, key=lambda file: file.id))
-    return replace(found, files=ordered, ids=frozenset(file.id for file in ordered))
+def _listed(found: ImageList, files: Iterable[ImageFile], *, has_all_frames: bool = False) -> ImageList:
+    ordered = sorted(files, key=lambda file: file.id)
+    return make_list(found.root, ordered, found.whole, found.stacks, has_all_frames=has_all_frames)
 
 
 def _frames_of(file: ImageFile) -> list[ImageFile]:

@@ -7,10 +7,13 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import groupby
 
 from ..errors import InputError
+from .packed import Packed, SortedNames
 from .remote import fixed_part, is_uri, list_uri
 
 #: One place where images are, or several.
@@ -51,7 +54,7 @@ class ImageList:
     Attributes
     ----------
     root : the folder that ids are relative to.
-    files : one per id.
+    files : one per id, made anew each time one is asked for: there may be millions.
     whole : True where `files` is all that the root holds, False for one file or a glob.
     ids : of the files.
     stacks : files of arrays or frames in the folder, which are no images unless asked for; see `frames`.
@@ -59,11 +62,35 @@ class ImageList:
     """
 
     root: str
-    files: tuple[ImageFile, ...]
+    files: Sequence[ImageFile]
     whole: bool
-    ids: frozenset[str] = field(default=frozenset())
-    stacks: tuple[ImageFile, ...] = ()
+    ids: Set[str]
+    stacks: Sequence[ImageFile] = ()
     has_all_frames: bool = False
+
+
+def make_list(
+    root: str,
+    files: Iterable[ImageFile],
+    whole: bool = False,
+    stacks: Sequence[ImageFile] = (),
+    *,
+    has_all_frames: bool = False,
+) -> ImageList:
+    """An `ImageList` of files in the order of their ids."""
+    packed = Packed((_pack(file, root) for file in files), partial(_unpack, root))
+    return ImageList(root, packed, whole, SortedNames(file.id for file in packed), stacks, has_all_frames)
+
+
+def _pack(file: ImageFile, root: str) -> object:
+    """What a file is made of: its name below the root, where all else follows from that."""
+    return file.shown if file == _unpack(root, file.shown) else (file.id, file.path, file.shown, file.rivals)
+
+
+def _unpack(root: str, packed: str | tuple[str, str, str, tuple[str, ...]]) -> ImageFile:
+    if isinstance(packed, str):
+        return ImageFile(_id_below(packed, root) or "", os.path.join(root, packed), packed)
+    return ImageFile(*packed)
 
 
 class FilePattern(str):
@@ -190,15 +217,15 @@ def list_images(where: Places, skip: Collection[str] = (), *, stacks: bool = Fal
         beside = [path for path in globbed if not _has_suffix(path, IMAGE_SUFFIXES)]
     else:
         raise InputError(f"{text}: no such file or folder")
-    files, others = _files_of(found, root), _files_of(beside, root)
+    out = make_list(root, _files_of(found, root), whole, tuple(_files_of(beside, root)))
     if isinstance(text, FilePattern) and text.arrays:
-        arrays = [file for file in others if _has_suffix(file.path, ARRAY_SUFFIXES) and file.id not in files]
-        files = tuple(sorted((*files, *arrays), key=lambda file: file.id))
-    if not files and not (stacks and others):
+        arrays = [file for file in out.stacks if _has_suffix(file.path, ARRAY_SUFFIXES) and file.id not in out.ids]
+        out = make_list(root, sorted((*out.files, *arrays), key=lambda file: file.id), whole, out.stacks)
+    if not out.files and not (stacks and out.stacks):
         kinds = " ".join(IMAGE_SUFFIXES)
         there = f"; it {name_contents(text)}" if whole and not is_uri(text) else ""
         raise InputError(f"{text}: no image found (files with one of the suffixes {kinds}){there}")
-    return ImageList(root, files, whole, frozenset(file.id for file in files), others if stacks else ())
+    return out if stacks else replace(out, stacks=())
 
 
 def _list_several(parts: Sequence[ImageList]) -> ImageList:
@@ -212,30 +239,28 @@ def _list_several(parts: Sequence[ImageList]) -> ImageList:
     shown = os.path.relpath(root)
     root = root if shown.startswith("..") else shown
 
-    def gathered(lists: Sequence[tuple[str, tuple[ImageFile, ...]]]) -> tuple[ImageFile, ...]:
+    def gathered(lists: Iterable[tuple[str, Sequence[ImageFile]]]) -> Iterator[ImageFile]:
         paths = [
             os.path.join(place, name) for place, files in lists for file in files for name in (file.shown, *file.rivals)
         ]
-        return _files_of(list({os.path.realpath(path): path for path in reversed(paths)}.values()), root)
+        return _files_of({os.path.realpath(path): path for path in reversed(paths)}.values(), root)
 
-    files = gathered([(part.root, part.files) for part in parts])
-    stacks = gathered([(part.root, part.stacks) for part in parts])
-    return ImageList(root, files, False, frozenset(file.id for file in files), stacks)
+    stacks = tuple(gathered((part.root, part.stacks) for part in parts))
+    return make_list(root, gathered((part.root, part.files) for part in parts), False, stacks)
 
 
-def _files_of(found: list[str], root: str) -> tuple[ImageFile, ...]:
+def _files_of(found: Iterable[str], root: str) -> Iterator[ImageFile]:
     """One file for each id, in their order."""
-    groups: dict[str, list[tuple[str, str]]] = {}
+    keys = []
     for path in found:
         shown = path_below(path, root)
         image_id = _id_below(shown, root)
-        if image_id is not None:
-            groups.setdefault(image_id, []).append((shown, path))
-    files = []
-    for image_id in sorted(groups):
-        (shown, path), *others = sorted(groups[image_id])
-        files.append(ImageFile(image_id, path, shown, tuple(rival for rival, _ in others)))
-    return tuple(files)
+        if image_id is not None:  # one text each, which takes a third of a tuple; no name holds a NUL
+            keys.append(f"{image_id}\0{shown}\0{'' if path == os.path.join(root, shown) else path}")
+    keys.sort()
+    for image_id, group in groupby((key.split("\0") for key in keys), key=lambda names: names[0]):
+        (_, shown, path), *others = group
+        yield ImageFile(image_id, path or os.path.join(root, shown), shown, tuple(rival for _, rival, _ in others))
 
 
 def walk_images(folder: str, skip: Collection[str] = ()) -> list[str]:

@@ -11,7 +11,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple, TypeVar
 
 from .._values import as_choice
@@ -106,8 +106,11 @@ class ShardPlan:
 
     def write(self, gate: OutputGate, *, has_finished: bool) -> None:
         """Write it to an output folder; raise `OutputError` where that fails."""
-        about = asdict(replace(self, has_finished=has_finished))
-        write_whole(gate.file(self.shard.plan), json.dumps(about).encode() + b"\n", durable=True)
+        about = {field.name: getattr(self, field.name) for field in fields(self)} | {"has_finished": has_finished}
+        data = bytearray()  # piece by piece: there may be millions of ids
+        for text in json.JSONEncoder().iterencode(about):
+            data += text.encode()
+        write_whole(gate.file(self.shard.plan), bytes(data) + b"\n", durable=True)
 
     def difference(self, other: ShardPlan, *, inputs_only: bool = False) -> str | None:
         """What of another shard's plan does not go with this one, as "KEY A and B"; None where nothing does not.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -241,7 +241,7 @@ def open_session(
     """
     place, pattern = os.fspath(out), os.fspath(images)
     found = find_images([pattern], place if points is None else os.fspath(points), place)
-    given: dict[str, PointEntry] = {}
+    given: Mapping[str, PointEntry] = {}
     if points is not None:  # which may name frames of what was found
         found, _, bound = match_points(found, points, origin, points_format=points_format, allow_pickle=allow_pickle)
         given = bound.entries

@@ -6,6 +6,7 @@ import re
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import InputError, PointLabelError
@@ -75,7 +76,7 @@ class Images:
     version : how many changes there were; see `Item.version`.
     """
 
-    def __init__(self, files: tuple[ImageFile, ...], settings: RunSettings, given: dict[str, PointEntry]) -> None:
+    def __init__(self, files: Sequence[ImageFile], settings: RunSettings, given: Mapping[str, PointEntry]) -> None:
         self.items = [Item(index, file) for index, file in enumerate(sorted(files, key=_natural))]
         for item in self.items:
             if item.file.rivals:

@@ -80,7 +80,7 @@ def merge_shards(out: str | os.PathLike[str]) -> Merged:
             plans = read_plans(gate)
             _refuse_foreign(gate, plans)
             parts, changed = read_parts(gate, plans)
-            n_images, n_errors = sum(len(part.places) for part in parts), sum(part.n_errors for part in parts)
+            n_images, n_errors = sum(len(part.plan.ids) for part in parts), sum(part.n_errors for part in parts)
             merged = Merged(len(parts), n_images, n_errors, tuple(changed))
             if plans[0].command == "predict":
                 _join_predictions(gate, parts)

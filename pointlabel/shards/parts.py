@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
@@ -29,24 +30,24 @@ class Part:
     ----------
     plan : what it had to do.
     path : of its part of the manifest.
-    places : id -> (start, length) of its last whole line there.
+    starts, lengths : of the last whole line of each of the plan's ids there, in bytes.
     n_errors : images that failed.
     """
 
     plan: ShardPlan
     path: str
-    places: dict[str, tuple[int, int]]
+    starts: array[int]
+    lengths: array[int]
     n_errors: int = 0
 
     def lines(self) -> Iterator[bytes]:
         """The line of each of its images, in their order."""
-        ids = self.plan.ids
-        for start in range(0, len(ids), _LINES):
+        for first in range(0, len(self.starts), _LINES):
+            run = slice(first, first + _LINES)
             with open(self.path, "rb") as file:
                 block = []
-                for name in ids[start : start + _LINES]:
-                    at, length = self.places[name]
-                    file.seek(at)
+                for start, length in zip(self.starts[run], self.lengths[run], strict=True):
+                    file.seek(start)
                     block.append(file.read(length))
             yield from block
 
@@ -100,8 +101,9 @@ def read_parts(gate: OutputGate, plans: Sequence[ShardPlan]) -> tuple[list[Part]
     changed: list[str] = []
     for plan in plans:
         path = gate.file(plan.shard.manifest)
-        places: dict[str, tuple[int, int]] = {}
-        own = set(plan.ids)
+        starts = array("q", [-1]) * len(plan.ids)
+        lengths = array("q", [0]) * len(plan.ids)
+        own = {name: k for k, name in enumerate(plan.ids)}
         at = 0
         for record, length in _records(path, plan):
             if record is not None:
@@ -109,13 +111,13 @@ def read_parts(gate: OutputGate, plans: Sequence[ShardPlan]) -> tuple[list[Part]
                     raise InputError(f"{path}: {record['id']} is not among the images of its shard")
                 is_whole = plan.command != "predict" or record["status"] == "error" or are_rows(record.get("rows"))
                 if is_whole:
-                    places[record["id"]] = at, length
+                    starts[own[record["id"]]], lengths[own[record["id"]]] = at, length
             at += length
-        missing = [name for name in plan.ids if name not in places]
+        missing = [name for name, start in zip(plan.ids, starts, strict=True) if start < 0]
         if missing:
             more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
             raise InputError(f"{path}: lacks the line of {missing[0]}{more}; {_how_to_finish(plan.shard)}")
-        part = Part(plan, path, places)
+        part = Part(plan, path, starts, lengths)
         n_errors = 0
         for line in part.lines():
             record = decode_record(line)

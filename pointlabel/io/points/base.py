@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from ...errors import InputError
@@ -84,7 +84,7 @@ class Bound(NamedTuple):
     unknown : (id, sentence) for points that belong to no image.
     """
 
-    entries: dict[str, PointEntry]
+    entries: Mapping[str, PointEntry]
     unknown: list[tuple[str, str]]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from itertools import chain
 from typing import NamedTuple
 
 from ...errors import InputError
@@ -60,7 +61,7 @@ def match_points(
     else:
         place, source = str(points), points
     bound = source.bind(found.ids, found.root)
-    framed = named_frames(found, [*bound.entries, *(name for name, _ in bound.unknown)])
+    framed = named_frames(found, chain(bound.entries, (name for name, _ in bound.unknown)))
     if framed is not None:
         found, bound = framed, source.bind(framed.ids, framed.root)
     if not bound.entries:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from array import array
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...errors import InputError
 from ..images import normal_id, strip_suffix
 from ..messages import Note
+from ..packed import Packed, SortedNames
 from .base import Bound, PointEntry, PointRow, PointSet
 from .frames import FrameFinder, last_number
 from .names import NameFinder
@@ -38,6 +40,29 @@ class NamedImage(NamedTuple):
     in_shares: bool = False
     frame: int | None = None
     error: str | None = None
+
+
+class PackedImages(Packed[NamedImage]):
+    """Images that take little memory: without names of classes and of the file, which are longer than most values.
+
+    Parameters
+    ----------
+    path : of the file that has most of them.
+    images : the images.
+    """
+
+    def __init__(self, path: str, images: Iterable[NamedImage] = ()) -> None:
+        self._path = path
+        super().__init__(images, self._open)
+
+    def append(self, item: NamedImage) -> None:
+        """Put one at the end."""
+        file, names, rows, *rest = item
+        super().append((None if file == self._path else file, names, tuple(map(tuple, rows)), *rest))
+
+    def _open(self, bare: tuple[Any, ...]) -> NamedImage:
+        file, names, rows, *rest = bare
+        return NamedImage(self._path if file is None else file, names, tuple(PointRow(*row) for row in rows), *rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +96,51 @@ class FailedEntry:
         raise InputError(self.error)
 
 
+class NamedEntries(Mapping[str, PointEntry]):
+    """Image id -> its points, each made when it is asked for.
+
+    Parameters
+    ----------
+    ids : of the images.
+    images : images of a file in its order, and the id of each; those with None are left out.
+    entry_of : makes the points of one image out of its images in the file.
+    """
+
+    def __init__(
+        self,
+        ids: SortedNames,
+        images: Sequence[NamedImage],
+        id_of: Iterable[str | None],
+        entry_of: Callable[[Sequence[NamedImage]], PointEntry],
+    ) -> None:
+        self._ids, self._images, self._entry_of = ids, images, entry_of
+        self._first = array("q", [-1]) * len(ids)  # place in the ids -> place in the images
+        self._more: dict[int, list[int]] = {}
+        for k, image_id in enumerate(id_of):
+            at = None if image_id is None else ids.position(image_id)
+            if at is not None and self._first[at] < 0:
+                self._first[at] = k
+            elif at is not None:
+                self._more.setdefault(at, []).append(k)
+        self._n = len(ids) - self._first.count(-1)
+
+    def __getitem__(self, image_id: str) -> PointEntry:
+        at = self._ids.position(image_id)
+        if at is None or self._first[at] < 0:
+            raise KeyError(image_id)
+        return self._entry_of([self._images[k] for k in (self._first[at], *self._more.get(at, ()))])
+
+    def __contains__(self, image_id: object) -> bool:
+        at = self._ids.position(image_id) if isinstance(image_id, str) else None
+        return at is not None and self._first[at] >= 0
+
+    def __iter__(self) -> Iterator[str]:
+        return (self._ids[at] for at, k in enumerate(self._first) if k >= 0)
+
+    def __len__(self) -> int:
+        return self._n
+
+
 class NamedPoints:
     """Points of many images, each under the name that the file has for it.
 
@@ -99,7 +169,7 @@ class NamedPoints:
         what: str = "names",
     ) -> None:
         self._path = path
-        self._images = list(images)
+        self._images = images if isinstance(images, PackedImages) else PackedImages(path, images)
         self._n_frames, self._by_end, self._merges, self._is_single = n_frames, by_end, merges, is_single
         self.names_images, self.what = names_images, what
         self.notes: tuple[Note, ...] = tuple(notes)
@@ -114,17 +184,18 @@ class NamedPoints:
         """
         if self._is_single and len(ids) == len(self._images) == 1 and self._images[0].frame is None:
             return Bound({next(iter(ids)): self._entry(self._images)}, [])
-        found: dict[str, list[NamedImage]] = {}
-        unknown = []
-        finder = NameFinder(self._path, ids, root)
-        frames = FrameFinder(ids, self._n_frames)
-        for image in self._images:
+        names = SortedNames.of(ids)
+        unknown: list[tuple[str, str]] = []
+        finder = NameFinder(self._path, names, root)
+        frames = FrameFinder(names, self._n_frames)
+
+        def id_of(image: NamedImage) -> str | None:
             image_id = self._id_of(image, finder, frames)
-            if image_id is not None:
-                found.setdefault(image_id, []).append(image)
-            elif image.rows or image.error or self.names_images:
+            if image_id is None and (image.rows or image.error or self.names_images):
                 unknown.append(self._unknown(image))
-        return Bound({key: self._entry(images) for key, images in found.items()}, unknown)
+            return image_id
+
+        return Bound(NamedEntries(names, self._images, map(id_of, self._images), self._entry), unknown)
 
     def _id_of(self, image: NamedImage, finder: NameFinder, frames: FrameFinder) -> str | None:
         if image.frame is not None:
@@ -152,7 +223,7 @@ class NamedPoints:
             raise InputError(f"{where}: {name} leads to no image of the run")
         return normal_id(strip_suffix(bare)), image.error or f"{where}: there is no image {name}"
 
-    def _entry(self, images: list[NamedImage]) -> PointEntry:
+    def _entry(self, images: Sequence[NamedImage]) -> PointEntry:
         first = images[0]
         error = next((image.error for image in images if image.error), None)
         if error is not None:

@@ -8,6 +8,8 @@ import math
 import re
 import sys
 from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
 
 from ...errors import InputError
 from ..messages import Note
@@ -15,7 +17,7 @@ from ..text import as_written
 from .base import PointRow
 from .columns import Columns, find_columns, has_points
 from .given import Given
-from .named import NamedImage, NamedPoints
+from .named import NamedImage, NamedPoints, PackedImages
 from .values import as_polarity, as_tightness, at
 
 #: Offset of a file's coordinates from pixel centres at whole numbers, by the name of its origin.
@@ -67,32 +69,36 @@ def read_table(given: Given, origin: str = "center") -> NamedPoints:
     if origin not in ORIGINS:
         raise InputError(f"origin must be one of {', '.join(ORIGINS)}, got {origin!r}")
     path, offset, notes = given.path, ORIGINS[origin], list[Note]()
-    rows: dict[tuple[str, int | None], list[PointRow]] = {}
-    lines: dict[tuple[str, int | None], int] = {}
-    n, in_unit, any_fraction = 0, True, False
-    for line, name, frame, point in _parse(given, offset, notes):
-        key = (name, frame)
-        if key not in rows:
-            rows[key], lines[key] = [], line
-        if point is None:
-            continue
-        rows[key].append(point)
+    images = PackedImages(path)
+    place_of: dict[tuple[str, int] | str, int] = {}
+    again: dict[int, list[int]] = {}  # where the rows of an image are not all together: its first place -> the others
+    n, in_unit, any_fraction, first = 0, True, False, ""
+    for (name, frame), group in groupby(_parse(given, offset, notes), key=itemgetter(1, 2)):
+        rows = list(group)
+        points = tuple(point for *_, point in rows if point is not None)
+        place = place_of.setdefault(name if frame is None else (name, frame), len(images))
+        if place < len(images):
+            again.setdefault(place, []).append(len(images))
+        images.append(NamedImage(path, (name,), points, place=f"line {rows[0][0]}", frame=frame))
+        n, first = n + len(points), first or (points[0].value if points else "")
         if in_unit:
-            n += 1
-            x, y = point.column + offset, point.row + offset
-            in_unit = 0 <= x <= 1 and 0 <= y <= 1
-            any_fraction |= bool(x % 1 or y % 1)
+            places = [(point.column + offset, point.row + offset) for point in points]
+            in_unit = all(0 <= x <= 1 and 0 <= y <= 1 for x, y in places)
+            any_fraction |= any(x % 1 or y % 1 for x, y in places)
+    if again:
+        groups = ([images[k] for k in (place, *again.get(place, ()))] for place in place_of.values())
+        images = PackedImages(path, map(_joined, groups))
     if n and in_unit and any_fraction:
-        first = next(points[0] for points in rows.values() if points)
         raise InputError(
-            f"{path}: all {n} points lie in [0, 1], the first at {first.value}: shares of the image's size, not "
+            f"{path}: all {n} points lie in [0, 1], the first at {first}: shares of the image's size, not "
             "pixels; multiply x by the image's width and y by its height, for `origin=corner`"
         )
-    images = [
-        NamedImage(path, (name,), tuple(points), place=f"line {lines[name, frame]}", frame=frame)
-        for (name, frame), points in rows.items()
-    ]
     return NamedPoints(path, images, names_images=True, notes=notes)
+
+
+def _joined(images: list[NamedImage]) -> NamedImage:
+    """One image whose rows stand in several places of the table."""
+    return images[0]._replace(rows=tuple(row for image in images for row in image.rows))
 
 
 def _parse(given: Given, offset: float, notes: list[Note]) -> Iterator[tuple[int, str, int | None, PointRow | None]]:
