@@ -78,7 +78,7 @@ def _print_table(comparison: RunComparison, *, err: bool) -> None:
     scores = Table("run", title=f"{len(comparison.images)} test images, protocol {protocol}")
     for heading in ("epoch", "IoU", "nIoU", "Pd", "Fa / million"):
         scores.add_column(heading, justify="right")
-    differences = Table(f"less {plain(comparison.runs[0].name)}")
+    differences = Table(f"difference from {plain(comparison.runs[0].name)}")
     for heading in ("IoU", "95 % interval", "nIoU", "95 % interval"):
         differences.add_column(heading, justify="right")
     for run in comparison.runs:

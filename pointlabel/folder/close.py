@@ -15,6 +15,7 @@ from typing import Any
 
 from ..io.exchange import rle
 from ..io.files import FileWrite
+from ..io.messages import Note
 from ..io.records import target_record
 from ..io.writers import OVERLAY, RLE, WRITERS
 from .events import ImageDone, Tally
@@ -116,7 +117,12 @@ def _encode(kind: str, made: Labelled, settings: RunSettings) -> bytes:
     from ..io.masks.png import encode_picture
     from ..io.overlay import draw_overlay  # only where pictures are asked for
 
-    return encode_picture(draw_overlay(made.sample.image, made.labels, settings.window))
+    image, window = made.sample.image, settings.window
+    low, high = window.of(image)
+    if not ((image > low) & (image < high)).any():
+        text = f"{made.attempt.job.entry.image}: no grey level lies between {low:g} and {high:g}, the overlay's window"
+        made.attempt.notes.append(Note("window", text))
+    return encode_picture(draw_overlay(image, made.labels, window))
 
 
 class FinishQueue:

@@ -263,7 +263,7 @@ def _images_of(parts: Parts) -> str:
 
 def _points_of(parts: Parts, kind: str) -> str:
     """Where a data set has the points of a kind out of `POINT_FOLDERS`."""
-    return parts.points.get(kind) or _missing_part(parts.root, POINT_FOLDERS[kind], f"points {kind}")
+    return parts.points.get(kind) or _missing_part(parts.root, POINT_FOLDERS[kind], f"`points={kind}`")
 
 
 def _missing_part(root: str, name: str, what: str = "a data set") -> str:

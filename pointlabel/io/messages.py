@@ -26,6 +26,7 @@ NOTE_KINDS = {
     "swapped": "x and y look swapped",
     "outside": "most points lie outside their images",
     "off_peak": "most points lie on no spot",
+    "two_levels": "the images hold two grey levels only",
     "shifted": "most points lie beside their spots, on the same side",
     "mostly_empty": "at many points no target was found",
     "no_targets": "no image has a point",
@@ -37,6 +38,7 @@ NOTE_KINDS = {
     "mask_image": "a mask file looks like an image",
     "mask_points": "every target of a set of masks is one pixel",
     "true_area": "no true mask lies near a point",
+    "window": "no grey level of an image lies in the window of its overlay",
     "manifest": "lines of the manifest could not be read",
     "gone": "images of the earlier run are not among the images now",
 }

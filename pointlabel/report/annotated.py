@@ -71,7 +71,7 @@ def draw_annotated(
         except InputError as error:
             errors.append((name, str(error)))
     ordered = [cards[each[1:3]] for each in lowest if each[1:3] in cards]
-    about = [f"{len(ordered)} of {n} targets, by quality times presence.", f"Points: {points}."]
+    about = [f"{len(ordered)} of {n} targets, by trust: quality times presence.", f"Points: {points}."]
     if errors:
         about.append(f"{len(errors)} images failed, see the end.")
     parts = [section("failed", "Images that failed", "", _errors(errors[:n_pictures]))] if errors else []

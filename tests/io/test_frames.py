@@ -231,6 +231,9 @@ def test_a_window_changes_the_pictures_and_no_mask(tmp_path):
     again = CliRunner().invoke(main, ["annotate", *map(str, args), str(tmp_path / "set"), "--resume"])
     assert again.exit_code == 2
     assert "window" in again.output
+    annotate(*args, tmp_path / "far", "--window", 70000, 90000)
+    (warning,) = manifest(tmp_path / "far")["clip#000000"]["warnings"]
+    assert warning.endswith("clip.npy#000000: no grey level lies between 70000 and 90000, the overlay's window")
 
 
 MAT_KINDS = ("f8", "f4", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8")

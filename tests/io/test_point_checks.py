@@ -52,6 +52,13 @@ def test_points_one_pixel_off_are_told(looked):
     assert kinds([LookedAt(each.image, each.points + 1) for each in looked]) == ["shifted"]
 
 
+def test_masks_in_place_of_images_are_told(looked):
+    masks = [LookedAt((each.image > each.image.mean()).astype(np.uint8) * 255, each.points) for each in looked]
+    assert kinds(masks) == ["two_levels"]
+    assert "two_levels" not in kinds(masks[:2])  # two pictures may happen to have two levels
+    assert kinds([*masks, looked[0]]) != ["two_levels"]
+
+
 @pytest.mark.parametrize("shape", [(96, 128), (96, 96)], ids=["wide", "square"])
 def test_swapped_coordinates_are_refused(looked, shape):
     swapped = []

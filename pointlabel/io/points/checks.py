@@ -83,6 +83,9 @@ def check_points(looked: Sequence[LookedAt], name: str, polarity: str = "bright"
     n = sum(len(each.points) for each in looked)
     if not n:
         return []
+    if len(looked) >= FEWEST and all(_has_two_levels(each.image) for each in looked):
+        text = f"{name}: the {len(looked)} images looked at hold two grey levels only; are they masks, not images?"
+        return [Finding("two_levels", text, False)]
     polarity = "auto" if any(each.has_polarity for each in looked) else polarity
     inside = [is_inside(each.points, each.image.shape) for each in looked]
     n_outside = n - sum(int(each.sum()) for each in inside)
@@ -146,6 +149,11 @@ def _out(seen: Surroundings, polarity: str) -> NDArray[np.float64]:
     """How far each point stands out in the sense of the polarity."""
     out = {"bright": seen.above, "dark": seen.below}.get(polarity, np.maximum(seen.above, seen.below))
     return np.maximum(out, 0)
+
+
+def _has_two_levels(image: NDArray) -> bool:
+    low, high = image.min(), image.max()
+    return bool(low < high and ((image == low) | (image == high)).all())
 
 
 def _is_off(seen: Surroundings, polarity: str) -> bool:
