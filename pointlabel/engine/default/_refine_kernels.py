@@ -184,26 +184,38 @@ def perceptron_kernel(inputs, votes, extra, centre, deviation, w1, b1, w2, b2, w
         z = min(max(z, np.float32(-5.0)), np.float32(5.0))
         for h in range(first):
             shared[h] += z * w1[n_inputs + j, h]
-    a = np.empty(first, np.float32)
-    b = np.empty(second, np.float32)
+    # The innermost loops run over the rows: they are many, the inputs and the hidden units a few.
+    a, b, z = np.empty((first, n), np.float32), np.empty((second, n), np.float32), np.empty(n, np.float32)
+    for h in range(first):
+        for i in range(n):
+            a[h, i] = shared[h]
+    for j in range(n_inputs):
+        for i in range(n):
+            value = (inputs[i, j] - centre[j]) / deviation[j]
+            value = value if value > np.float32(-5.0) else np.float32(-5.0)
+            z[i] = value if value < np.float32(5.0) else np.float32(5.0)
+        for h in range(first):
+            weight = w1[j, h]
+            for i in range(n):
+                a[h, i] += z[i] * weight
+    for g in range(second):
+        for i in range(n):
+            b[g, i] = b2[g]
+    for h in range(first):
+        for i in range(n):
+            z[i] = a[h, i] / (np.float32(1.0) + math.exp(-a[h, i]))
+        for g in range(second):
+            weight = w2[h, g]
+            for i in range(n):
+                b[g, i] += z[i] * weight
     for i in range(n):
-        for h in range(first):
-            a[h] = shared[h]
-        for j in range(n_inputs):
-            z = (inputs[i, j] - centre[j]) / deviation[j]
-            z = min(max(z, np.float32(-5.0)), np.float32(5.0))
-            for h in range(first):
-                a[h] += z * w1[j, h]
-        for g in range(second):
-            b[g] = b2[g]
-        for h in range(first):
-            z = a[h] / (np.float32(1.0) + math.exp(-a[h]))
-            for g in range(second):
-                b[g] += z * w2[h, g]
-        total = b3[0] + VOTE_GAIN * (votes[i] - np.float32(0.5))
-        for g in range(second):
-            total += b[g] / (np.float32(1.0) + math.exp(-b[g])) * w3[g, 0]
-        out[i] = np.float32(1.0) / (np.float32(1.0) + math.exp(-total))
+        z[i] = b3[0] + VOTE_GAIN * (votes[i] - np.float32(0.5))
+    for g in range(second):
+        weight = w3[g, 0]
+        for i in range(n):
+            z[i] += b[g, i] / (np.float32(1.0) + math.exp(-b[g, i])) * weight
+    for i in range(n):
+        out[i] = np.float32(1.0) / (np.float32(1.0) + math.exp(-z[i]))
 
 
 @kernel
@@ -219,14 +231,20 @@ def component_kernel(field, threshold, row, column, mask):
 
 
 @kernel
-def sharpness_kernel(soft, mask):
-    """Sums of the soft label inside and outside a mask, and the mask's area."""
-    inside, outside, area = 0.0, 0.0, 0
+def sharpness_kernel(soft, mask, field):
+    """Sums of the soft label inside and outside a mask, the mask's area, sums of the lower and higher of two fields.
+
+    The two are the soft label and the vote, (S, S) float32.
+    """
+    inside, outside, lower, higher, area = 0.0, 0.0, 0.0, 0.0, 0
     for y in range(soft.shape[0]):
         for x in range(soft.shape[1]):
+            value, vote = soft[y, x], field[y, x]
             if mask[y, x]:
-                inside += soft[y, x]
+                inside += value
                 area += 1
             else:
-                outside += soft[y, x]
-    return inside, outside, area
+                outside += value
+            lower += value if value < vote else vote
+            higher += vote if value < vote else value
+    return inside, outside, area, lower, higher

@@ -9,6 +9,34 @@ from ...methods._peak_kernels import OFF_TIES, UNITS
 
 
 @kernel
+def cut_kernel(image, row, column, reach, values):
+    """Copy the square within `reach` px of a pixel to `values` float64, mirrored at the border of the image.
+
+    Returns the smallest and the largest value; neither counts where some are not finite.
+    """
+    height, width = image.shape
+    side = 2 * reach + 1
+    columns = np.empty(side, np.uint32)  # unsigned, so that no index is tested for being negative
+    for x in range(side):
+        columns[x] = _mirrored(column - reach + x, width)
+    low = high = image[row, column]
+    for y in range(side):
+        v = np.uint32(_mirrored(row - reach + y, height))
+        for x in range(side):
+            value = image[v, columns[x]]
+            values[y, x] = value
+            low = value if value < low else low
+            high = value if value > high else high
+    return float(low), float(high)
+
+
+@kernel
+def _mirrored(k, size):
+    k %= 2 * size
+    return k if k < size else 2 * size - 1 - k
+
+
+@kernel
 def whole_units_kernel(values, low, high, units):
     """Map `values` on whole numbers 0 .. UNITS by their own range, from `low` to `high`.
 

@@ -31,7 +31,9 @@ def cut_border(
     """
     soft, mask, touches = refined, np.zeros(refined.shape, np.bool_), False
     found = bool(soft[HALF, HALF] >= 0.5)
-    if found:
+    if found and tightness == 0.5 and not params.border_px:  # nothing else is asked for, as a rule
+        touches = component_kernel(soft, 0.5, HALF, HALF, mask)
+    elif found:
         least = FLOOR_NOISES * window.floor / max(float(regions.contrast.max()), 1.0)
         relief = None if tightness == 0.5 else expected_relief(regions, vote.share)
         border = border_field(soft, relief, tightness, least, params.loosest)

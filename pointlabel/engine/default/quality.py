@@ -20,16 +20,16 @@ _AT = [SUMMARY.index(name) for name in _OF_VOTE]
 
 def sharpness(soft: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
     """Expected intersection over expected union of the mask, were the soft label a probability; in [0, 1]."""
-    inside, outside, area = sharpness_kernel(soft, mask)
+    inside, outside, area, _, _ = sharpness_kernel(soft, mask, soft)
     return inside / max(area + outside, 1e-9)
 
 
 def quality_inputs(soft: NDArray[np.float32], mask: NDArray[np.bool_], vote: Vote) -> NDArray[np.float64]:
     """The numbers of `INPUTS` for one target."""
-    overlap = float(np.minimum(soft, vote.field).sum()) / max(float(np.maximum(soft, vote.field).sum()), 1e-9)
+    inside, outside, area, lower, higher = sharpness_kernel(soft, mask, vote.field)
+    sharp, agreement = inside / max(area + outside, 1e-9), lower / max(higher, 1e-9)
     summary = vote.summary.tolist()
-    log_area = math.log(max(int(np.count_nonzero(mask)), 1))
-    return np.array([sharpness(soft, mask), overlap, log_area, *[summary[at] for at in _AT]])
+    return np.array([sharp, agreement, math.log(max(area, 1)), *[summary[at] for at in _AT]])
 
 
 def quality(inputs: NDArray[np.float64], weights: QualityWeights) -> float:

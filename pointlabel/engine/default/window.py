@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ._window_kernels import noise_kernel, spread_kernel, whole_units_kernel
+from ._window_kernels import cut_kernel, noise_kernel, spread_kernel, whole_units_kernel
 
 HALF = 32  # the window is 65 x 65 window pixels
 REACH = 28  # backgrounds look this much farther out
 MARGIN = HALF + REACH
+#: Types of images that `cut_kernel` is compiled for; of others the part around the peak is copied first.
+_COMPILED = (np.uint8, np.uint16, np.float64)
 STRIDES = (1, 2, 4)  # image pixels per window pixel: windows of 65, 129 and 257 px
 
 
@@ -44,31 +46,27 @@ class Window:
         return self.units[REACH : REACH + 2 * HALF + 1, REACH : REACH + 2 * HALF + 1]
 
 
-def _mirrored(centre: int, reach: int, size: int) -> slice | NDArray[np.int64]:
-    """Indices of centre - reach .. centre + reach mirrored at the border."""
-    low, high = centre - reach, centre + reach + 1
-    if low >= 0 and high <= size:
-        return slice(low, high)
-    index = np.arange(low, high) % (2 * size)
-    return np.where(index < size, index, 2 * size - 1 - index)
-
-
 def _within(centre: int, stride: int, size: int) -> slice:
     """Window pixels whose centres lie in the image, along one axis."""
     return slice(max(HALF - centre // stride, 0), min(HALF + (size - 1 - centre) // stride, 2 * HALF) + 1)
 
 
-def _cut(image: NDArray, peak: tuple[int, int], reach: int) -> NDArray:
-    rows, columns = (_mirrored(centre, reach, size) for centre, size in zip(peak, image.shape, strict=True))
-    cut: NDArray = image[rows][:, columns]
-    return cut
+def _cut(image: NDArray, peak: tuple[int, int], reach: int) -> tuple[NDArray[np.float64], float, float]:
+    """The square within `reach` px of a pixel, mirrored at the border of the image; its smallest and largest value."""
+    row, column = peak
+    if image.dtype not in _COMPILED or not image.flags.carray:
+        top, left = max(row - reach, 0), max(column - reach, 0)
+        image = np.ascontiguousarray(image[top : row + reach + 1, left : column + reach + 1], np.float64)
+        row, column = row - top, column - left
+    values = np.empty((2 * reach + 1, 2 * reach + 1))
+    return values, *cut_kernel(image, row, column, reach, values)
 
 
 def cut_window(image: NDArray, peak: tuple[int, int], stride: int = 1) -> Window:
     """Cut the window of a stride out of the image, smoothed by a binomial filter for strides of 2 and 4."""
     reach, doublings = MARGIN * stride, stride.bit_length() - 1
     reach += stride - 1
-    values = np.ascontiguousarray(_cut(image, peak, reach), np.float64)
+    values, low, high = _cut(image, peak, reach)
     holes = image.dtype.kind == "f" and not np.isfinite(values).all()
     finite = np.isfinite(values) if holes else None
     if finite is not None:
@@ -76,8 +74,10 @@ def cut_window(image: NDArray, peak: tuple[int, int], stride: int = 1) -> Window
     for _ in range(doublings):
         values = 0.25 * (values[:-2:2] + values[2::2]) + 0.5 * values[1:-1:2]
         values = 0.25 * (values[:, :-2:2] + values[:, 2::2]) + 0.5 * values[:, 1:-1:2]
+    if finite is not None or doublings:
+        low, high = float(values.min()), float(values.max())
     units = np.empty(values.shape, np.int32)
-    whole_units_kernel(np.ascontiguousarray(values), float(values.min()), float(values.max()), units)
+    whole_units_kernel(np.ascontiguousarray(values), low, high, units)
     inside = np.zeros((2 * HALF + 1, 2 * HALF + 1), np.bool_)
     rows, columns = (_within(centre, stride, size) for centre, size in zip(peak, image.shape, strict=True))
     inside[rows, columns] = True

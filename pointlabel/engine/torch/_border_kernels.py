@@ -43,11 +43,9 @@ def cut_masks_kernel(soft, border, inside, vote, found, centre, edges, masks, to
             for y in range(side):
                 for x in range(side):
                     label[y, x] = max(label[y, x], np.float32(0.5)) if mask[y, x] else np.float32(0.0)
-        within, outside, area = sharpness_kernel(label, mask)
-        shared = 0.0
+        within, outside, area, shared, _ = sharpness_kernel(label, mask, vote[i])
         for y in range(side):
             for x in range(side):
-                shared += min(label[y, x], vote[i, y, x])
                 if mask[y, x] and found[i]:
                     touches[i] |= (
                         (y == 0 and edges[i, 0])

@@ -88,8 +88,16 @@ def test_components_equal_those_of_scipy(rng, pixel):
 
 
 def test_boxes_and_sums_of_a_soft_label(rng):
-    soft, mask = rng.random((12, 17)).astype(np.float32), rng.random((12, 17)) < 0.3
-    assert sharpness_kernel(soft, mask) == pytest.approx((soft[mask].sum(), soft[~mask].sum(), mask.sum()), rel=1e-5)
+    soft, vote = rng.random((2, 12, 17)).astype(np.float32)
+    mask = rng.random((12, 17)) < 0.3
+    expected = (
+        soft[mask].sum(),
+        soft[~mask].sum(),
+        mask.sum(),
+        np.minimum(soft, vote).sum(),
+        np.maximum(soft, vote).sum(),
+    )
+    assert sharpness_kernel(soft, mask, vote) == pytest.approx(tuple(expected), rel=1e-5)
     field = np.zeros((12, 17), np.float32)
     assert box_kernel(field, np.float32(0.1)) == (0, 0, 0, 0)
     field[3, 16] = field[7, 2] = 0.1

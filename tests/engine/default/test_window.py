@@ -11,7 +11,7 @@ from pointlabel.engine.default._window_kernels import (
     spread_kernel,
     whole_units_kernel,
 )
-from pointlabel.engine.default.window import HALF, MARGIN, REACH, STRIDES, cut_window
+from pointlabel.engine.default.window import HALF, MARGIN, REACH, STRIDES, _cut, cut_window
 from pointlabel.methods._peak_kernels import peak_kernel
 from pointlabel.methods.peaks import find_peak
 from tests.twins.default import window as twin
@@ -25,6 +25,22 @@ def test_units_equal_their_twin(rng, shape):
     units = np.empty(shape, np.int32)
     whole_units_kernel(values, values.min(), values.max(), units)
     np.testing.assert_array_equal(units, twin.units_of(values))
+
+
+@pytest.mark.parametrize("kind", ["u1", "u2", "i4", "f4", "f8", "strided", "read-only"])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (9, 40), (90, 70)])
+def test_windows_are_mirrored_as_often_as_it_takes(rng, shape, kind):
+    image = rng.integers(0, 200, shape).astype(kind if len(kind) == 2 else np.uint8)
+    if kind == "strided":
+        image = np.repeat(image, 2, 1)[:, ::2]
+    image.flags.writeable = kind != "read-only"
+    for reach in (0, 3, 60):
+        padded = np.pad(image.astype(float), reach, mode="symmetric")
+        for row, column in {(0, 0), (shape[0] // 2, shape[1] // 3), (shape[0] - 1, shape[1] - 1)}:
+            expected = padded[row : row + 2 * reach + 1, column : column + 2 * reach + 1]
+            values, low, high = _cut(image, (row, column), reach)
+            np.testing.assert_array_equal(values, expected)
+            assert (low, high) == (expected.min(), expected.max())
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 50, 1001])
