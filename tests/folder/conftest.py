@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pointlabel.folder import RunSettings, RunSummary, annotate_folder
 from pointlabel.io.points.images import point_image
 
 
@@ -30,6 +31,15 @@ def write_folder(root: Path, n_images: int, n_points: int = 2, seed: int = 0) ->
         Image.fromarray(np.clip(image, 0, 255).astype(np.uint8)).save(root / "images" / name)
         point_image(places, rows.shape).save(root / "points" / name)
     return root
+
+
+def run(root: Path, out: str = "out", **options: Any) -> RunSummary:
+    """Annotate the images below `root` with a threshold, by the points below it; options are settings or arguments."""
+    outputs = tuple(name for name in ("soft", "instances", "overlay") if options.pop(name, False))
+    own = {name: options.pop(name) for name in tuple(options) if name in RunSettings.__dataclass_fields__}
+    settings = RunSettings(**{"method": "threshold", "outputs": outputs, **own})
+    places = [options.pop(name, root / name) for name in ("images", "points")]
+    return annotate_folder(places[0], places[1], root / out, settings, **options)
 
 
 def read_lines(out: Path) -> list[dict[str, Any]]:
