@@ -117,7 +117,8 @@ def votes_of(cases: Iterable[Case], weights: Weights, params: DefaultParams) -> 
 def inputs_of(cases: Sequence[Case], votes: Sequence[HeatedVote]) -> list[PixelInputs]:
     """What the refinement sees of every case."""
     return [
-        pixel_inputs(case.window, case.regions, vote, field) for case, (vote, field) in zip(cases, votes, strict=True)
+        pixel_inputs(case.window, case.regions, vote, field).copy()
+        for case, (vote, field) in zip(cases, votes, strict=True)
     ]
 
 

@@ -13,19 +13,24 @@ STEPS = 1048576.0  # fields are rounded to whole 2^-20, so that sums of them are
 
 
 @kernel
-def vote_kernel(level_of, share, field):
-    """Expected region: the shares of all candidates that hold a pixel, `field` (S, S) float32."""
+def vote_kernel(level_of, share, extent, field):
+    """Expected region: the shares of all candidates that hold a pixel, `field` (S, S) float32.
+
+    No candidate reaches farther than `extent` pixels from the peak.
+    """
     n_scales, n_levels = share.shape
     holds = np.zeros((n_scales, n_levels + 1))
     for k in range(n_scales):
         for a in range(n_levels - 1, -1, -1):
             holds[k, a] = holds[k, a + 1] + share[k, a]
-    for y in range(field.shape[0]):
-        for x in range(field.shape[1]):
+    field[:] = 0.0
+    half = field.shape[0] // 2
+    begin, end = max(half - extent, 0), min(half + extent + 1, field.shape[0])
+    for y in range(begin, end):
+        for x in range(begin, end):
             least = level_of[0, y, x]
             for k in range(1, n_scales):
                 least = min(least, level_of[k, y, x])
-            field[y, x] = 0.0
             if least == n_levels:  # no candidate came here: most of the window
                 continue
             total = 0.0
@@ -82,7 +87,7 @@ def summary_kernel(features, share, best, out):
 
 
 @kernel
-def tally_kernel(level_of, features, share, best, field, summary):
+def tally_kernel(level_of, features, share, best, extent, field, summary):
     """Field and summary of a vote in one call."""
-    vote_kernel(level_of, share, field)
+    vote_kernel(level_of, share, extent, field)
     summary_kernel(features, share, best, summary)

@@ -32,9 +32,16 @@ class PixelInputs:
     votes: NDArray[np.float32]
     extra: NDArray[np.float32]
 
+    def copy(self) -> PixelInputs:
+        """The same in arrays of its own."""
+        return PixelInputs(self.rows.copy(), self.columns.copy(), self.inputs.copy(), self.votes.copy(), self.extra)
+
 
 def pixel_inputs(window: Window, regions: Regions, vote: Vote, field: NDArray[np.float32]) -> PixelInputs:
-    """Describe every pixel within 2 px of the vote; `field` is the vote, or the vote after the heat."""
+    """Describe every pixel within 2 px of the vote; `field` is the vote, or the vote after the heat.
+
+    The arrays are views into room for all pixels of the window; who keeps them makes copies.
+    """
     rows, columns = np.empty(_N_PIXELS, np.int64), np.empty(_N_PIXELS, np.int64)
     inputs, votes = np.empty((_N_PIXELS, N_INPUTS), np.float32), np.empty(_N_PIXELS, np.float32)
     high = regions.heights
@@ -56,9 +63,7 @@ def pixel_inputs(window: Window, regions: Regions, vote: Vote, field: NDArray[np
         inputs,
         votes,
     )
-    # copies let go of the room for all pixels of the window
-    shared = vote.summary[_EXTRA_AT].astype(np.float32)
-    return PixelInputs(rows[:n].copy(), columns[:n].copy(), inputs[:n].copy(), votes[:n].copy(), shared)
+    return PixelInputs(rows[:n], columns[:n], inputs[:n], votes[:n], vote.summary[_EXTRA_AT].astype(np.float32))
 
 
 def refine(

@@ -85,6 +85,7 @@ def vote_of(regions: Regions, share: NDArray[np.float64], best: float) -> Vote:
         regions.features,
         share,
         best if math.isfinite(best) else 0.0,
+        int(regions.heights.extents.max()),
         field,
         summary,
     )

@@ -64,13 +64,17 @@ def test_without_candidates_nothing_is_voted_for():
 
 def test_any_levels_and_heights_equal_explicit_sums(rng):
     """One of the backgrounds lies above the peak, and is left out of the relief."""
-    level_of = rng.integers(0, len(LEVELS) + 1, (4, 9, 7)).astype(np.uint8)
+    level_of = rng.integers(0, len(LEVELS) + 1, (4, 9, 9)).astype(np.uint8)
     level_of[rng.random(level_of.shape) < 0.7] = len(LEVELS)
     share = rng.dirichlet(np.ones(4 * len(LEVELS))).reshape(4, -1)
-    field, relief = np.empty((9, 7), np.float32), np.empty((9, 7), np.float32)
-    vote_kernel(level_of, share, field)
-    np.testing.assert_allclose(field, twin.vote(level_of, share), atol=2**-20)
-    rest = rng.normal(0, 800, (4, 9, 7)).astype(np.float32)
+    field, relief = np.empty((9, 9), np.float32), np.empty((9, 9), np.float32)
+    vote_kernel(level_of, share, 4, field)
+    expected = twin.vote(level_of, share)
+    np.testing.assert_allclose(field, expected, atol=2**-20)
+    vote_kernel(level_of, share, 2, field)
+    assert np.array_equal(field[2:7, 2:7] > 0, expected[2:7, 2:7] > 0)
+    assert field.sum() == pytest.approx(expected[2:7, 2:7].sum(), abs=1e-4)
+    rest = rng.normal(0, 800, (4, 9, 9)).astype(np.float32)
     rest[:, 4, 4] = 300, -50, 100, 200
     relief_kernel(rest, rest[:, 4, 4].astype(float), share, relief)
     np.testing.assert_allclose(relief, twin.relief(rest, share), rtol=1e-5, atol=1e-5)
