@@ -67,7 +67,10 @@ def _rows(summary: RunSummary) -> list[tuple[str, str]]:
     rows += [(f"  {flag}", str(count)) for flag, count in sorted(summary.flags.items())]
     if summary.n_doubtful:
         rows.append(("  doubtful: quality or presence below 0.5, or empty", str(summary.n_doubtful)))
-    rows += [("warnings", str(summary.n_warnings)), ("errors", str(summary.n_errors))]
+    rows.append(("warnings", str(summary.n_warnings)))
+    if summary.n_warnings > summary.n_new_warnings:
+        rows.append(("  of images done before, in the manifest", str(summary.n_warnings - summary.n_new_warnings)))
+    rows.append(("errors", str(summary.n_errors)))
     rows.append(("seconds", f"{summary.seconds:.1f}"))
     if summary.n_new_targets and summary.seconds:
         rows.append(("targets per second", f"{summary.n_new_targets / summary.seconds:.1f}"))

@@ -3,13 +3,16 @@
 python -m benchmarks.speed.scale --out benchmarks/results/scale.json
 python -m benchmarks.speed.scale --shape 512 640 --sizes 10000 --ways workers Ray --repeat 3 \
     --out benchmarks/results/scale_ray.json
+python -m benchmarks.speed.scale --sizes 10000 100000 1000000 --ways "one of 1,000 shards" \
+    --out benchmarks/results/scale_plan.json
 
 The images are few drawn frames under many names (hard links), so that 100,000 of them take little disk; the points are
 one table. Each run is the command in a process of its own, so its time holds the start of Python and of the workers. A
 cluster of Ray runs already, as it does where Ray is of use; a command that starts one itself is a way of its own.
 `--repeat` takes the ways in turn, for a machine whose speed changes. The peak is that of the process that was started,
 without workers: beyond the program it holds the list of the images and the points. Processor seconds say more than the
-clock on a machine that does other work too (`load`); those of workers are not known.
+clock on a machine that does other work too (`load`); those of workers are not known. One shard of many shows what it
+costs to list the images and to match the points, which each shard does for all of them.
 """
 
 from __future__ import annotations
@@ -38,6 +41,8 @@ SIZES = (1_000, 10_000, 100_000)
 N_FRAMES, SHAPE, N_TARGETS = 64, (96, 96), 2
 #: Ways that are compared; the first is what the others are measured by.
 WAYS = ("one process", "workers", "shards", "Ray", "Ray, started for it")
+#: A way that does few images, for what comes before the first.
+ONE_SHARD = "one of 1,000 shards"
 COMMAND = """
 import re, sys
 from pointlabel.cli.main import main
@@ -111,6 +116,7 @@ def measure(folder: Path, way: str, n_workers: int) -> dict[str, Any]:
         workers = ["-j", str(n_workers)]
         with_ray = [*workers, "--engine", "ray", *(["--ray-address", address] if address else [])]
         words = {"one process": [], "workers": workers, "Ray": with_ray, "Ray, started for it": with_ray}
+        words[ONE_SHARD] = ["--shard", "1/1000"]
         begin, before = perf_counter(), cpu_seconds()
         row = run_shards(folder, n_workers) if way == "shards" else {"peak_mb": peak_of(annotate(folder, *words[way]))}
         seconds = perf_counter() - begin
@@ -134,7 +140,9 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of images, default up to 100,000")
     options.add_argument("--shape", type=int, nargs=2, default=SHAPE, metavar=("ROWS", "COLUMNS"), help="of the images")
-    options.add_argument("--ways", nargs="+", default=WAYS, choices=WAYS, metavar="WAY", help="default all")
+    options.add_argument(
+        "--ways", nargs="+", default=WAYS, choices=(*WAYS, ONE_SHARD), metavar="WAY", help="default all but one shard"
+    )
     options.add_argument("--repeat", type=int, default=1, help="times that each way is measured, default 1")
     options.add_argument("--workers", type=int, default=2, help="workers, shards and processors of Ray, default 2")
     args: argparse.Namespace = options.parse_args()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from statistics import median
-from typing import Any
 
 from .store import markdown, stored
 
@@ -56,6 +55,13 @@ def scale_ray() -> str:
     )
 
 
+def scale_plan() -> str:
+    """What each shard of a long list takes before its first image, and while it works."""
+    rows = stored("scale_plan")["rows"]
+    lines = [[f"{row['n_images']:,}", f"{row['seconds']:.1f}", f"{row['peak_mb']:.0f}"] for row in rows]
+    return markdown(["frames in the list", "seconds, with a thousandth of the frames", "MB"], lines)
+
+
 def scale_estimate() -> str:
     """What ten million such frames would take, from the largest size that was measured."""
     held = stored("scale")
@@ -64,23 +70,14 @@ def scale_estimate() -> str:
     speed = large["n_images"] / large["seconds"]
     minutes = FRAMES / MACHINES / speed / 60
     merge_s = FRAMES * large["merge_s"] / large["n_images"]
-    slope = _slope(small, large, "peak_mb")
-    merge_slope = _slope(small, large, "merge_mb")
+    merge_slope = (large["merge_mb"] - small["merge_mb"]) / (large["n_images"] - small["n_images"])
+    merge_gb = (small["merge_mb"] + merge_slope * (FRAMES_A_RUN - small["n_images"])) / 1000
     return (
         f"- {FRAMES:,} frames on {MACHINES} machines: {minutes:.0f} minutes, at {speed:.0f} frames "
         f"per second and machine, and {merge_s / 60:.0f} minutes for `merge` on one of them.\n"
-        f"- Each shard takes {1000 * slope:.1f} kB of memory per frame in the list of its run, and `merge` "
-        f"{1000 * merge_slope:.2f} kB: {_at(small, slope, 'peak_mb'):.1f} GB and "
-        f"{_at(small, merge_slope, 'merge_mb'):.1f} GB at {FRAMES_A_RUN:,} frames per run.\n"
+        f"- `merge` takes {1000 * merge_slope:.2f} kB of memory per frame: {merge_gb:.1f} GB at {FRAMES_A_RUN:,} "
+        "frames per run.\n"
     )
 
 
-def _slope(small: dict[str, Any], large: dict[str, Any], key: str) -> float:
-    return (large[key] - small[key]) / (large["n_images"] - small["n_images"])
-
-
-def _at(small: dict[str, Any], slope: float, key: str) -> float:
-    return (small[key] + slope * (FRAMES_A_RUN - small["n_images"])) / 1000
-
-
-TABLES = (scale, scale_ray, scale_estimate)
+TABLES = (scale, scale_ray, scale_plan, scale_estimate)

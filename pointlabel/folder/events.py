@@ -98,7 +98,7 @@ class RunSummary:
     n_images, n_ok, n_skipped, n_errors : images; skipped ones were done by an earlier run.
     n_targets, n_new_targets : targets in masks that are there, and those of this run.
     n_doubtful : targets that are to be looked at: flagged "empty", or quality or presence below 1/2.
-    n_warnings : warnings.
+    n_warnings, n_new_warnings : warnings, and those of this run.
     flags : flag -> number of targets.
     seconds : wall time of this run.
     stopped : whether an error ended the run before the last image.
@@ -112,6 +112,7 @@ class RunSummary:
     n_new_targets: int = 0
     n_doubtful: int = 0
     n_warnings: int = 0
+    n_new_warnings: int = 0
     flags: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     stopped: bool = False
@@ -127,4 +128,5 @@ class RunSummary:
         self.n_new_targets += tally.n_targets if done.status == "ok" else 0
         self.n_doubtful += tally.n_doubtful
         self.n_warnings += tally.n_warnings
+        self.n_new_warnings += 0 if done.status == "skipped" else tally.n_warnings
         self.flags.update(tally.flags)

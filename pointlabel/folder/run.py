@@ -159,6 +159,7 @@ def annotate_folder(
         for note in last:
             say(RunNote(note))
         summary.n_warnings += len(notes + last)
+        summary.n_new_warnings += len(notes + last)
         for writer in writers:
             writer.end(summary)
         if not summary.stopped:

@@ -176,6 +176,10 @@ def test_points_that_cannot_be_used_are_dropped_with_a_warning(run, folder, row,
     assert line["warnings"] == [sentence]
     assert [(target["x"], target["y"]) for target in line["targets"]] == [(20, 20)]
     assert dict(row.rsplit(maxsplit=1) for row in result.stderr.splitlines())["warnings"] == "1"
+    assert "of images done before" not in result.stderr
+    again = run("--resume", points="points.csv").stderr
+    assert "warning:" not in again
+    assert dict(row.rsplit(maxsplit=1) for row in again.splitlines())["  of images done before, in the manifest"] == "1"
 
 
 def test_a_point_image_without_points_gives_an_empty_mask(run, folder):
