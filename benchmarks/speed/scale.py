@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.common import ONE_THREAD, finish, parser
+from benchmarks.common import ONE_THREAD, finish, parser, replace_rows
 from pointlabel.synthetic import draw_scene
 
 SIZES = (1_000, 10_000, 100_000)
@@ -130,6 +130,13 @@ def cpu_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
+def compile_kernels() -> None:
+    """Do a few images, so that no run that is measured has to compile anything."""
+    with tempfile.TemporaryDirectory() as top:
+        draw_frames(Path(top) / "data", 4)
+        peak_of(annotate(Path(top) / "data"))
+
+
 def masks_of(folder: Path) -> dict[str, bytes]:
     """The masks of the output folder, each of the drawn frames once."""
     return {path.name: path.read_bytes() for path in sorted((folder / "out/masks").iterdir())[:N_FRAMES]}
@@ -145,16 +152,20 @@ def main() -> None:
     )
     options.add_argument("--repeat", type=int, default=1, help="times that each way is measured, default 1")
     options.add_argument("--workers", type=int, default=2, help="workers, shards and processors of Ray, default 2")
+    options.add_argument("--replace", action="store_true", help="put the rows into --out and leave its other rows")
     args: argparse.Namespace = options.parse_args()
+    if args.replace and (args.out is None or not args.out.exists()):
+        options.error("--replace needs an --out that holds rows")
     ways = [way for way in args.ways if not way.startswith("Ray") or find_spec("ray")]
     rows = []
+    compile_kernels()
     for n in [size // 10 for size in args.sizes] if args.quick else args.sizes:
         with tempfile.TemporaryDirectory() as top:
             folder = Path(top) / "data"
             draw_frames(folder, n, tuple(args.shape))
             expected: dict[str, bytes] = {}
             for way in ways * args.repeat:
-                row = {"n_images": n, **measure(folder, way, args.workers)}
+                row = {"name": f"{n} images, {way}", "n_images": n, **measure(folder, way, args.workers)}
                 found = masks_of(folder)
                 expected = expected or found
                 if found != expected:
@@ -169,7 +180,11 @@ def main() -> None:
                     f"peak {row['peak_mb']:.0f} MB{merge}",
                     flush=True,
                 )
-    finish({"workers": args.workers, "shape": args.shape, "targets_an_image": N_TARGETS, "rows": rows}, args.out)
+    about = {"workers": args.workers, "shape": list(args.shape), "targets_an_image": N_TARGETS}
+    if args.replace:
+        replace_rows(rows, about, args.out)
+    else:
+        finish({**about, "rows": rows}, args.out)
 
 
 if __name__ == "__main__":
