@@ -23,7 +23,8 @@ SOURCE = "from pointlabel.compiled import kernel\n\n@kernel\ndef twice(x):\n    
 
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A module with a kernel, whose compiled code is kept beside it."""
+    """A module with a kernel, whose compiled code is kept beside it, and no bytecode: that is stale within a second."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.setattr(numba.core.config, "CACHE_DIR", "")
     path = tmp_path / "source/doubling.py"
     path.parent.mkdir()

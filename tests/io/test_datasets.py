@@ -110,7 +110,7 @@ def remove(part):
         (lambda folder: shutil.rmtree(folder), {}, r"set: no such folder; a data set is a folder with images/"),
         (remove("images"), {}, r"needs the folder images/; it holds masks, masks_centroid, masks_coarse"),
         (remove("masks"), {}, r"needs the folder masks/; it holds images"),
-        (remove("masks_coarse"), {"points": "coarse"}, r"points coarse needs the folder masks_coarse/"),
+        (remove("masks_coarse"), {"points": "coarse"}, r"`points=coarse` needs the folder masks_coarse/"),
         (lambda folder: None, {"points": "clicks"}, "points must be one of centroid, coarse, got 'clicks'"),
         (lambda folder: (folder / "masks" / "2.png").unlink(), {}, r"set: no true mask in masks/ for 2$"),
         (lambda folder: None, {"split": "train"}, r"split train needs the folder img_idx/"),
