@@ -44,5 +44,6 @@ def name_hint(name: object, known: Iterable[str], rest: str = "there are") -> st
     import difflib  # only where something is wrong
 
     names = list(known)
-    near = difflib.get_close_matches(str(name).lower()[:_SHOWN_LETTERS], names, n=1, cutoff=0.6)
+    text = str(name).lower()[:_SHOWN_LETTERS]
+    near = difflib.get_close_matches(text, names, n=1) or [each for each in names if text and each.startswith(text)]
     return f"did you mean {near[0]}?" if near else f"{rest} {', '.join(names) or 'none'}"
