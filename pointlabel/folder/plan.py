@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
 from ..errors import InputError
@@ -92,8 +92,7 @@ def plan_shard(shard: Shard, found: ImageList, bound: Bound, source: PointSource
         entries = (bound.entries[name] for name in found.ids if name in bound.entries)
         yield from (entry.load().sha256 for entry in entries if isinstance(entry, RowsEntry))
 
-    own = PackedRuns(islice(ids(), shard.number - 1, None, shard.total))
-    return ShardPlan(shard, "annotate", stamp, own, hash_names(ids()), hash_names(hashed()))
+    return ShardPlan(shard, "annotate", stamp, PackedRuns(shard.own(ids())), hash_names(ids()), hash_names(hashed()))
 
 
 def plan_jobs(

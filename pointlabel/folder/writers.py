@@ -59,11 +59,8 @@ class Manifest(RunWriter):
     def __init__(self, context: RunContext, jobs: Sequence[Job]) -> None:
         super().__init__(context, jobs)
         self._path = context.manifest
-        unknown = [job.entry.id for job in jobs if not job.entry.image]  # names that no image has can share one
-        repeats = len(set(unknown)) < len(unknown) or (
-            unknown and not {job.entry.id for job in jobs if job.entry.image}.isdisjoint(unknown)
-        )
-        self._is_tidy = not repeats and not (os.path.isfile(self._path) and os.path.getsize(self._path))
+        n_ids = len({job.entry.id for job in jobs})  # names of a table that no image has can share one
+        self._is_tidy = n_ids == len(jobs) and not (os.path.isfile(self._path) and os.path.getsize(self._path))
         self._writer = ManifestWriter(self._path)
 
     def add(self, done: ImageDone) -> None:

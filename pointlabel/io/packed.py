@@ -19,7 +19,41 @@ _PROTOCOL = 3  # later ones spend bytes on frames
 _RUN = 64
 
 
-class Packed(Sequence[T]):
+class _Blobs:
+    """Pieces of bytes, one after the other in one block."""
+
+    def __init__(self, pieces: Iterable[bytes] = ()) -> None:
+        self.data, self.ends = bytearray(), array("Q", [0])
+        for piece in pieces:
+            self.add(piece)
+
+    def add(self, piece: bytes) -> None:
+        self.data += piece
+        self.ends.append(len(self.data))
+
+    def __len__(self) -> int:
+        return len(self.ends) - 1
+
+    def __getitem__(self, k: int) -> bytearray:
+        return self.data[self.ends[k] : self.ends[k + 1]]
+
+
+class _Made(Sequence[T]):
+    """A sequence that makes the item at place k, from 0, by `_item`."""
+
+    def _item(self, k: int) -> T:
+        raise NotImplementedError
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[T]: ...
+    def __getitem__(self, index: int | slice) -> T | Sequence[T]:
+        places = range(len(self))[index]
+        return self._item(places) if isinstance(places, int) else [self._item(k) for k in places]
+
+
+class Packed(_Made[T]):
     """A sequence whose items are made anew each time they are asked for.
 
     Parameters
@@ -29,31 +63,23 @@ class Packed(Sequence[T]):
     """
 
     def __init__(self, items: Iterable[Any] = (), make: Callable[[Any], T] | None = None) -> None:
-        self._data, self._ends, self._make = bytearray(), array("Q", [0]), make
+        self._blobs, self._make = _Blobs(), make
         for item in items:
             self.append(item)
 
     def append(self, item: Any) -> None:
         """Put one at the end."""
-        self._data += pickle.dumps(item, _PROTOCOL)
-        self._ends.append(len(self._data))
+        self._blobs.add(pickle.dumps(item, _PROTOCOL))
 
     def __len__(self) -> int:
-        return len(self._ends) - 1
+        return len(self._blobs)
 
-    @overload
-    def __getitem__(self, index: int) -> T: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[T]: ...
-    def __getitem__(self, index: int | slice) -> T | Sequence[T]:
-        if isinstance(index, slice):
-            return [self[k] for k in range(*index.indices(len(self)))]
-        k = range(len(self))[index]
-        item = pickle.loads(memoryview(self._data)[self._ends[k] : self._ends[k + 1]])
+    def _item(self, k: int) -> T:
+        item = pickle.loads(self._blobs[k])
         return item if self._make is None else self._make(item)
 
 
-class PackedRuns(Sequence[T]):
+class PackedRuns(_Made[T]):
     """As `Packed`, for items that are asked for in their order: some are packed together, and take a tenth.
 
     Parameters
@@ -62,32 +88,21 @@ class PackedRuns(Sequence[T]):
     """
 
     def __init__(self, items: Iterable[T]) -> None:
-        rest = iter(items)
-        runs = iter(lambda: list(islice(rest, _RUN)), [])
-        self._runs: Packed[list[T]] = Packed(
-            (zlib.compress(pickle.dumps(run, _PROTOCOL), 1) for run in runs), _unpacked
-        )
-        self._n = max(0, len(self._runs) - 1) * _RUN + (len(self._runs[-1]) if len(self._runs) else 0)
+        self._blobs, self._n = _Blobs(), 0
         self._last: tuple[int, list[T]] = -1, []
+        rest = iter(items)
+        while run := list(islice(rest, _RUN)):
+            self._blobs.add(zlib.compress(pickle.dumps(run, _PROTOCOL), 1))
+            self._n += len(run)
 
     def __len__(self) -> int:
         return self._n
 
-    @overload
-    def __getitem__(self, index: int) -> T: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[T]: ...
-    def __getitem__(self, index: int | slice) -> T | Sequence[T]:
-        if isinstance(index, slice):
-            return [self[k] for k in range(*index.indices(self._n))]
-        run, at = divmod(range(self._n)[index], _RUN)
-        if self._last[0] != run:
-            self._last = run, self._runs[run]
-        return self._last[1][at]
-
-
-def _unpacked(run: bytes) -> Any:
-    return pickle.loads(zlib.decompress(run))
+    def _item(self, k: int) -> T:
+        number, place = divmod(k, _RUN)
+        if self._last[0] != number:
+            self._last = number, pickle.loads(zlib.decompress(self._blobs[number]))
+        return self._last[1][place]
 
 
 class SortedNames(Set[str]):
@@ -99,10 +114,7 @@ class SortedNames(Set[str]):
     """
 
     def __init__(self, names: Iterable[str] = ()) -> None:
-        self._data, self._ends = bytearray(), array("Q", [0])
-        for name in names:
-            self._data += name.encode("utf-8", "surrogatepass")
-            self._ends.append(len(self._data))
+        self._blobs = _Blobs(map(_bytes_of, names))
 
     @classmethod
     def of(cls, names: Collection[str]) -> SortedNames:
@@ -114,10 +126,10 @@ class SortedNames(Set[str]):
         return cls(sorted(it))
 
     def __len__(self) -> int:
-        return len(self._ends) - 1
+        return len(self._blobs)
 
     def __getitem__(self, position: int) -> str:
-        return self._data[self._ends[position] : self._ends[position + 1]].decode("utf-8", "surrogatepass")
+        return self._blobs[range(len(self))[position]].decode("utf-8", "surrogatepass")
 
     def __iter__(self) -> Iterator[str]:
         return map(self.__getitem__, range(len(self)))
@@ -128,8 +140,8 @@ class SortedNames(Set[str]):
     def position(self, name: str) -> int | None:
         """Place of a name in the order, from 0; None where it is not in the set."""
         # Bytes of UTF-8 have the order of the characters, so no name is decoded to be compared.
-        key, data, ends = name.encode("utf-8", "surrogatepass"), self._data, self._ends
-        low, high = 0, len(ends) - 1
+        key, data, ends = _bytes_of(name), self._blobs.data, self._blobs.ends
+        low, high = 0, len(self)
         while low < high:
             middle = (low + high) // 2
             if data[ends[middle] : ends[middle + 1]] < key:
@@ -137,3 +149,7 @@ class SortedNames(Set[str]):
             else:
                 high = middle
         return low if low < len(self) and data[ends[low] : ends[low + 1]] == key else None
+
+
+def _bytes_of(name: str) -> bytes:
+    return name.encode("utf-8", "surrogatepass")  # bytes of a file's name that are no UTF-8 come as lone surrogates

@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 from .._values import as_choice
@@ -62,9 +63,9 @@ class Shard(NamedTuple):
         """Name of the file with its `ShardPlan`."""
         return f"shard.{self.name}.json"
 
-    def own(self, items: Sequence[T]) -> Sequence[T]:
+    def own(self, items: Iterable[T]) -> list[T]:
         """Those of all items that are this shard's."""
-        return items[self.number - 1 :: self.total]
+        return list(islice(items, self.number - 1, None, self.total))
 
 
 def parse_shard(text: str) -> Shard:

@@ -31,7 +31,7 @@ def cut_border(
     """
     soft, mask, touches = refined, np.zeros(refined.shape, np.bool_), False
     found = bool(soft[HALF, HALF] >= 0.5)
-    if found and tightness == 0.5 and not params.border_px:  # nothing else is asked for, as a rule
+    if found and tightness == 0.5 and not params.border_px:  # the soft label, 0 beyond the image, says it all
         touches = component_kernel(soft, 0.5, HALF, HALF, mask)
     elif found:
         least = FLOOR_NOISES * window.floor / max(float(regions.contrast.max()), 1.0)
