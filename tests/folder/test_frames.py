@@ -11,18 +11,18 @@ from pointlabel.engine.default import regions
 
 
 def test_nine_frames_from_the_command_to_the_kernel(small, monkeypatch):
-    kernel = regions.grow_kernel
+    kernel = regions.candidate_kernel
     seen: list[list[str]] = []
 
     def watched(*arguments):
-        names, frame = ["grow_kernel"], sys._getframe(1)
+        names, frame = ["candidate_kernel"], sys._getframe(1)
         while frame.f_back is not None and names[0] != "annotate":
             names.insert(0, frame.f_code.co_name)
             frame = frame.f_back
         seen.append(names)
         return kernel(*arguments)
 
-    monkeypatch.setattr(regions, "grow_kernel", watched)
+    monkeypatch.setattr(regions, "candidate_kernel", watched)
     command = ["annotate", str(small / "images"), "-p", str(small / "points"), "-o", str(small / "out")]
     assert CliRunner().invoke(main, command).exit_code == 0
     assert seen[0][0] == "annotate"

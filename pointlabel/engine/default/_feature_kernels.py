@@ -9,16 +9,19 @@ import numpy as np
 from ...compiled import kernel
 from ._region_kernels import (
     AREA,
+    AT_BORDER,
     COLUMN_OFFSETS,
     EDGES,
     INWARD_STEPS,
     LARGEST,
+    N_SUMS,
     RING_AREA,
     RING_SQUARES,
     RING_TOTAL,
     ROW_OFFSETS,
     TOTAL,
     WEAK_EDGES,
+    grow_kernel,
 )
 
 #: Names of the features, in the order of `feature_kernel`'s last axis; c is the scale's contrast at the peak.
@@ -66,7 +69,7 @@ LOG_AREA_CENTRE, LOG_AREA_SCALE = 3.0, 1.3
 def feature_kernel(sums, shared, contrast, scales, levels, noise, spread, out):
     """Features of all candidates, `out` (K, L, N_FEATURES) float64.
 
-    `sums` (K, L, N_SUMS) and `shared` (K - 1, L) come from the region kernels, `contrast` (K,) is the peak's
+    `sums` (K, L, N_SUMS) and `shared` (K - 1 or more, L) come from the region kernels, `contrast` (K,) is the peak's
     height over each background, `scales` (K,) their sides in px, `levels` (L,) falling.
     """
     n_scales, n_levels = sums.shape[0], sums.shape[1]
@@ -86,7 +89,7 @@ def feature_kernel(sums, shared, contrast, scales, levels, noise, spread, out):
     for k in range(n_scales):
         c = max(contrast[k], 1.0)
         following = max(contrast[min(k + 1, n_scales - 1)], 1.0)
-        below, above = max(k - 1, 0), min(k, n_scales - 2)
+        below, above = max(k - 1, 0), min(k, max(n_scales - 2, 0))
         log_noise, log_spread = math.log(c / noise), math.log(c / spread)
         for a in range(n_levels):
             s = sums[k, a]
@@ -98,8 +101,8 @@ def feature_kernel(sums, shared, contrast, scales, levels, noise, spread, out):
             ring_deviation = math.sqrt(max(s[RING_SQUARES] / ring - ring_mean * ring_mean, 0.0))
             stability = 0.0
             for pair in (below, above):  # the first and last scale count their one neighbour twice
-                both = shared[pair, a]
-                stability += both / (sums[pair, a, AREA] + sums[pair + 1, a, AREA] - both)
+                both, other = shared[pair, a], min(pair + 1, n_scales - 1)  # and a lone one itself
+                stability += both / (sums[pair, a, AREA] + sums[other, a, AREA] - both)
             f[STABILITY] = stability
             f[GROWTH] = math.log(sums[k, max(a - 1, 0), AREA] / sums[k, min(a + 1, n_levels - 1), AREA])
             f[GROWTH_TWO] = math.log(sums[k, max(a - 2, 0), AREA] / area)
@@ -124,6 +127,31 @@ def feature_kernel(sums, shared, contrast, scales, levels, noise, spread, out):
             f[LOG_NOISE] = log_noise
             f[LOG_SPREAD] = log_spread
             f[LEVEL_NOISE] = (level - LEVEL_CENTRE) ** 2 * log_noise
+
+
+@kernel
+def candidate_kernel(
+    units, inside, sampling, levels, floor, weak_step, least_contrast, scales, noise, spread,
+    grids, extents, residual, level_of, contrast, features, bad,
+):  # fmt: skip
+    """Grow every region and describe it, in one call: what each call of its own costs adds up.
+
+    As `grow_kernel` and `feature_kernel`; no region is cut below `floor`. `bad` (K, L) bool gets the candidates that
+    touch the border, or whose scale has less than `least_contrast` of the largest contrast.
+    """
+    n_scales, n_levels = bad.shape
+    grids[:] = -1
+    extents[:] = 0
+    sums, shared = np.empty((n_scales, n_levels, N_SUMS)), np.empty((max(n_scales - 1, 1), n_levels))
+    grow_kernel(
+        units, inside, sampling, levels, floor, weak_step, grids, extents, residual, level_of, contrast, sums, shared
+    )
+    feature_kernel(sums, shared, contrast, scales, levels, noise, spread, features)
+    largest = contrast.max()
+    for k in range(n_scales):
+        flat = contrast[k] < least_contrast * largest or contrast[k] <= 0
+        for a in range(n_levels):
+            bad[k, a] = flat or sums[k, a, AT_BORDER] > 0
 
 
 @kernel

@@ -21,10 +21,22 @@ def box_kernel(field, least):
     """First and last + 1 row and column of the pixels with field >= least; all 0 where there are none."""
     top, bottom, left, right = field.shape[0], 0, field.shape[1], 0
     for y in range(field.shape[0]):
+        n = np.int32(0)  # narrow, so that the compiler counts with vector instructions: most rows have none
+        for x in range(field.shape[1]):
+            n = np.int32(n + np.int32(field[y, x] >= least))
+        if n == 0:
+            continue
+        top, bottom = min(top, y), y + 1
         for x in range(field.shape[1]):
             if field[y, x] >= least:
-                top, bottom, left, right = min(top, y), max(bottom, y + 1), min(left, x), max(right, x + 1)
+                left, right = min(left, x), max(right, x + 1)
     return (top, bottom, left, right) if bottom > 0 else (0, 0, 0, 0)
+
+
+@kernel
+def label_box_kernel(soft, mask, least):
+    """`box_kernel` of the pixels with soft >= least or in the mask."""
+    return box_kernel(np.maximum(soft, mask), least)
 
 
 @kernel
@@ -219,6 +231,30 @@ def perceptron_kernel(inputs, votes, extra, centre, deviation, w1, b1, w2, b2, w
 
 
 @kernel
+def refine_kernel(
+    field, core, inside, level_of, units, sampling, grids, extents, residual, contrast, levels, summary, extra_at,
+    centre, deviation, w1, b1, w2, b2, w3, b3, soft,
+):  # fmt: skip
+    """The perceptron's answer at every pixel near the vote in one call, `soft` (S, S) float32; 0 elsewhere.
+
+    As `near_input_kernel` and `perceptron_kernel`; what all pixels share is `summary` at `extra_at`.
+    """
+    rows, columns = np.empty(field.size, np.int64), np.empty(field.size, np.int64)
+    inputs, votes = np.empty((field.size, N_INPUTS), np.float32), np.empty(field.size, np.float32)
+    n = near_input_kernel(
+        field, core, inside, level_of, units, sampling, grids, extents, residual, contrast, levels, summary[0], rows,
+        columns, inputs, votes,
+    )  # fmt: skip
+    extra, out = np.empty(extra_at.shape[0], np.float32), np.empty(n, np.float32)
+    for j in range(extra.shape[0]):
+        extra[j] = summary[extra_at[j]]
+    perceptron_kernel(inputs[:n], votes[:n], extra, centre, deviation, w1, b1, w2, b2, w3, b3, out)
+    soft[:] = 0.0
+    for i in range(n):
+        soft[rows[i], columns[i]] = out[i]
+
+
+@kernel
 def component_kernel(field, threshold, row, column, mask):
     """8-connected component of (row, column) at field >= threshold; the pixel itself always belongs.
 
@@ -228,23 +264,3 @@ def component_kernel(field, threshold, row, column, mask):
     member[row, column] = True
     connected_kernel(member, row, column, mask)
     return mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any()
-
-
-@kernel
-def sharpness_kernel(soft, mask, field):
-    """Sums of the soft label inside and outside a mask, the mask's area, sums of the lower and higher of two fields.
-
-    The two are the soft label and the vote, (S, S) float32.
-    """
-    inside, outside, lower, higher, area = 0.0, 0.0, 0.0, 0.0, 0
-    for y in range(soft.shape[0]):
-        for x in range(soft.shape[1]):
-            value, vote = soft[y, x], field[y, x]
-            if mask[y, x]:
-                inside += value
-                area += 1
-            else:
-                outside += value
-            lower += value if value < vote else vote
-            higher += vote if value < vote else value
-    return inside, outside, area, lower, higher

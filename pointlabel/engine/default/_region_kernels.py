@@ -10,7 +10,9 @@ from ._background_kernels import fill_residual_kernel
 #: The background is worked out within so many pixels of the peak at first; most floods end there.
 _FIRST_EXTENT = 8
 #: How far beyond a region its sums look: the ring lies 2 to 3 px outside, and steps lead one pixel further.
-_BEYOND = 4
+_SUMS_REACH = 4
+PITCH = 128  # of a flood's heights; a power of two, so that row and column of a place need no division
+_TAKEN, _BEYOND = np.float32(-np.inf), np.float32(np.inf)  # heights that are entered no more, and beyond the extent
 N_SUMS = 13
 #: What `region_sums_kernel` sums up over a region, its border and its ring, in the order of its last axis.
 (
@@ -20,50 +22,73 @@ N_SUMS = 13
 
 
 @kernel
-def flood_kernel(residual, inside, row, column, thresholds, extent, level_of, queue, box):
+def flood_kernel(residual, inside, row, column, thresholds, extent, level_of, queue, heights, box):
     """Lowest index a such that a pixel is 8-connected to the peak through pixels >= thresholds[a].
 
     Returns whether the flood ended within `extent` pixels of the peak; else nothing that it wrote counts.
     `thresholds` (L,) falls; `level_of` (S, S) uint8 gets a, or L where the pixel is never reached, `box` the
     (top, bottom, left, right) of what is reached. Pixels wait in one list a level; each is entered once, when
-    the flood first touches it, so the cost is linear in the largest region. `queue` (L, S * S) int32 is scratch.
+    the flood first touches it, so the cost is linear in the largest region. Scratch: `queue` (L, S * S) int32, and
+    `heights` (S + 2, PITCH) float32, which hold what may be entered still.
     """
     n_levels = thresholds.shape[0]
-    side = residual.shape[0]
     lowest = thresholds[n_levels - 1]
+    _fence(residual, inside, row, column, extent, heights)
+    around = (-PITCH - 1, -PITCH, -PITCH + 1, -1, 1, PITCH - 1, PITCH, PITCH + 1)
     counts = np.zeros(n_levels, np.int64)
     level_of[:] = n_levels
-    level_of[row, column] = 0
-    queue[0, 0] = row * side + column
+    queue[0, 0] = (row + 1) * PITCH + column + 1
+    heights[row + 1, column + 1] = _TAKEN
     counts[0] = 1
-    box[0] = box[1] = row
-    box[2] = box[3] = column
+    top, bottom, left, right = row, row, column, column
+    flat = heights.reshape(heights.size)
     for level in range(n_levels):
         k = 0
         while k < counts[level]:
-            y = queue[level, k] // side
-            x = queue[level, k] % side
+            place = queue[level, k]
             k += 1
-            box[0] = min(box[0], y)
-            box[1] = max(box[1], y)
-            box[2] = min(box[2], x)
-            box[3] = max(box[3], x)
-            for v in range(max(y - 1, 0), min(y + 2, side)):
-                for u in range(max(x - 1, 0), min(x + 2, side)):
-                    if level_of[v, u] != n_levels or not inside[v, u]:
-                        continue
-                    if max(abs(v - row), abs(u - column)) > extent:
-                        return False
-                    value = residual[v, u]
-                    if value < lowest:
-                        continue
-                    own = level
-                    while value < thresholds[own]:
-                        own += 1
-                    level_of[v, u] = own
-                    queue[own, counts[own]] = v * side + u
-                    counts[own] += 1
+            y, x = place // PITCH - 1, place % PITCH - 1
+            level_of[y, x] = level
+            top, bottom, left, right = min(top, y), max(bottom, y), min(left, x), max(right, x)
+            for step in around:
+                value = flat[place + step]
+                if value < lowest:
+                    continue
+                if value == _BEYOND:
+                    return False
+                own = level
+                while value < thresholds[own]:
+                    own += 1
+                flat[place + step] = _TAKEN
+                queue[own, counts[own]] = place + step
+                counts[own] += 1
+    box[0], box[1], box[2], box[3] = top, bottom, left, right
     return True
+
+
+@kernel
+def _fence(residual, inside, row, column, extent, heights):
+    """Copy the residual within `extent` of the peak and close it off: `_BEYOND` in the image, `_TAKEN` outside."""
+    side = residual.shape[0]
+    top, bottom = max(row - extent, 0), min(row + extent, side - 1)
+    left, right = max(column - extent, 0), min(column + extent, side - 1)
+    first, one = np.uint64(left), np.uint64(1)  # unsigned, so that no index is tested for being negative
+    for y in range(np.uint64(top), np.uint64(bottom + 1)):
+        for x in range(np.uint64(right - left + 1)):
+            value = residual[y, first + x]
+            heights[y + one, first + x + one] = value if inside[y, first + x] else _TAKEN
+    for y in range(top - 1, bottom + 2):
+        for x in (left - 1, right + 1):
+            heights[y + 1, x + 1] = _rim(inside, y, x)
+    for x in range(left, right + 1):
+        for y in (top - 1, bottom + 1):
+            heights[y + 1, x + 1] = _rim(inside, y, x)
+
+
+@kernel
+def _rim(inside, y, x):
+    side = inside.shape[0]
+    return _BEYOND if 0 <= y < side and 0 <= x < side and inside[y, x] else _TAKEN
 
 
 @kernel
@@ -174,18 +199,19 @@ def shared_area_kernel(level_a, level_b, box, n_levels, out):
 def grow_kernel(
     units, inside, sampling, levels, least, weak_step, grids, extents, residual, level_of, contrast, sums, shared
 ):
-    """Every scale's background, flood and sums in one call: what each call of its own costs adds up.
+    """Every scale's background, flood and sums.
 
     `sampling` (K, 3) holds reach, stride and step of `fill_residual_kernel`; no region is cut below `least`;
     `weak_step` is a share of the contrast. Writes `level_of` (K, S, S), `contrast` (K,), `sums` (K, L, N_SUMS) and
-    `shared` (K - 1 or more, L); and of each scale the `residual` (K, S, S) within `extents` (K,) pixels of the peak,
-    which is as far as floods and sums look, with its medians in `grids` (K, n, n). Before, `extents` are 0 and `grids`
-    -1.
+    `shared` (K - 1, L), or (1, L) for one scale; and of each scale the `residual` (K, S, S) within `extents` (K,)
+    pixels of the peak, which is as far as floods and sums look, with its medians in `grids` (K, n, n). Before,
+    `extents` are 0 and `grids` -1.
     """
     n_scales, side = residual.shape[0], residual.shape[1]
     half = side // 2
     n_levels = levels.shape[0]
     queue = np.empty((n_levels, side * side), np.int32)
+    heights = np.empty((side + 2, PITCH), np.float32)
     boxes = np.empty((n_scales, 4), np.int64)
     thresholds = np.empty(n_levels)
     for k in range(n_scales):
@@ -195,13 +221,15 @@ def grow_kernel(
         for a in range(n_levels):  # two units of slack: a tie in the image's own grey levels stays a tie
             thresholds[a] = min(max(levels[a] * peak - 2, least), peak)
         box = boxes[k]
-        while not flood_kernel(residual[k], inside, half, half, thresholds, extents[k], level_of[k], queue, box):
+        while not flood_kernel(
+            residual[k], inside, half, half, thresholds, extents[k], level_of[k], queue, heights, box
+        ):
             widen_kernel(units, sampling, k, 2 * extents[k], grids, extents, residual)
         reached = max(max(half - box[0], box[1] - half), max(half - box[2], box[3] - half))
-        widen_kernel(units, sampling, k, reached + _BEYOND, grids, extents, residual)
+        widen_kernel(units, sampling, k, reached + _SUMS_REACH, grids, extents, residual)
         region_sums_kernel(residual[k], level_of[k], box, n_levels, weak_step * peak, half, half, sums[k])
-    for k in range(n_scales - 1):
-        shared_area_kernel(level_of[k], level_of[k + 1], boxes[k], n_levels, shared[k])
+    for k in range(shared.shape[0]):
+        shared_area_kernel(level_of[k], level_of[min(k + 1, n_scales - 1)], boxes[k], n_levels, shared[k])
 
 
 @kernel

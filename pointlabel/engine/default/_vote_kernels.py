@@ -9,6 +9,7 @@ import numpy as np
 from ...compiled import kernel
 from ._feature_kernels import GROWTH_TWO, LEVEL, LOG_AREA, LOG_NOISE, LOG_SPREAD, STABILITY, STEP
 
+LEAST_VOTE = np.float32(2.0**-17)  # below which a vote adds nothing to the box that heat spreads in
 STEPS = 1048576.0  # fields are rounded to whole 2^-20, so that sums of them are exact in any order
 
 

@@ -15,18 +15,21 @@ def cut_kernel(image, row, column, reach, values):
     Returns the smallest and the largest value; neither counts where some are not finite.
     """
     height, width = image.shape
-    side = 2 * reach + 1
-    columns = np.empty(side, np.uint32)  # unsigned, so that no index is tested for being negative
-    for x in range(side):
-        columns[x] = _mirrored(column - reach + x, width)
+    side, left = 2 * reach + 1, column - reach
+    begin, end = max(-left, 0), min(width - left, side)  # columns in the image
+    first, before = np.uint64(begin), np.uint64(begin + left)  # unsigned, so that no index is tested for being negative
     low = high = image[row, column]
     for y in range(side):
-        v = np.uint32(_mirrored(row - reach + y, height))
-        for x in range(side):
-            value = image[v, columns[x]]
-            values[y, x] = value
+        v = _mirrored(row - reach + y, height)
+        for x in range(np.uint64(end - begin)):
+            value = image[v, before + x]
+            values[y, first + x] = value
             low = value if value < low else low
             high = value if value > high else high
+        for x in range(begin):
+            values[y, x] = image[v, _mirrored(left + x, width)]
+        for x in range(end, side):
+            values[y, x] = image[v, _mirrored(left + x, width)]
     return float(low), float(high)
 
 
@@ -111,3 +114,18 @@ def noise_kernel(units, half):
         for x in range(side):
             total += row[x]
     return 1.4826 * rank_of(values, (values.size + 1) // 2) / 9.0, total / (9.0 * values.size)
+
+
+@kernel
+def window_kernel(values, low, high, half, rows, columns, units, inside):
+    """Write the units of a window of `values` from `low` to `high`, and which of its middle lie in the image.
+
+    The middle are the (2 half + 1)^2 pixels, of which those in `rows` and `columns` (first, last + 1) are inside.
+    Returns what `noise_kernel` and `spread_kernel` say of the middle.
+    """
+    whole_units_kernel(values, low, high, units)
+    for y in range(inside.shape[0]):
+        for x in range(inside.shape[1]):
+            inside[y, x] = rows[0] <= y < rows[1] and columns[0] <= x < columns[1]
+    median_noise, mean_noise = noise_kernel(units, half)
+    return median_noise, mean_noise, spread_kernel(units, units.shape[0] // 2 - half, 2 * half + 1)

@@ -5,31 +5,22 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .._conductance_kernels import COUNT_LOGS
 from ..conductance import window_conductance
-from ..diffusion import diffuse, fuse, solve_steady
-from ._refine_kernels import box_kernel
+from ..diffusion import solve_steady
+from ._heat_kernels import heat_vote_kernel
 from .params import DefaultParams
-from .vote import LEAST_VOTE, in_steps
 from .window import Window
-
-_UNIT_BITS = 4  # window units have 16 bits, the medium's 20
 
 
 def heat_vote(window: Window, field: NDArray[np.float32], params: DefaultParams) -> NDArray[np.float32]:
     """Eqs. (3) and (4) of "Diffuse to Detect", arXiv 2605.20766: the vote is the heat's source and its prior."""
     if params.n_steps == 0 or params.rho == 0:
         return field
-    top, bottom, left, right = box_kernel(field, LEAST_VOTE)
-    if bottom == 0:
-        return field
-    part = (slice(max(top - 4, 0), bottom + 4), slice(max(left - 4, 0), right + 4))
-    source = np.ascontiguousarray(field[part])
-    units = np.ascontiguousarray(window.core[part] << _UNIT_BITS)
-    east, south = window_conductance(units, d0=params.d0, beta=params.beta, alpha=params.alpha)
-    heat = diffuse(source, east, south, n_steps=params.n_steps)
-    out = np.zeros_like(field)
-    out[part] = in_steps(fuse(heat, source, params.rho))
-    return out
+    out = np.empty_like(field)
+    medium = float(params.d0), float(params.beta), float(params.alpha)
+    spread = heat_vote_kernel(field, window.core, *medium, COUNT_LOGS, params.n_steps, float(params.rho), out)
+    return out if spread else field
 
 
 def heat_between(

@@ -18,7 +18,7 @@ from ...methods.overlaps import inside, masks_meet
 from ...methods.peaks import find_peaks
 from ...methods.targets import has_holes, make_target
 from ...types import LabelRequest, TargetLabel
-from ._refine_kernels import box_kernel
+from ._refine_kernels import label_box_kernel
 from .border import cut_border
 from .heat import heat_between, heat_vote
 from .larger import is_believed, needs_larger
@@ -200,7 +200,7 @@ def in_image(
         between[np.arange(len(at)), low + 1] = at - low
         soft = (between @ soft @ between.T).astype(np.float32)
         mask = (between @ mask.astype(np.float32) @ between.T) >= 0.5
-    top, bottom, left, right = box_kernel(np.maximum(soft, mask), _LEAST_SOFT)
+    top, bottom, left, right = label_box_kernel(soft, mask, _LEAST_SOFT)
     row, column = peak
     top, bottom = max(top, reach - row), min(bottom, reach - row + shape[0])
     left, right = max(left, reach - column), min(right, reach - column + shape[1])

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._rating_kernels import expectation_kernel, logit_kernel
 from .regions import FEATURES, Regions
 from .vote import Vote
 from .weights import read_numbers
@@ -17,7 +18,7 @@ from .weights import read_numbers
 #: The features whose expectations under the vote the presence is read from. No size among them: it tells the data sets
 #: apart. None depends on the refinement or on `tightness`; a style's vote is not asked.
 INPUTS = ("log_ring_snr", "ring_mean", "weak", "stability", "offset", "log_spread", "log_contrast_next")
-INPUTS_AT = [FEATURES.index(name) for name in INPUTS]
+INPUTS_AT = np.array([FEATURES.index(name) for name in INPUTS])
 DOUBTFUL = 0.1  # presence below which a peak beside the click is compared with the click itself
 CLEARLY = 0.05  # by which the presence at the click has to be higher
 LARGEST_Z = 3.0  # standardised inputs are cut here, so that no single one decides
@@ -56,9 +57,9 @@ def parse_presence(stored: dict[str, Any]) -> PresenceWeights:
 
 def presence_inputs(regions: Regions, vote: Vote) -> NDArray[np.float64]:
     """The numbers of `INPUTS` for one target, all 0 where there is no vote."""
-    features = regions.features.reshape(-1, len(FEATURES))
-    expected: NDArray[np.float64] = (vote.share.ravel() @ features)[INPUTS_AT]
-    return expected
+    out = np.empty(len(INPUTS))
+    expectation_kernel(regions.features, vote.share, INPUTS_AT, out)
+    return out
 
 
 def presence(regions: Regions, vote: Vote, weights: PresenceWeights | None = None) -> float:
@@ -66,7 +67,8 @@ def presence(regions: Regions, vote: Vote, weights: PresenceWeights | None = Non
     weights = weights or load_presence()
     if not vote.share.any():
         return weights.without_vote
-    return 1 / (1 + math.exp(-float(log_odds(presence_inputs(regions, vote), weights))))
+    w, inputs = weights, presence_inputs(regions, vote)
+    return 1 / (1 + math.exp(-logit_kernel(inputs, w.centre, w.deviation, LARGEST_Z, w.coefficients, w.bias)))
 
 
 def presences(
@@ -74,7 +76,8 @@ def presences(
 ) -> NDArray[np.float64]:
     """`presence` of many targets: (n, I) inputs and whether there is a vote (n,) to numbers in [0, 1]."""
     weights = weights or load_presence()
-    return np.where(has_vote, 1 / (1 + np.exp(-log_odds(inputs, weights))), weights.without_vote)
+    z = np.clip((inputs - weights.centre) / weights.deviation, -LARGEST_Z, LARGEST_Z)
+    return np.where(has_vote, 1 / (1 + np.exp(-(z @ weights.coefficients + weights.bias))), weights.without_vote)
 
 
 def is_doubtful(found: bool, presence: float) -> bool:
@@ -85,10 +88,3 @@ def is_doubtful(found: bool, presence: float) -> bool:
 def is_likelier(at_click: tuple[bool, float], at_peak: tuple[bool, float]) -> bool:
     """Whether the label at the click is taken and not the one at a doubtful peak; each as found and its presence."""
     return not at_peak[0] or (at_click[0] and at_click[1] > at_peak[1] + CLEARLY)
-
-
-def log_odds(inputs: NDArray[np.float64], weights: PresenceWeights) -> NDArray[np.float64]:
-    """Logit of the presence, (..., I) inputs to (...) numbers."""
-    z = np.minimum(np.maximum((inputs - weights.centre) / weights.deviation, -LARGEST_Z), LARGEST_Z)
-    out: NDArray[np.float64] = z @ weights.coefficients + weights.bias
-    return out

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
-from ._refine_kernels import sharpness_kernel
+from ._rating_kernels import one_layer_kernel, quality_input_kernel, sharpness_kernel
 from .vote import SUMMARY, Vote
 from .weights import QualityWeights
 
@@ -15,7 +13,8 @@ _OF_VOTE = ("stability", "entropy", "log_area_deviation", "best_score", "step", 
 #: What the quality is read from: the soft label's sharpness, its overlap with the vote, ln of the mask's area,
 #: and expectations under the vote.
 INPUTS = ("sharpness", "agreement", "log_area", *_OF_VOTE)
-_AT = [SUMMARY.index(name) for name in _OF_VOTE]
+_OF_VOTE_AT = np.array([SUMMARY.index(name) for name in _OF_VOTE])
+LARGEST_Z = 4.0  # standardised inputs are cut here
 
 
 def sharpness(soft: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
@@ -26,10 +25,9 @@ def sharpness(soft: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
 
 def quality_inputs(soft: NDArray[np.float32], mask: NDArray[np.bool_], vote: Vote) -> NDArray[np.float64]:
     """The numbers of `INPUTS` for one target."""
-    inside, outside, area, lower, higher = sharpness_kernel(soft, mask, vote.field)
-    sharp, agreement = inside / max(area + outside, 1e-9), lower / max(higher, 1e-9)
-    summary = vote.summary.tolist()
-    return np.array([sharp, agreement, math.log(max(area, 1)), *[summary[at] for at in _AT]])
+    out = np.empty(len(INPUTS))
+    quality_input_kernel(soft, mask, vote.field, vote.summary, _OF_VOTE_AT, out)
+    return out
 
 
 def quality(inputs: NDArray[np.float64], weights: QualityWeights) -> float:
@@ -37,17 +35,16 @@ def quality(inputs: NDArray[np.float64], weights: QualityWeights) -> float:
 
     The fit averages several small ones; side by side they are one with a wider layer.
     """
-    return min(max(float(_perceptron(inputs, weights)), 0.0), 1.0)
+    w = weights
+    rate = one_layer_kernel(
+        inputs, w.centre, w.deviation, LARGEST_Z, w.hidden, w.hidden_bias, w.coefficients, float(w.bias)
+    )
+    return min(max(rate, 0.0), 1.0)
 
 
 def qualities(inputs: NDArray[np.float64], weights: QualityWeights) -> NDArray[np.float64]:
     """`quality` of many targets, (n, I) inputs to (n,) numbers in [0, 1]."""
-    return np.clip(_perceptron(inputs, weights), 0.0, 1.0)
-
-
-def _perceptron(inputs: NDArray[np.float64], weights: QualityWeights) -> NDArray[np.float64]:
-    z = np.minimum(np.maximum((inputs - weights.centre) / weights.deviation, -4), 4)
+    z = np.clip((inputs - weights.centre) / weights.deviation, -LARGEST_Z, LARGEST_Z)
     hidden = z @ weights.hidden + weights.hidden_bias
     hidden /= 1 + np.exp(-hidden)
-    out: NDArray[np.float64] = hidden @ weights.coefficients + weights.bias
-    return out
+    return np.clip(hidden @ weights.coefficients + weights.bias, 0.0, 1.0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ._refine_kernels import N_INPUTS, NEAR_VOTE, VOTE_GAIN, near_input_kernel, perceptron_kernel
+from ._refine_kernels import N_INPUTS, NEAR_VOTE, VOTE_GAIN, near_input_kernel, refine_kernel
 from .regions import LEVELS, Regions
 from .vote import SUMMARY, Vote
 from .weights import RefineWeights
@@ -70,12 +70,27 @@ def refine(
     window: Window, regions: Regions, vote: Vote, field: NDArray[np.float32], weights: RefineWeights
 ) -> NDArray[np.float32]:
     """Probability that each pixel of the window belongs to the target, (65, 65) float32; 0 away from the vote."""
-    pixels = pixel_inputs(window, regions, vote, field)
-    out = np.empty(len(pixels.rows), np.float32)
-    (w1, b1), (w2, b2), (w3, b3) = weights.layers
-    perceptron_kernel(
-        pixels.inputs, pixels.votes, pixels.extra, weights.centre, weights.deviation, w1, b1, w2, b2, w3, b3, out
+    high, (first, second, last) = regions.heights, weights.layers
+    soft = np.empty(field.shape, np.float32)
+    refine_kernel(
+        field,
+        window.core,
+        window.inside,
+        regions.level_of,
+        high.units,
+        high.sampling,
+        high.grids,
+        high.extents,
+        high.residual,
+        regions.contrast,
+        LEVELS,
+        vote.summary,
+        _EXTRA_AT,
+        weights.centre,
+        weights.deviation,
+        *first,
+        *second,
+        *last,
+        soft,
     )
-    soft = np.zeros(field.shape, np.float32)
-    soft[pixels.rows, pixels.columns] = out
     return soft

@@ -8,8 +8,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ._feature_kernels import FEATURES, feature_kernel
-from ._region_kernels import AREA, AT_BORDER, N_SUMS, grow_kernel, widen_kernel
+from ._feature_kernels import FEATURES, candidate_kernel
+from ._region_kernels import widen_kernel
 from .window import HALF, Window
 
 #: Sides of the running medians that are taken as background, in window pixels ...
@@ -75,47 +75,41 @@ class Regions:
 
 
 @cache
-def _sampling_of(scales: tuple[int, ...]) -> tuple[NDArray[np.int64], int]:
-    """`SAMPLING` of the scales, and the points along a side of the finest grid."""
+def _sampling_of(scales: tuple[int, ...]) -> tuple[NDArray[np.int64], NDArray[np.float64], int]:
+    """`SAMPLING` of the scales, the scales, and the points along a side of the finest grid."""
     sampling = np.array([SAMPLING[scale] for scale in scales])
-    return sampling, 2 * HALF // int(sampling[:, 2].min()) + 1
-
-
-def _unknown_heights(window: Window, scales: tuple[int, ...]) -> Heights:
-    (sampling, n_grid), n = _sampling_of(scales), len(scales)
-    grids = np.full((n, n_grid, n_grid), -1, np.int32)
-    return Heights(window.units, sampling, grids, np.zeros(n, np.int64), np.empty((n, SIDE, SIDE), np.float32))
+    return sampling, np.array(scales, np.float64), 2 * HALF // int(sampling[:, 2].min()) + 1
 
 
 def grow_regions(window: Window, scales: tuple[int, ...] = SCALES) -> Regions:
     """Grow the nested regions of each background scale from the window's peak."""
-    n_scales, n_levels = len(scales), len(LEVELS)
-    heights = _unknown_heights(window, scales)
-    level_of = np.empty((n_scales, SIDE, SIDE), np.uint8)
-    sums = np.empty((n_scales, n_levels, N_SUMS))
-    contrast = np.empty(n_scales)
-    shared = np.empty((max(n_scales - 1, 1), n_levels))
-    grow_kernel(
+    (sampling, sides, n_grid), shape = _sampling_of(scales), (len(scales), len(LEVELS))
+    heights = Heights(
+        window.units,
+        sampling,
+        np.empty((len(scales), n_grid, n_grid), np.int32),
+        np.empty(len(scales), np.int64),
+        np.empty((len(scales), SIDE, SIDE), np.float32),
+    )
+    level_of, contrast = np.empty(heights.residual.shape, np.uint8), np.empty(len(scales))
+    features, bad = np.empty((*shape, len(FEATURES))), np.empty(shape, np.bool_)
+    candidate_kernel(
         window.units,
         window.inside,
-        heights.sampling,
+        sampling,
         LEVELS,
         FLOOR_NOISES * window.floor,
         WEAK_STEP,
+        LEAST_CONTRAST,
+        sides,
+        window.noise,
+        window.spread,
         heights.grids,
         heights.extents,
         heights.residual,
         level_of,
         contrast,
-        sums,
-        shared,
+        features,
+        bad,
     )
-    if n_scales == 1:  # a lone scale agrees with itself
-        sums, shared = np.concatenate([sums, sums]), sums[:, :, AREA].copy()
-    features = np.empty((len(sums), n_levels, len(FEATURES)))
-    sides = np.array(scales if n_scales > 1 else scales * 2, np.float64)
-    doubled = contrast if n_scales > 1 else np.repeat(contrast, 2)
-    feature_kernel(sums, shared, doubled, sides, LEVELS, window.noise, window.spread, features)
-    flat = (contrast < LEAST_CONTRAST * contrast.max()) | (contrast <= 0)
-    bad = (sums[:n_scales, :, AT_BORDER] > 0) | flat[:, None]
-    return Regions(heights, level_of, contrast, features[:n_scales], bad)
+    return Regions(heights, level_of, contrast, features, bad)

@@ -10,11 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._feature_kernels import LEVEL_CENTRE, LEVEL_SCALE, LOG_AREA_CENTRE, LOG_AREA_SCALE, score_kernel
-from ._vote_kernels import STEPS, relief_kernel, tally_kernel
+from ._vote_kernels import relief_kernel, tally_kernel
 from .regions import LEVELS, Regions
 from .weights import ScoreWeights
-
-LEAST_VOTE = np.float32(2.0**-17)  # below which a vote adds nothing to the box that heat spreads in
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +51,6 @@ SUMMARY = (
 def centred(level: Any, log_area: Any) -> tuple[Any, Any]:
     """Level and ln area as the score's weights follow them; arrays or tensors."""
     return (level - LEVEL_CENTRE) / LEVEL_SCALE, (log_area - LOG_AREA_CENTRE) / LOG_AREA_SCALE
-
-
-def in_steps(field: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Round a field to whole steps of 1 / STEPS, so that sums of it are exact in any order."""
-    return np.rint(field * np.float32(STEPS)) / np.float32(STEPS)
 
 
 def cast_vote(regions: Regions, weights: ScoreWeights, temperature: float) -> Vote:

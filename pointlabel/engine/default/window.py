@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ._window_kernels import cut_kernel, noise_kernel, spread_kernel, whole_units_kernel
+from ._window_kernels import cut_kernel, window_kernel
 
 HALF = 32  # the window is 65 x 65 window pixels
 REACH = 28  # backgrounds look this much farther out
@@ -46,9 +46,9 @@ class Window:
         return self.units[REACH : REACH + 2 * HALF + 1, REACH : REACH + 2 * HALF + 1]
 
 
-def _within(centre: int, stride: int, size: int) -> slice:
-    """Window pixels whose centres lie in the image, along one axis."""
-    return slice(max(HALF - centre // stride, 0), min(HALF + (size - 1 - centre) // stride, 2 * HALF) + 1)
+def _within(centre: int, stride: int, size: int) -> tuple[int, int]:
+    """First and last + 1 window pixel whose centre lies in the image, along one axis."""
+    return max(HALF - centre // stride, 0), min(HALF + (size - 1 - centre) // stride, 2 * HALF) + 1
 
 
 def _cut(image: NDArray, peak: tuple[int, int], reach: int) -> tuple[NDArray[np.float64], float, float]:
@@ -77,14 +77,14 @@ def cut_window(image: NDArray, peak: tuple[int, int], stride: int = 1) -> Window
     if finite is not None or doublings:
         low, high = float(values.min()), float(values.max())
     units = np.empty(values.shape, np.int32)
-    whole_units_kernel(np.ascontiguousarray(values), low, high, units)
-    inside = np.zeros((2 * HALF + 1, 2 * HALF + 1), np.bool_)
-    rows, columns = (_within(centre, stride, size) for centre, size in zip(peak, image.shape, strict=True))
-    inside[rows, columns] = True
+    inside = np.empty((2 * HALF + 1, 2 * HALF + 1), np.bool_)
+    within = (_within(peak[0], stride, image.shape[0]), _within(peak[1], stride, image.shape[1]))
+    median_noise, mean_noise, spread = window_kernel(
+        np.ascontiguousarray(values), low, high, HALF, *within, units, inside
+    )
     if finite is not None:
         near = slice(reach - HALF * stride, reach + HALF * stride + 1, stride)
         inside &= finite[near, near]
-    median_noise, mean_noise = noise_kernel(units, HALF)
     return Window(
         units=units,
         inside=inside,
@@ -92,5 +92,5 @@ def cut_window(image: NDArray, peak: tuple[int, int], stride: int = 1) -> Window
         stride=stride,
         noise=max(median_noise, 0.8 * mean_noise, 50.0),
         floor=mean_noise,
-        spread=max(float(spread_kernel(units, REACH, 2 * HALF + 1)), 1.0),
+        spread=max(float(spread), 1.0),
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ...compiled import kernel
-from ..default._refine_kernels import box_kernel, component_kernel, sharpness_kernel
+from ..default._rating_kernels import sharpness_kernel
+from ..default._refine_kernels import box_kernel, component_kernel
 
 LEAST_SOFT = np.float32(1 / 512)  # what is below is cut off with the crop
 

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ..default.regions import AT_BORDER, FLOOR_NOISES, LEAST_CONTRAST, LEVELS, N_SUMS, SIDE, WEAK_STEP
+from ..default._region_kernels import AT_BORDER, N_SUMS
+from ..default.regions import FLOOR_NOISES, LEAST_CONTRAST, LEVELS, SIDE, WEAK_STEP
 from ..default.window import REACH
 from .background import running_medians
 from .batch import WindowBatch

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from ..default._vote_kernels import LEAST_VOTE, STEPS
 from ..default.regions import FEATURES
-from ..default.vote import LEAST_VOTE, STEPS, SUMMARY, centred
+from ..default.vote import SUMMARY, centred
 from .batch import WindowBatch
 from .conductance import safe_sqrt
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from pointlabel.engine.default._rating_kernels import sharpness_kernel
 from pointlabel.engine.default._refine_kernels import (
     box_kernel,
     component_kernel,
     near_vote_kernel,
     relative_kernel,
-    sharpness_kernel,
 )
 from pointlabel.engine.default.refine import pixel_inputs, refine
 from pointlabel.engine.default.regions import LEVELS, grow_regions

@@ -9,7 +9,13 @@ import pytest
 from scipy import ndimage
 
 from pointlabel.engine.default._background_kernels import fill_residual_kernel, median_residual_kernel
-from pointlabel.engine.default._region_kernels import N_SUMS, flood_kernel, region_sums_kernel, shared_area_kernel
+from pointlabel.engine.default._region_kernels import (
+    N_SUMS,
+    PITCH,
+    flood_kernel,
+    region_sums_kernel,
+    shared_area_kernel,
+)
 from pointlabel.engine.default.regions import FEATURES, FLOOR_NOISES, LEVELS, SAMPLING, SCALES, grow_regions
 from pointlabel.engine.default.window import HALF, MARGIN, cut_window
 from pointlabel.synthetic import BACKGROUNDS, draw_scene
@@ -33,12 +39,12 @@ def relief(rng, kind):
     return field
 
 
-def flood(residual, inside):
+def flood(residual, inside, extent=HALF):
     thresholds = LEVELS * float(residual[HALF, HALF])
     level_of, box = np.empty((SIDE, SIDE), np.uint8), np.empty(4, np.int64)
-    queue = np.empty((N_LEVELS, SIDE * SIDE), np.int32)
-    assert flood_kernel(residual, inside, HALF, HALF, thresholds, HALF, level_of, queue, box)
-    return thresholds, level_of, box
+    scratch = np.empty((N_LEVELS, SIDE * SIDE), np.int32), np.empty((SIDE + 2, PITCH), np.float32)
+    is_whole = flood_kernel(residual, inside, HALF, HALF, thresholds, extent, level_of, *scratch, box)
+    return is_whole, thresholds, level_of, box
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -75,15 +81,16 @@ def test_medians_of_parts_are_those_of_the_whole(rng, scale, extents):
 def test_a_flood_that_leaves_its_extent_says_so():
     y, x = np.indices((SIDE, SIDE)) - HALF
     residual, inside = np.rint(9000 * np.exp(-(y**2 + 2 * x**2) / 60)).astype(np.float32), np.ones((SIDE, SIDE), bool)
-    thresholds, level_of, box = flood(residual, inside)
+    _, _, level_of, box = flood(residual, inside)
     reached = int(np.abs(box - HALF).max())
     assert 8 < reached < HALF - 8
-    queue, other, own = np.empty((N_LEVELS, SIDE * SIDE), np.int32), np.empty_like(level_of), np.empty_like(box)
     for extent in range(1, HALF):
         # It looks at the neighbours of what it reaches.
-        is_whole = flood_kernel(residual, inside, HALF, HALF, thresholds, extent, other, queue, own)
+        is_whole, _, other, own = flood(residual, inside, extent)
         assert is_whole == (extent > reached)
-    np.testing.assert_array_equal(other, level_of)
+        if is_whole:
+            np.testing.assert_array_equal(other, level_of)
+            np.testing.assert_array_equal(own, box)
 
 
 @pytest.mark.parametrize("background", list(BACKGROUNDS))
@@ -111,7 +118,8 @@ def test_floods_and_sums_equal_their_twins(rng, kind, holes):
     if holes:
         inside[:, : HALF - 2] = False
         inside[HALF + 1, HALF] = False
-    thresholds, level_of, box = flood(residual, inside)
+    is_whole, thresholds, level_of, box = flood(residual, inside)
+    assert is_whole
     np.testing.assert_array_equal(level_of, twin.flood(residual, inside, (HALF, HALF), thresholds))
     table = np.empty((N_LEVELS, N_SUMS))
     weak = 0.05 * float(residual[HALF, HALF])
@@ -125,7 +133,7 @@ def test_sums_hold_at_the_window_border():
     residual = np.zeros((SIDE, SIDE), np.float32)
     residual[:, 0] = 50
     residual[HALF, :] = 100
-    _, level_of, box = flood(residual, np.ones((SIDE, SIDE), bool))
+    _, _, level_of, box = flood(residual, np.ones((SIDE, SIDE), bool))
     table = np.empty((N_LEVELS, N_SUMS))
     region_sums_kernel(residual, level_of, box, N_LEVELS, 5.0, HALF, HALF, table)
     np.testing.assert_array_equal(table, twin.sums(residual, level_of, N_LEVELS, 5.0, (HALF, HALF)))
@@ -135,7 +143,7 @@ def test_sums_hold_at_the_window_border():
 
 def test_shared_areas_equal_a_plain_count(rng):
     inside = np.ones((SIDE, SIDE), bool)
-    (_, one, box), (_, two, _) = flood(relief(rng, "white"), inside), flood(relief(rng, "smooth"), inside)
+    (*_, one, box), (*_, two, _) = flood(relief(rng, "white"), inside), flood(relief(rng, "smooth"), inside)
     shared = np.empty(N_LEVELS)
     shared_area_kernel(one, two, box, N_LEVELS, shared)
     assert shared.tolist() == [((one <= a) & (two <= a)).sum() for a in range(N_LEVELS)]
