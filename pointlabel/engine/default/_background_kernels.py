@@ -56,7 +56,7 @@ def fill_residual_kernel(units, half, reach, stride, step, extent, grid, residua
         for x in range(n_lattice):
             lattice[x, y] = np.int16(units[corner + y * stride, corner + x * stride] - _MIDDLE)
     samples = np.full((size + _LANES - 1) // _LANES * _LANES, np.int16(_MIDDLE - 1), np.int16)
-    guess = _MIDDLE
+    guess = np.int64(_MIDDLE)
     for i in range(low, high + 1):
         top = i * jump - start
         known = 0

@@ -9,19 +9,16 @@ import numpy as np
 from ...compiled import kernel
 from ._region_kernels import (
     AREA,
-    AT_BORDER,
     COLUMN_OFFSETS,
     EDGES,
     INWARD_STEPS,
     LARGEST,
-    N_SUMS,
     RING_AREA,
     RING_SQUARES,
     RING_TOTAL,
     ROW_OFFSETS,
     TOTAL,
     WEAK_EDGES,
-    grow_kernel,
 )
 
 #: Names of the features, in the order of `feature_kernel`'s last axis; c is the scale's contrast at the peak.
@@ -127,31 +124,6 @@ def feature_kernel(sums, shared, contrast, scales, levels, noise, spread, out):
             f[LOG_NOISE] = log_noise
             f[LOG_SPREAD] = log_spread
             f[LEVEL_NOISE] = (level - LEVEL_CENTRE) ** 2 * log_noise
-
-
-@kernel
-def candidate_kernel(
-    units, inside, sampling, levels, floor, weak_step, least_contrast, scales, noise, spread,
-    grids, extents, residual, level_of, contrast, features, bad,
-):  # fmt: skip
-    """Grow every region and describe it, in one call: what each call of its own costs adds up.
-
-    As `grow_kernel` and `feature_kernel`; no region is cut below `floor`. `bad` (K, L) bool gets the candidates that
-    touch the border, or whose scale has less than `least_contrast` of the largest contrast.
-    """
-    n_scales, n_levels = bad.shape
-    grids[:] = -1
-    extents[:] = 0
-    sums, shared = np.empty((n_scales, n_levels, N_SUMS)), np.empty((max(n_scales - 1, 1), n_levels))
-    grow_kernel(
-        units, inside, sampling, levels, floor, weak_step, grids, extents, residual, level_of, contrast, sums, shared
-    )
-    feature_kernel(sums, shared, contrast, scales, levels, noise, spread, features)
-    largest = contrast.max()
-    for k in range(n_scales):
-        flat = contrast[k] < least_contrast * largest or contrast[k] <= 0
-        for a in range(n_levels):
-            bad[k, a] = flat or sums[k, a, AT_BORDER] > 0
 
 
 @kernel

@@ -12,7 +12,7 @@ from ._vote_kernels import LEAST_VOTE, STEPS
 
 _AROUND = 4  # px around that box
 _UNIT_BITS = 4  # window units have 16 bits, the medium's 20
-_N_BINS = 32
+_N_BINS = np.int64(32)
 _TAU_SHARE = 0.9  # a step's length, as a share of the longest that is stable
 
 

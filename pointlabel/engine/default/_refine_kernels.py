@@ -36,7 +36,11 @@ def box_kernel(field, least):
 @kernel
 def label_box_kernel(soft, mask, least):
     """`box_kernel` of the pixels with soft >= least or in the mask."""
-    return box_kernel(np.maximum(soft, mask), least)
+    held = np.empty(soft.shape, np.float32)
+    for y in range(soft.shape[0]):
+        for x in range(soft.shape[1]):
+            held[y, x] = least if mask[y, x] else soft[y, x]
+    return box_kernel(held, least)
 
 
 @kernel
@@ -167,7 +171,7 @@ def near_input_kernel(
     ring = np.empty(field.shape, np.bool_)
     relative = np.empty(field.shape, np.float32)
     n = near_vote_kernel(field, inside, rows, columns, ring)
-    half, extent = field.shape[0] // 2, 0
+    half, extent = field.shape[0] // 2, np.int64(0)
     for i in range(n):
         extent = max(extent, max(abs(rows[i] - half), abs(columns[i] - half)))
     for k in range(2):
@@ -180,8 +184,8 @@ def near_input_kernel(
 
 
 @kernel
-def perceptron_kernel(inputs, votes, extra, centre, deviation, w1, b1, w2, b2, w3, b3, out):
-    """sigmoid(net(inputs, extra) + VOTE_GAIN (vote - 0.5)) for every row, `out` (n,) float32.
+def perceptron_kernel(inputs, votes, extra, centre, deviation, w1, b1, w2, b2, w3, b3, rows, columns, soft):
+    """sigmoid(net(inputs, extra) + VOTE_GAIN (vote - 0.5)) at every pixel, `soft` (S, S) float32; 0 elsewhere.
 
     Inputs are standardised and cut at 5 deviations; two hidden layers with x sigmoid(x). `extra` holds the
     numbers that all pixels of the target share, so their part of the first layer is computed once.
@@ -226,32 +230,9 @@ def perceptron_kernel(inputs, votes, extra, centre, deviation, w1, b1, w2, b2, w
         weight = w3[g, 0]
         for i in range(n):
             z[i] += b[g, i] / (np.float32(1.0) + math.exp(-b[g, i])) * weight
-    for i in range(n):
-        out[i] = np.float32(1.0) / (np.float32(1.0) + math.exp(-z[i]))
-
-
-@kernel
-def refine_kernel(
-    field, core, inside, level_of, units, sampling, grids, extents, residual, contrast, levels, summary, extra_at,
-    centre, deviation, w1, b1, w2, b2, w3, b3, soft,
-):  # fmt: skip
-    """The perceptron's answer at every pixel near the vote in one call, `soft` (S, S) float32; 0 elsewhere.
-
-    As `near_input_kernel` and `perceptron_kernel`; what all pixels share is `summary` at `extra_at`.
-    """
-    rows, columns = np.empty(field.size, np.int64), np.empty(field.size, np.int64)
-    inputs, votes = np.empty((field.size, N_INPUTS), np.float32), np.empty(field.size, np.float32)
-    n = near_input_kernel(
-        field, core, inside, level_of, units, sampling, grids, extents, residual, contrast, levels, summary[0], rows,
-        columns, inputs, votes,
-    )  # fmt: skip
-    extra, out = np.empty(extra_at.shape[0], np.float32), np.empty(n, np.float32)
-    for j in range(extra.shape[0]):
-        extra[j] = summary[extra_at[j]]
-    perceptron_kernel(inputs[:n], votes[:n], extra, centre, deviation, w1, b1, w2, b2, w3, b3, out)
     soft[:] = 0.0
     for i in range(n):
-        soft[rows[i], columns[i]] = out[i]
+        soft[rows[i], columns[i]] = np.float32(1.0) / (np.float32(1.0) + math.exp(-z[i]))
 
 
 @kernel

@@ -7,10 +7,6 @@ import numpy as np
 from ...compiled import kernel
 from ._background_kernels import fill_residual_kernel
 
-#: The background is worked out within so many pixels of the peak at first; most floods end there.
-_FIRST_EXTENT = 8
-#: How far beyond a region its sums look: the ring lies 2 to 3 px outside, and steps lead one pixel further.
-_SUMS_REACH = 4
 PITCH = 128  # of a flood's heights; a power of two, so that row and column of a place need no division
 _TAKEN, _BEYOND = np.float32(-np.inf), np.float32(np.inf)  # heights that are entered no more, and beyond the extent
 N_SUMS = 13
@@ -193,43 +189,6 @@ def shared_area_kernel(level_a, level_b, box, n_levels, out):
                 out[deeper] += 1
     for level in range(1, n_levels):
         out[level] += out[level - 1]
-
-
-@kernel
-def grow_kernel(
-    units, inside, sampling, levels, least, weak_step, grids, extents, residual, level_of, contrast, sums, shared
-):
-    """Every scale's background, flood and sums.
-
-    `sampling` (K, 3) holds reach, stride and step of `fill_residual_kernel`; no region is cut below `least`;
-    `weak_step` is a share of the contrast. Writes `level_of` (K, S, S), `contrast` (K,), `sums` (K, L, N_SUMS) and
-    `shared` (K - 1, L), or (1, L) for one scale; and of each scale the `residual` (K, S, S) within `extents` (K,)
-    pixels of the peak, which is as far as floods and sums look, with its medians in `grids` (K, n, n). Before,
-    `extents` are 0 and `grids` -1.
-    """
-    n_scales, side = residual.shape[0], residual.shape[1]
-    half = side // 2
-    n_levels = levels.shape[0]
-    queue = np.empty((n_levels, side * side), np.int32)
-    heights = np.empty((side + 2, PITCH), np.float32)
-    boxes = np.empty((n_scales, 4), np.int64)
-    thresholds = np.empty(n_levels)
-    for k in range(n_scales):
-        widen_kernel(units, sampling, k, _FIRST_EXTENT, grids, extents, residual)
-        peak = np.float64(residual[k, half, half])
-        contrast[k] = peak
-        for a in range(n_levels):  # two units of slack: a tie in the image's own grey levels stays a tie
-            thresholds[a] = min(max(levels[a] * peak - 2, least), peak)
-        box = boxes[k]
-        while not flood_kernel(
-            residual[k], inside, half, half, thresholds, extents[k], level_of[k], queue, heights, box
-        ):
-            widen_kernel(units, sampling, k, 2 * extents[k], grids, extents, residual)
-        reached = max(max(half - box[0], box[1] - half), max(half - box[2], box[3] - half))
-        widen_kernel(units, sampling, k, reached + _SUMS_REACH, grids, extents, residual)
-        region_sums_kernel(residual[k], level_of[k], box, n_levels, weak_step * peak, half, half, sums[k])
-    for k in range(shared.shape[0]):
-        shared_area_kernel(level_of[k], level_of[min(k + 1, n_scales - 1)], boxes[k], n_levels, shared[k])
 
 
 @kernel

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ._refine_kernels import N_INPUTS, NEAR_VOTE, VOTE_GAIN, near_input_kernel, refine_kernel
+from ._refine_kernels import N_INPUTS, NEAR_VOTE, VOTE_GAIN, near_input_kernel, perceptron_kernel
 from .regions import LEVELS, Regions
 from .vote import SUMMARY, Vote
 from .weights import RefineWeights
@@ -70,27 +70,19 @@ def refine(
     window: Window, regions: Regions, vote: Vote, field: NDArray[np.float32], weights: RefineWeights
 ) -> NDArray[np.float32]:
     """Probability that each pixel of the window belongs to the target, (65, 65) float32; 0 away from the vote."""
-    high, (first, second, last) = regions.heights, weights.layers
+    pixels, (first, second, last) = pixel_inputs(window, regions, vote, field), weights.layers
     soft = np.empty(field.shape, np.float32)
-    refine_kernel(
-        field,
-        window.core,
-        window.inside,
-        regions.level_of,
-        high.units,
-        high.sampling,
-        high.grids,
-        high.extents,
-        high.residual,
-        regions.contrast,
-        LEVELS,
-        vote.summary,
-        _EXTRA_AT,
+    perceptron_kernel(
+        pixels.inputs,
+        pixels.votes,
+        pixels.extra,
         weights.centre,
         weights.deviation,
         *first,
         *second,
         *last,
+        pixels.rows,
+        pixels.columns,
         soft,
     )
     return soft

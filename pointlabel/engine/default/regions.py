@@ -8,7 +8,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ._feature_kernels import FEATURES, candidate_kernel
+from ._candidate_kernels import candidate_kernel
+from ._feature_kernels import FEATURES
 from ._region_kernels import widen_kernel
 from .window import HALF, Window
 
