@@ -9,24 +9,34 @@ from ...compiled import kernel
 _MIDDLE = 32768  # units less this fit 16 bits with their sign, twice as many to a vector register as 32 bits
 _LANES = 64  # samples are padded to a multiple of this, so that no scalar remainder of the counting loop is left
 _FIRST_STEP = 64
+_LOWEST, _HIGHEST = np.int16(-_MIDDLE), np.int16(_MIDDLE - 1)
 
 
 @kernel
 def _rank_near(values, rank, guess):
-    """The `rank`-th smallest (from 1) of int16 `values`, less -_MIDDLE: bisection in a bracket grown from `guess`."""
+    """The `rank`-th smallest (from 1) of int16 `values`, less -_MIDDLE: bisection in a bracket grown from `guess`.
+
+    Each pass counts how many lie up to the pivot, and finds the values next to it on both sides: the bracket ends on
+    values that are there, which takes two or three passes where halving it down to one unit takes ten.
+    """
     low, high = 0, 2 * _MIDDLE - 1
     middle, step = guess, _FIRST_STEP
     while low < high:
         pivot = np.int16(middle - _MIDDLE)
         count = np.int16(0)  # narrow on purpose: a wider sum would widen the comparisons too
+        below, above = _LOWEST, _HIGHEST
         for i in range(values.shape[0]):
             count = np.int16(count + np.int16(values[i] <= pivot))
+            below = max(below, values[i] if values[i] <= pivot else _LOWEST)
+            above = min(above, _HIGHEST if values[i] <= pivot else values[i])
         if count >= rank:
-            high = middle
-            middle = max((low + high) >> 1, middle - step)
+            high = int(below) + _MIDDLE
+            low = high if count == rank else low
+            middle = max((low + high) >> 1, high - step)
         else:
-            low = middle + 1
-            middle = min((low + high) >> 1, middle + step)
+            low = int(above) + _MIDDLE
+            high = low if count == rank - 1 else high
+            middle = min((low + high) >> 1, low + step)
         step = min(4 * step, _MIDDLE)
     return low
 
@@ -55,7 +65,7 @@ def fill_residual_kernel(units, half, reach, stride, step, extent, grid, residua
     for y in range(n_lattice):
         for x in range(n_lattice):
             lattice[x, y] = np.int16(units[corner + y * stride, corner + x * stride] - _MIDDLE)
-    samples = np.full((size + _LANES - 1) // _LANES * _LANES, np.int16(_MIDDLE - 1), np.int16)
+    samples = np.full((size + _LANES - 1) // _LANES * _LANES, _HIGHEST, np.int16)
     guess = np.int64(_MIDDLE)
     for i in range(low, high + 1):
         top = i * jump - start
