@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from .errors import InputError, shown
 
 def as_image(image: ArrayLike) -> NDArray:
     """Return `image` as a 2-D array of integers, float32 or float64, without a copy where it is one."""
+    if isinstance(image, str | os.PathLike):
+        raise InputError(f"image must be an array, got the path {shown(os.fspath(image))}; read_image reads a file")
     array = _as_array(image, "image")
     if array.ndim != 2 or array.size == 0:
         raise InputError(f"image must be a non-empty 2-D array (height, width), got shape {array.shape}")

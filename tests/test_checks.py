@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -39,6 +41,8 @@ def test_as_image_converts_what_the_engine_does_not_take(given_dtype, expected):
         (np.zeros((2, 2), complex), "real numbers, got dtype complex128"),
         (np.array([["a"]]), "real numbers, got dtype <U1"),
         (np.array([[None]]), "real numbers, got dtype object"),
+        ("frame.png", "must be an array, got the path 'frame.png'; read_image reads a file"),
+        (Path("frame.png"), "must be an array, got the path 'frame.png'; read_image reads a file"),
     ],
 )
 def test_as_image_refuses(image, message):

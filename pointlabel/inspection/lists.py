@@ -10,9 +10,9 @@ from typing import Any
 
 from ..errors import InputError
 from ..io.files import read_bytes
-from ..io.images import IMAGE_SUFFIXES
 from ..io.layouts.lists import listed_id, read_list
 from ..io.layouts.parts import IdList, Parts
+from ..io.walk import IMAGE_SUFFIXES
 from .faults import Finding
 
 #: First words of the names of lists, by the part that they are.

@@ -6,7 +6,6 @@ import glob
 import os
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,14 +14,10 @@ from itertools import groupby
 from ..errors import InputError
 from .packed import Packed, SortedNames
 from .remote import fixed_part, is_uri, list_uri
+from .walk import ARRAY_SUFFIXES, IMAGE_SUFFIXES, STACK_SUFFIXES, glob_images, has_suffix, name_contents, walk
 
 #: One place where images are, or several.
 Places = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
-#: Suffixes that mark a file of a folder as an image. What a file really holds is decided by its bytes.
-IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
-#: Suffixes of files that hold arrays or frames, and are images where nothing else is meant (`frames`).
-ARRAY_SUFFIXES = (".npy", ".npz", ".mat")
-STACK_SUFFIXES = (*ARRAY_SUFFIXES, ".gif", ".avi", ".mp4", ".mkv", ".mov", ".wmv", ".webm")
 #: A frame's number at the end of its id and of its path: ``clip#000123``, ``clip.avi#000123``, counted from 0.
 FRAME = re.compile(r"(?P<file>.+)#(?P<frame>\d{6,})", re.DOTALL)
 #: What SIRST-v1 adds to the name of an image to name its mask; it is no part of an id.
@@ -201,25 +196,25 @@ def list_images(where: Places, skip: Collection[str] = (), *, stacks: bool = Fal
     if is_uri(text):
         root, whole, every = list_uri(text)
         is_file = not whole and not glob.has_magic(text)
-        found = every if is_file else [path for path in every if _has_suffix(path, IMAGE_SUFFIXES)]
+        found = every if is_file else [path for path in every if has_suffix(path, IMAGE_SUFFIXES)]
     elif os.path.isdir(text):
-        every = list(_walk(text, skip))
+        every = list(walk(text, skip))
         root, whole = text, True
-        found = [path for path in every if _has_suffix(path, IMAGE_SUFFIXES)]
-        beside = [path for path in every if _has_suffix(path, STACK_SUFFIXES)]
+        found = [path for path in every if has_suffix(path, IMAGE_SUFFIXES)]
+        beside = [path for path in every if has_suffix(path, STACK_SUFFIXES)]
     elif os.path.exists(text):
         root, whole = os.path.dirname(text) or ".", False
-        found, beside = ([], [text]) if stacks and _has_suffix(text, STACK_SUFFIXES) else ([text], [])
+        found, beside = ([], [text]) if stacks and has_suffix(text, STACK_SUFFIXES) else ([text], [])
     elif glob.has_magic(text):
         root, whole = fixed_part(text) or ".", False
-        globbed = _globbed(text)
-        found = [path for path in globbed if _has_suffix(path, IMAGE_SUFFIXES)]
-        beside = [path for path in globbed if not _has_suffix(path, IMAGE_SUFFIXES)]
+        globbed = glob_images(text)
+        found = [path for path in globbed if has_suffix(path, IMAGE_SUFFIXES)]
+        beside = [path for path in globbed if not has_suffix(path, IMAGE_SUFFIXES)]
     else:
         raise InputError(f"{text}: no such file or folder")
     out = make_list(root, _files_of(found, root), whole, tuple(_files_of(beside, root)))
     if isinstance(text, FilePattern) and text.arrays:
-        arrays = [file for file in out.stacks if _has_suffix(file.path, ARRAY_SUFFIXES) and file.id not in out.ids]
+        arrays = [file for file in out.stacks if has_suffix(file.path, ARRAY_SUFFIXES) and file.id not in out.ids]
         out = make_list(root, sorted((*out.files, *arrays), key=lambda file: file.id), whole, out.stacks)
     if not out.files and not (stacks and out.stacks):
         kinds = " ".join(IMAGE_SUFFIXES)
@@ -261,67 +256,3 @@ def _files_of(found: Iterable[str], root: str) -> Iterator[ImageFile]:
     for image_id, group in groupby((key.split("\0") for key in keys), key=lambda names: names[0]):
         (_, shown, path), *others = group
         yield ImageFile(image_id, path or os.path.join(root, shown), shown, tuple(rival for _, rival, _ in others))
-
-
-def walk_images(folder: str, skip: Collection[str] = ()) -> list[str]:
-    """Paths of the images below `folder`, without hidden files and without the folders in `skip`.
-
-    Links to folders are followed. A folder that can be reached in several ways is searched once, without a link where
-    that is possible, and a link that leads to a folder around `folder` is ignored.
-    """
-    return [path for path in _walk(folder, skip) if _has_suffix(path, IMAGE_SUFFIXES)]
-
-
-def walk_files(folder: str) -> list[str]:
-    """Paths of all files below `folder` in the order of their names, found as `walk_images` finds images."""
-    return sorted(_walk(folder))
-
-
-def name_contents(folder: str) -> str:
-    """What is in a folder in place of images: ``holds 12 .json and no image``."""
-    counts = Counter(os.path.splitext(path)[1].lower() or "without suffix" for path in _walk(folder))
-    if not counts:
-        return "holds no file"
-    most = [f"{count} {suffix}" for suffix, count in counts.most_common(3) if not suffix.endswith(IMAGE_SUFFIXES)]
-    return f"holds {', '.join(most)} and no image" if most else "holds no image"
-
-
-def _walk(folder: str, skip: Collection[str] = ()) -> Iterator[str]:
-    """Paths of the files below `folder` that are not hidden; see `walk_images`."""
-    seen = {os.path.realpath(path) for path in skip}
-    home = os.path.join(os.path.realpath(folder), "")
-    waiting = [folder]  # links come last, so that a folder is met under its own name where it has one here
-    while waiting:
-        start = waiting.pop(0)
-        place = os.path.realpath(start)
-        if start != folder and (place in seen or home.startswith(os.path.join(place, ""))):
-            continue
-        for parent, folders, names in os.walk(start):
-            place = os.path.realpath(parent)
-            if place in seen and parent != folder:
-                folders.clear()
-                continue
-            seen.add(place)
-            shown = sorted(name for name in folders if not name.startswith("."))
-            links = [name for name in shown if os.path.islink(os.path.join(parent, name))]
-            waiting += [os.path.join(parent, name) for name in links]
-            folders[:] = [name for name in shown if name not in links]
-            yield from (os.path.join(parent, name) for name in names if not name.startswith("."))
-
-
-def _globbed(pattern: str) -> list[str]:
-    """Images that a glob names, each real folder once: ``**`` follows links, and runs in circles where they do."""
-    homes: dict[str, str] = {}
-    found = []
-    for path in sorted(glob.glob(pattern, recursive=True), key=lambda path: (path.count(os.sep), path)):
-        parent = os.path.dirname(path)
-        if homes.setdefault(os.path.realpath(parent), parent) == parent and _has_suffix(
-            path, IMAGE_SUFFIXES + STACK_SUFFIXES
-        ):
-            found.append(path)
-    return [path for path in found if os.path.isfile(path)]
-
-
-def _has_suffix(path: str, suffixes: tuple[str, ...]) -> bool:
-    name = os.path.basename(path)
-    return not name.startswith(".") and name.lower().endswith(suffixes)

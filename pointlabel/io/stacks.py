@@ -10,10 +10,11 @@ from typing import Protocol
 from ..errors import InputError
 from .arrays import ArrayFrames
 from .files import check_regular
-from .images import ARRAY_SUFFIXES, FRAME, IMAGE_SUFFIXES, STACK_SUFFIXES
+from .images import FRAME
 from .messages import Note
 from .pixels import Pixels
 from .tiff import TiffFrames
+from .walk import ARRAY_SUFFIXES, IMAGE_SUFFIXES, STACK_SUFFIXES
 
 #: Open files that a process keeps, for the next frame of each.
 _KEPT = 2

@@ -75,6 +75,10 @@ def write_other_names(folder: Path) -> None:
     save(folder / "a_point.png", point_image(POINTS, SHAPE))
 
 
+def write_capitals(folder: Path) -> None:
+    save(folder / "A.png", point_image(POINTS, SHAPE))
+
+
 @pytest.mark.parametrize(
     ("write", "sentence"),
     [
@@ -83,6 +87,7 @@ def write_other_names(folder: Path) -> None:
         (lambda folder: None, r"the folder holds no file"),
         (write_other_names, "none of its 1 point images is the path of an image below that folder; a was looked for, "
          "and the nearest is a_point"),
+        (write_capitals, "a was looked for, and the nearest is A; capitals and small letters differ"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("command", ["annotate", "timing", "train", "calibrate"])

@@ -97,6 +97,15 @@ def test_a_file_that_no_reader_knows_is_one_sentence_with_the_formats(tmp_path):
         open_points(path, points_format="COCOO")
 
 
+def test_a_named_format_that_the_content_is_not_of_is_told_beside_the_one_it_is_of(tmp_path):
+    path = put(tmp_path, "clicks.csv", "image,row,column\nt1,1,1\n")
+    with pytest.raises(InputError, match=r"clicks\.csv: .*; points_format is coco, and the content that of csv"):
+        open_points(path, points_format="coco")
+    damaged = put(tmp_path, "coco.json", '{"images": [], "annotations": 3}')
+    with pytest.raises(InputError, match=r"coco\.json: annotations must be a list, got 3$"):
+        open_points(damaged, points_format="coco")
+
+
 # One place, every convention
 
 

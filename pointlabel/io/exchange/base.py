@@ -14,10 +14,11 @@ from ...errors import InputError
 from ...types import ImageLabels, TargetLabel, box_of, join_masks, number_masks, window_at
 from ..decode import decode_channels
 from ..files import read_bytes
-from ..images import IMAGE_SUFFIXES, list_images, normal_id, strip_suffix
+from ..images import list_images, normal_id, strip_suffix
 from ..limits import MAX_PIXEL_BYTES
 from ..outdir import name_error
 from ..text import decode_json
+from ..walk import IMAGE_SUFFIXES
 
 #: Category of a target whose point has no label.
 TARGET = "target"

@@ -18,7 +18,8 @@ from PIL import Image
 
 from ...errors import InputError
 from ..decode import decode_channels
-from ..images import normal_id, stem_below, walk_files
+from ..images import normal_id, stem_below
+from ..walk import walk_files
 from . import coco, rings, rle
 from .base import TARGET, ImageMasks, Images, Out, check_shape, make_target, pick, plain_file, read_json_of, score_of
 

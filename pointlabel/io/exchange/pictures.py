@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ...evaluation.components import find_components
 from ..files import read_bytes
-from ..images import normal_id, stem_below, walk_files
+from ..images import normal_id, stem_below
 from ..masks.npz import decode_npz, encode_npz
 from ..masks.pairs import list_masks
 from ..masks.png import encode_instances, encode_mask, encode_soft
 from ..masks.read import read_grey_mask
 from ..masks.survey import survey_masks
+from ..walk import walk_files
 from .base import ImageMasks, Images, MaskTarget, Out, make_target
 
 #: Above this value of a 16-bit file its numbers are no targets but a soft label.

@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
 from ...errors import InputError, name_hint
-from ..images import IMAGE_SUFFIXES, walk_files
 from ..manifest import MANIFEST_NAME
 from ..shards import refuse_shards
+from ..walk import IMAGE_SUFFIXES, walk_files
 from . import coco, csv_tables, cvat, label_studio, labelme, parquet, pictures, run, voc, yolo
 from .base import ImageMasks, Images, read_json_of
 

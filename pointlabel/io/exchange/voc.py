@@ -17,8 +17,9 @@ from PIL import Image
 from ...errors import InputError
 from ..decode import decode_channels
 from ..files import read_bytes
-from ..images import normal_id, stem_below, walk_files
+from ..images import normal_id, stem_below
 from ..text import encode_text, read_text
+from ..walk import walk_files
 from . import rings
 from .base import TARGET, ImageMasks, Images, MaskTarget, Out, check_shape, make_target, plain_file
 from .cvat import encode_xml, read_xml

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 from ...errors import InputError
 from ..files import read_bytes
-from ..images import normal_id, stem_below, walk_files
+from ..images import normal_id, stem_below
 from ..text import decode_yaml, read_text
+from ..walk import walk_files
 from . import rings
 from .base import TARGET, ImageMasks, Images, MaskTarget, Out, make_target, score_of
 

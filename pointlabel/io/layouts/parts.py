@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 
 from ...errors import InputError
-from ..images import IMAGE_SUFFIXES
+from ..walk import IMAGE_SUFFIXES
 
 #: Folders and tables that may hold points of a kind beside images, the most usual first. What is in them decides how
 #: they are read.

@@ -10,9 +10,9 @@ from typing import Any
 
 from ...errors import InputError
 from ..files import MAX_FILE_BYTES, open_regular, read_bytes
-from ..images import IMAGE_SUFFIXES, walk_files
 from ..remote import is_uri, read_uri
 from ..text import decode_json, decode_text
+from ..walk import IMAGE_SUFFIXES, walk_files
 
 #: The path that means standard input, and what it is called in messages.
 STDIN, STDIN_NAME = "-", "standard input"

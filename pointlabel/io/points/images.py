@@ -13,8 +13,9 @@ from PIL import Image
 from ...errors import InputError
 from ..decode import decode_channels
 from ..files import read_bytes
-from ..images import file_id, name_contents, walk_images
+from ..images import file_id
 from ..messages import Note
+from ..walk import name_contents, walk_images
 from .base import Bound, NotPointsError, PointEntry, PointRow, PointSet
 from .fit import MAX_POINTS, mostly_touching
 

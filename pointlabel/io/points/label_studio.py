@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from ..images import IMAGE_SUFFIXES
+from ..walk import IMAGE_SUFFIXES
 from .base import PointRow
 from .given import Given
 from .labelme import unused_shapes

@@ -81,4 +81,5 @@ def _nothing(found: ImageList, place: str, source: PointSource, bound: Bound) ->
     return (
         f"{head}: none of its {len(names)} {source.what} is the path of an image below that folder; "
         f"{each} was looked for, and the nearest is {near}"
+        f"{'; capitals and small letters differ' if each.casefold() == near.casefold() else ''}"
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ...errors import InputError, name_hint
-from ..images import IMAGE_SUFFIXES, name_contents
+from ..walk import IMAGE_SUFFIXES, name_contents
 from .base import PointSource
 from .bestie import is_bestie, read_bestie
 from .coco import is_coco, read_coco
@@ -117,7 +117,13 @@ def open_points(
         )
     if reader.name == "mclc":
         return read_mclc(given, origin, allow_pickle)
-    return reader.open(given, origin)
+    try:
+        return reader.open(given, origin)
+    except InputError as error:
+        other = None if points_format is None else find_reader(given, beside_images=beside_images)
+        if other is None or other is reader:
+            raise
+        raise InputError(f"{error}; points_format is {reader.name}, and the content that of {other.name}") from None
 
 
 def find_reader(given: Given, *, beside_images: bool = False) -> PointReader | None:
