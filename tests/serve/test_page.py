@@ -17,6 +17,11 @@ from pointlabel.folder import annotate_folder
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
 SHAPE = (200, 240)
+#: What the page shows in the middle of the image: red, green, blue, opacity.
+MIDDLE = """() => {
+  const canvas = document.getElementById("view");
+  return [...canvas.getContext("2d").getImageData(canvas.width / 2, canvas.height / 2, 1, 1).data];
+}"""
 
 
 class Desk(NamedTuple):
@@ -141,6 +146,50 @@ def test_dragging_moves_targets_and_the_image_and_paints(desk):
     assert [action["do"] for action in actions] == ["add", "move", "brush"]
     assert (actions[1]["x"], actions[1]["y"]) == (x + 12, y + 9)
     assert sorted(actions[2]["on"]) == [[column, 60] for column in range(50, 55)]
+
+
+def test_grey_levels_are_set_by_keys_by_hand_and_on_the_histogram(desk):
+    page = desk.page
+
+    def middle():
+        page.wait_for_timeout(100)
+        return page.evaluate(MIDDLE)
+
+    def value(name):
+        return float(page.locator(f"#{name}").input_value())
+
+    plain = middle()
+    page.keyboard.press("i")
+    inverted = middle()
+    assert page.locator("#invert").is_checked()
+    assert abs(plain[0] + inverted[0] - 255) <= 1
+    page.keyboard.press("i")
+    assert middle() == plain
+    page.keyboard.press("g")
+    assert value("gamma") == pytest.approx(1.1)
+    assert middle()[0] > plain[0]
+    page.keyboard.press("G")
+    before = page.locator("#range").input_value()
+    page.keyboard.press("c")
+    assert page.locator("#range").input_value() not in ("", before)
+    page.locator("#low").fill("1")
+    page.locator("#high").fill("2")
+    page.locator("#high").press("Tab")
+    assert page.locator("#range").input_value() == ""
+    assert (value("low"), value("high")) == (1, 2)
+    assert middle()[:3] == [255, 255, 255]
+    box = page.locator("#histogram").bounding_box()
+    page.mouse.move(box["x"] + box["width"] - 5, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 20)
+    page.mouse.up()
+    assert value("low") == 1
+    assert value("high") > 10
+    page.keyboard.press("l")
+    assert page.locator("#fixed").is_checked()
+    page.keyboard.press("n")
+    page.locator("#name", has_text="frame-0001.png").wait_for()
+    assert value("low") == 1
 
 
 def test_proposals_are_taken_and_refused_by_key(desk):

@@ -1,11 +1,15 @@
 // The page: one image is open, its targets are shown twice, and every action is a request whose answer is drawn.
 
 import {get, pixels, post} from "./api.js";
+import {Carried} from "./carried.js";
 import {Contrast} from "./contrast.js";
 import * as dialogs from "./dialogs.js";
 import {listen} from "./keys.js";
+import {Levels} from "./levels.js";
 import {List} from "./list.js";
-import {COLOURS, bits, bytes, decode, grade, outline} from "./masks.js";
+import {decode, outline} from "./masks.js";
+import {banner, closeBanner, say, toast} from "./messages.js";
+import {Proposals} from "./proposals.js";
 import {Targets, describe} from "./targets.js";
 import {Training} from "./training.js";
 import {View} from "./view.js";
@@ -27,7 +31,7 @@ const view = new View(byId("view"), contrast, {
   move: (target, x, y) => act({do: "move", target: target.number, x, y}),
   stroke: (on, drawn) => stroke(on, drawn),
   hover: (place) => readout(place),
-  window: (low, high) => setWindow(low, high),
+  window: (low, high) => levels.set(low, high),
   painted: () => byId("view").dispatchEvent(new Event("painted")), // for who measures or tests the page
 });
 const targets = new Targets(byId("targets"), byId("targets-head"), contrast, {
@@ -40,11 +44,32 @@ const training = new Training(byId("train"), {
   propose: () => {
     state.detector = true;
     closeBanner();
-    if (finding) find();
-    else actions.find();
+    if (proposals.isOn) proposals.find();
+    else proposals.toggle();
   },
 });
 const list = new List(byId("list"), byId("rows"), byId("counts"), (index) => open(index));
+const proposals = new Proposals(view, byId("find"), {
+  index: () => image && state.index,
+  act: (action) => act(action),
+  unit: () => (state.detector ? ["probability", 2] : ["contrast", 1]),
+  polarity: () => state.settings.polarity,
+});
+const carried = new Carried(byId("strip"), {
+  name: (index) => list.items[index].name,
+  remove: (index, number) => act({do: "remove", target: number}, index),
+  look: async (index, number) => {
+    await open(index);
+    choose(number);
+  },
+});
+const levels = new Levels(contrast, () => {
+  if (!image) return;
+  contrast.drawHistogram(byId("histogram"));
+  view.repaint();
+  clearTimeout(levels.later);
+  levels.later = setTimeout(() => targets.repaint(), 60);
+});
 
 // Do one action after the other, in the order of the clicks.
 function act(action, index = state.index) {
@@ -144,7 +169,7 @@ async function open(index) {
   view.show(image);
   if (byId("strip").hidden) closeBanner();
   take(about, {});
-  showContrast();
+  levels.show();
   byId("name").textContent = list.items[index].name;
   byId("position").textContent = `${list.position(index)} · ${about.width} × ${about.height} · ${about.depth}`;
   document.title = `${list.items[index].name} · pointlabel`;
@@ -154,7 +179,7 @@ async function open(index) {
     state.told.add(note.kind);
   }
   readout(view.hovered);
-  if (finding) find();
+  proposals.find();
   for (const step of AHEAD) ahead(step);
 }
 
@@ -195,8 +220,8 @@ function clicked(place, target, event) {
     choose(target.number, false);
     return;
   }
-  const proposal = view.proposals.find((each) => Math.hypot(each.x - x, each.y - y) <= Math.max(each.reach, 2));
-  if (proposal) takeProposal(proposal);
+  const proposal = proposals.at(x, y);
+  if (proposal) proposals.take(proposal);
   else act({do: "add", x, y});
 }
 
@@ -215,74 +240,6 @@ function need() {
   return target;
 }
 
-// Proposals
-
-let finding = false;
-
-async function find() {
-  const index = state.index;
-  if (!image) return;
-  try {
-    const found = await get(`images/${index}/proposals`);
-    if (index !== state.index || !finding) return;
-    view.proposals = found.map((each) => {
-      const decoded = decode(each);
-      return {...each, decoded, path: outline(decoded), reach: Math.max(decoded.width, decoded.height) / 2 + 2};
-    });
-    showProposal();
-  } catch (error) {
-    toast(error.message);
-  }
-}
-
-function showProposal() {
-  const [first] = view.proposals;
-  if (!finding) return closeBanner();
-  if (!first) {
-    banner("No more proposals in this image.", [["Close (f)", () => actions.find()]]);
-  } else {
-    const presence = first.presence === null ? "" : `presence ${first.presence.toFixed(2)}, `;
-    const what = state.detector ? `probability ${first.weight.toFixed(2)}` : `contrast ${first.weight.toFixed(1)}`;
-    banner(`Proposal, ${view.proposals.length} left: ${presence}${what}`, [
-      ["Take (y)", () => actions.take()], ["Refuse (x)", () => actions.refuse()], ["Close (f)", () => actions.find()],
-    ]);
-    view.cursor = {x: first.x, y: first.y};
-    view.reveal(first.x, first.y);
-  }
-  view.draw();
-  return undefined;
-}
-
-function takeProposal(proposal) {
-  view.proposals = view.proposals.filter((each) => each !== proposal);
-  const style = proposal.polarity === state.settings.polarity || state.settings.polarity === "auto" ? {} : {polarity: proposal.polarity};
-  act({do: "add", x: proposal.x, y: proposal.y, source: "proposal", ...style}).then(showProposal);
-}
-
-// Contrast
-
-function setWindow(low, high) {
-  contrast.range = "";
-  contrast.low = low;
-  contrast.high = high > low ? high : low + 1e-6;
-  showContrast();
-}
-
-function showContrast() {
-  const round = (value) => Number(value.toPrecision(6));
-  byId("low").value = round(contrast.low);
-  byId("high").value = round(contrast.high);
-  byId("range").value = contrast.range;
-  byId("gamma").value = contrast.gamma;
-  byId("invert").checked = contrast.inverted;
-  byId("fixed").checked = contrast.fixed;
-  if (!image) return;
-  contrast.drawHistogram(byId("histogram"));
-  view.repaint();
-  clearTimeout(showContrast.later);
-  showContrast.later = setTimeout(() => targets.repaint(), 60);
-}
-
 function readout(place) {
   if (!place || !image || !view.inside(place.x, place.y)) {
     byId("readout").textContent = "";
@@ -292,38 +249,8 @@ function readout(place) {
   byId("readout").textContent = `${place.x}, ${place.y}   ${Number.isInteger(value) ? value : value.toPrecision(6)}`;
 }
 
-// What is said
-
-function say(text) {
-  byId("said").textContent = text;
-}
-
-function toast(text, kind = "") {
-  const same = [...byId("toasts").children].some((each) => each.textContent === text);
-  if (same) return;
-  const made = dialogs.element("div", `toast ${kind}`, text);
-  byId("toasts").append(made);
-  setTimeout(() => made.remove(), kind ? 4000 : 9000);
-}
-
-function banner(text, buttons) {
-  const box = byId("banner");
-  box.replaceChildren(dialogs.element("span", "", text));
-  for (const [name, run] of buttons) {
-    const button = dialogs.element("button", "", name);
-    button.addEventListener("click", run);
-    box.append(button);
-  }
-  box.hidden = false;
-}
-
-function closeBanner() {
-  byId("strip").hidden = true;
-  byId("banner").hidden = true;
-}
-
 function offerStyle() {
-  if (state.mended >= state.fewest && state.mended > state.offered && !finding) {
+  if (state.mended >= state.fewest && state.mended > state.offered && !proposals.isOn) {
     state.offered = state.mended;
     banner(`${state.mended} masks are mended by hand. Learn how you draw from them?`, [
       ["Learn (s)", () => actions.style()], ["Not now", closeBanner],
@@ -396,9 +323,9 @@ const actions = {
     const target = need();
     if (!target) return;
     try {
-      const {carried, images} = await post(`images/${state.index}/carry`, {target: target.number});
-      list.update(images);
-      carriedBanner(carried);
+      const answer = await post(`images/${state.index}/carry`, {target: target.number});
+      list.update(answer.images);
+      carried.show(answer.carried);
     } catch (error) {
       toast(error.message);
     }
@@ -418,7 +345,7 @@ const actions = {
   },
   escape() {
     setMode("click");
-    if (finding) this.find();
+    if (proposals.isOn) proposals.toggle();
     closeBanner();
     choose(null);
     byId("view").focus();
@@ -439,23 +366,9 @@ const actions = {
     this.go(1);
   },
   search: () => byId("search").focus(),
-  find() {
-    finding = !finding;
-    byId("find").setAttribute("aria-pressed", String(finding));
-    if (finding) find();
-    else {
-      view.proposals = [];
-      closeBanner();
-      view.draw();
-    }
-  },
-  take() {
-    if (view.proposals.length) takeProposal(view.proposals[0]);
-  },
-  refuse() {
-    const proposal = view.proposals.shift();
-    if (proposal) act({do: "refuse", x: proposal.x, y: proposal.y}).then(showProposal);
-  },
+  find: () => proposals.toggle(),
+  take: () => proposals.take(),
+  refuse: () => proposals.refuse(),
   zoom: (factor) => view.zoom(factor),
   fit: () => view.fit(),
   actual: () => view.zoom(view.ratio / view.scale),
@@ -472,23 +385,10 @@ const actions = {
     say(view.showMasks ? "Masks are shown" : "Masks are hidden");
     view.draw();
   },
-  nextRange() {
-    const options = [...byId("range").options].map((option) => option.value).filter(Boolean);
-    contrast.choose(options[(options.indexOf(contrast.range) + 1) % options.length]);
-    showContrast();
-  },
-  invert() {
-    contrast.inverted = !contrast.inverted;
-    showContrast();
-  },
-  gamma(by) {
-    contrast.gamma = Math.min(Math.max(contrast.gamma + by, 0.3), 3);
-    showContrast();
-  },
-  fix() {
-    contrast.fixed = !contrast.fixed;
-    showContrast();
-  },
+  nextRange: () => levels.next(),
+  invert: () => levels.invert(),
+  gamma: (by) => levels.gamma(by),
+  fix: () => levels.fix(),
   async style() {
     banner("Learning from the masks that you mended …", []);
     try {
@@ -521,69 +421,6 @@ const actions = {
   },
   help: () => dialogs.help(),
 };
-
-// Each carried target as a small picture: choose it, or take it back.
-function showStrip(carried) {
-  const strip = byId("strip");
-  strip.replaceChildren();
-  for (const each of carried) {
-    const [left, top, width, height] = each.crop;
-    const name = list.items[each.index].name;
-    const figure = dialogs.element("figure");
-    const see = dialogs.element("button", "see");
-    const canvas = dialogs.element("canvas");
-    see.setAttribute("aria-label", `Look at ${name}, trust ${each.trust.toFixed(2)}`);
-    see.title = name;
-    drawGrey(canvas, each, left, top, width, height);
-    see.append(canvas);
-    see.addEventListener("click", async () => {
-      await open(each.index);
-      choose(each.number);
-    });
-    const no = dialogs.element("button", "no", "×");
-    no.setAttribute("aria-label", `Take it back in ${name}`);
-    no.addEventListener("click", async () => {
-      await act({do: "remove", target: each.number}, each.index);
-      figure.remove();
-    });
-    figure.append(see, no, dialogs.element("figcaption", grade(each.trust), each.trust.toFixed(2)));
-    strip.append(figure);
-  }
-  strip.hidden = !carried.length;
-}
-
-function drawGrey(canvas, each, left, top, width, height) {
-  const grey = bytes(each.grey);
-  canvas.width = canvas.height = 128;
-  const data = new ImageData(width, height);
-  for (let i = 0; i < grey.length; i++) data.data.set([grey[i], grey[i], grey[i], 255], 4 * i);
-  const small = new OffscreenCanvas(width, height);
-  small.getContext("2d").putImageData(data, 0, 0);
-  const context = canvas.getContext("2d");
-  const scale = 128 / Math.max(width, height);
-  context.imageSmoothingEnabled = false;
-  context.setTransform(scale, 0, 0, scale, -left * scale, -top * scale);
-  context.drawImage(small, left, top);
-  context.strokeStyle = COLOURS[grade(each.trust)];
-  context.lineWidth = 2.5 / scale;
-  context.stroke(outline({left, top, width, height, bits: bits(each.mask, width * height)}));
-}
-
-function carriedBanner(carried) {
-  showStrip(carried);
-  if (!carried.length) {
-    banner("It is not found in the next image: lost, or another target is there.", [["Close", closeBanner]]);
-    return;
-  }
-  const last = carried.at(-1);
-  banner(`Carried to ${carried.length} ${carried.length === 1 ? "image" : "images"}, the last ${list.items[last.index].name}.`, [
-    ["Undo all", async () => {
-      for (const each of carried) await act({do: "remove", target: each.number}, each.index);
-      closeBanner();
-    }],
-    ["Keep", closeBanner],
-  ]);
-}
 
 async function pictureOf(index) {
   const {about, pixels: levels} = await load(index);
@@ -665,26 +502,6 @@ function wire() {
   byId("search").addEventListener("input", (event) => list.arrange({text: event.target.value}));
   byId("filter").addEventListener("change", (event) => list.arrange({status: event.target.value}));
   byId("sort").addEventListener("change", (event) => list.arrange({sort: event.target.value}));
-  byId("range").addEventListener("change", (event) => { contrast.choose(event.target.value); showContrast(); });
-  byId("gamma").addEventListener("input", (event) => { contrast.gamma = Number(event.target.value); showContrast(); });
-  byId("invert").addEventListener("change", () => actions.invert());
-  byId("fixed").addEventListener("change", () => actions.fix());
-  for (const id of ["low", "high"]) {
-    byId(id).addEventListener("change", () => setWindow(Number(byId("low").value), Number(byId("high").value)));
-  }
-  const histogram = byId("histogram");
-  let end = "";
-  const drag = (event) => {
-    const box = histogram.getBoundingClientRect();
-    const {lowest, highest} = contrast.histogram();
-    const value = lowest + Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1) * (highest - lowest);
-    end ||= Math.abs(value - contrast.low) < Math.abs(value - contrast.high) ? "low" : "high";
-    if (end === "low") setWindow(Math.min(value, contrast.high), contrast.high);
-    else setWindow(contrast.low, Math.max(value, contrast.low));
-  };
-  histogram.addEventListener("pointerdown", (event) => { histogram.setPointerCapture(event.pointerId); drag(event); });
-  histogram.addEventListener("pointermove", (event) => { if (end) drag(event); });
-  histogram.addEventListener("pointerup", () => { end = ""; });
   listen(actions);
   // After a press of the mouse the keys are those of the image again, not of the button; Tab works as everywhere.
   document.addEventListener("click", (event) => {
