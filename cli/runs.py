@@ -70,17 +70,18 @@ def compare(
 
 
 def _print_table(comparison: RunComparison, *, err: bool) -> None:
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from pointlabel.report.runs import protocol_words
 
     protocol = protocol_words(comparison.runs[0].protocol)
-    scores = Table("run", title=f"{len(comparison.images)} test images, protocol {protocol}")
+    # Names of runs are long and differ at their ends: they are folded, never cut.
+    scores = Table(Column("run", overflow="fold"), title=f"{len(comparison.images)} test images, protocol {protocol}")
     for heading in ("epoch", "IoU", "nIoU", "Pd", "Fa / million"):
-        scores.add_column(heading, justify="right")
-    differences = Table(f"difference from {plain(comparison.runs[0].name)}")
+        scores.add_column(heading, justify="right", no_wrap=True)
+    differences = Table(Column("run", overflow="fold"), title=f"difference from {plain(comparison.runs[0].name)}")
     for heading in ("IoU", "95 % interval", "nIoU", "95 % interval"):
-        differences.add_column(heading, justify="right")
+        differences.add_column(heading, justify="right", no_wrap=True)
     for run in comparison.runs:
         cells = [plain(run.name), f"{run.best_epoch} of {run.epochs}"]
         for name, form, factor in (("iou", ".4f", 1), ("niou", ".4f", 1), ("pd", ".4f", 1), ("fa", ".2f", 1e6)):

@@ -74,9 +74,14 @@ def test_table_json_html_and_plot(trained, tmp_path):
 def test_a_run_against_itself_under_another_name(trained, tmp_path):
     import shutil
 
-    shutil.copytree(trained / "offline", tmp_path / "twin")
-    result = run(trained / "offline", tmp_path / "twin", "--json", tmp_path / "a.json")
+    long = "SIRST-v1-tiny-centroid-80-of-labels-without-clutter"
+    shutil.copytree(trained / "offline", tmp_path / f"{long}-1")
+    shutil.copytree(trained / "offline", tmp_path / f"{long}-2")
+    result = run(tmp_path / f"{long}-1", tmp_path / f"{long}-2", "--json", tmp_path / "a.json")
     assert result.exit_code == 0, result.output
+    table = "".join(line.strip("│ ").split(" ")[0] for line in result.stdout.splitlines() if line.startswith("│"))
+    assert table.count(f"{long}-1") == 1  # each name as a whole, over as many lines as it takes
+    assert table.count(f"{long}-2") == 2
     gap = json.loads((tmp_path / "a.json").read_text())["runs"][1]["against_first"]
     assert {name: tuple(each.values()) for name, each in gap.items()}["iou"] == (0.0, 0.0, 0.0)
 
