@@ -14,11 +14,6 @@ DATASETS = ("SIRST-v1", "NUDT-SIRST", "IRSTD-1k")
 POINTS = ("centroid", "coarse")
 
 
-def is_stored(name: str) -> bool:
-    """Whether the folder of results has `name`."""
-    return (RESULTS / f"{name}.json").exists()
-
-
 def stored(name: str) -> dict[str, Any]:
     """Result `name` of the folder of results."""
     held = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))

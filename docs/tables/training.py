@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from statistics import mean, median, stdev
 from typing import Any
 
-from .store import is_stored, markdown, stored
+from .store import markdown, stored
 
 
 def _said(held: dict[str, Any]) -> str:
@@ -54,6 +54,8 @@ _OVERVIEW = {
     "full": "true masks, `--no-mine`",
     "offline-mined": "points (`offline`, the default)",
     "offline-default": "points (`offline`), `--no-mine`",
+    "bilevel-alike": "points (`bilevel --no-balance --mine`)",
+    "bilevel-errors": "points (`bilevel --weights errors --mine`)",
     "bilevel-head": "points (`bilevel --hypergradient head`, labels of `diffusion`)",
     "pal": "points (`pal`)",
     "lesps": "points (`lesps`)",
@@ -127,11 +129,9 @@ def shares() -> str:
     return _trained("shares")
 
 
-def _by_loss(name: str) -> str:
+def training_losses() -> str:
     """Losses by strategy, then IoU and Pd of the targets by local contrast, then wins and losses beside `sls`."""
-    if not is_stored(name):
-        return f"`results/{name}.json` is not there yet.\n"
-    held = stored(name)
+    held = stored("training_losses")
     groups = {key: group["targets"] for key, group in held["rows"][0]["by_scr"].items() if group["targets"]}
     whole, parts = [], []
     for row in held["rows"]:
@@ -168,16 +168,6 @@ def _beside_sls(rows: Sequence[dict[str, Any]], groups: Sequence[str]) -> str:
     return "".join(out)
 
 
-def training_losses() -> str:
-    """The scale family and REEM beside the plain losses, with `tiny`."""
-    return _by_loss("training_losses")
-
-
-def training_losses_mshnet() -> str:
-    """The same with MSHNet, whose loss `sls` is."""
-    return _by_loss("training_losses_mshnet")
-
-
 def bilevel_cost() -> str:
     """What an epoch of each strategy costs, in epochs of `offline` with the same sampling."""
     held = stored("bilevel")
@@ -186,6 +176,30 @@ def bilevel_cost() -> str:
     said += f"{100 * held['update_share']:.1f} % of the time between two updates.\n\n"
     rows = [[row["name"], f"{row['epoch_s']:.2f}", f"{row['of_base']:.2f} of {row['base']}"] for row in held["rows"]]
     return said + markdown(["", "seconds per epoch", "times"], rows)
+
+
+def paired() -> str:
+    """Gaps between strategies, of each seed and of all together."""
+    rows = []
+    for row in stored("paired")["rows"]:
+        cells = []
+        for name in ("iou", "niou"):
+            gap = row["together"][name]
+            cells.append(", ".join(f"{seed[name]:+.3f}" for seed in row["by_seed"]))
+            cells.append(f"{gap['difference']:+.3f} ({gap['low']:+.3f} to {gap['high']:+.3f})")
+        rows.append([f"`{row['second']}` less `{row['first']}`", *cells])
+    head = ["", "IoU of each seed", "of all, 95 % interval", "nIoU of each seed", "of all, 95 % interval"]
+    return markdown(head, rows)
+
+
+def feedback() -> str:
+    """IoU of the labels when the candidates vote again with a detector's answers."""
+    rows = [
+        [f"`{row['run']}`", f"{row['answer']:.3f}", *(f"{iou:.3f}" for iou in row["by_strength"].values())]
+        for row in stored("feedback")["rows"]
+    ]
+    strengths = [f"k = {each}" for each in stored("feedback")["rows"][0]["by_strength"]]
+    return markdown(["run", "its answers", *strengths], rows)
 
 
 def boxes() -> str:
@@ -209,6 +223,8 @@ def boxes() -> str:
 
 TABLES = (
     boxes,
+    feedback,
+    paired,
     bilevel_cost,
     strategies,
     mining,
@@ -220,5 +236,4 @@ TABLES = (
     ablation,
     shares,
     training_losses,
-    training_losses_mshnet,
 )
