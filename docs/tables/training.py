@@ -57,6 +57,7 @@ _OVERVIEW = {
     "bilevel-alike": "points (`bilevel --no-balance --mine`)",
     "bilevel-errors": "points (`bilevel --weights errors --mine`)",
     "bilevel-head": "points (`bilevel --hypergradient head`, labels of `diffusion`)",
+    "pal-mined": "points (`pal --mine`)",
     "pal": "points (`pal`)",
     "lesps": "points (`lesps`)",
     "point": "3 x 3 pixels at each point (`point`)",
