@@ -9,7 +9,7 @@ import click
 
 from pointlabel.errors import MissingExtraError
 
-from .streams import check_output
+from .streams import check_outputs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,7 +36,7 @@ def check_plot(path: str | None) -> None:
 
     if find_spec("matplotlib") is None:
         raise MissingExtraError("--plot needs matplotlib: pip install 'pointlabel[plot]'")
-    check_output(path, is_text=False)
+    check_outputs({"--plot": path}, pictures=["--plot"])
 
 
 def draw_curve(path: str, points: list[dict[str, Any]]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from pointlabel.errors import OutputError
 
@@ -48,30 +49,47 @@ def check_output(path: str, *, is_text: bool = True) -> None:
 def check_outputs(paths: Mapping[str, str | None], *, pictures: Collection[str] = ()) -> None:
     """Check the files that options name, those of `pictures` among them, before the work.
 
-    Only one of them may be standard output, and none of them a file that the command is given to read.
+    Only one of them may be standard output, and none of them a file that the command is given to read, or that lies
+    in a folder which it reads. There only pages of HTML are replaced, and what ``--json`` names.
     """
     on_stdout = [f"{option} -" for option, path in paths.items() if path == STDOUT]
     if len(on_stdout) > 1:
         raise click.UsageError(
             f"{' and '.join(on_stdout)} exclude each other: standard output takes one of them",
         )
-    inputs = _given_files(paths)
+    inputs = _given_places(paths)
     for option, path in paths.items():
         if path is not None:
-            if path != STDOUT and os.path.realpath(path) in inputs:
+            if path != STDOUT and _is_read(path, inputs, option):
                 raise click.UsageError(f"{option} {path} would replace what the command reads; choose another file")
             check_output(path, is_text=option not in pictures)
 
 
-def _given_files(outputs: Mapping[str, str | None]) -> set[str]:
-    """Real paths of the files that the running command is given, but by the options of `outputs`."""
+def _is_read(path: str, inputs: set[str], option: str) -> bool:
+    """Whether a file is one of `inputs`, or lies in one of them and is no report."""
+    place = os.path.realpath(path)
+    if place in inputs:
+        return True
+    if (
+        option == "--json"
+        or not os.path.isfile(place)
+        or not any(place.startswith(os.path.join(each, "")) for each in inputs)
+    ):
+        return False
+    with open(place, "rb") as file:
+        return not file.read(_HEAD_BYTES).lstrip().lower().startswith(b"<!doctype html")
+
+
+def _given_places(outputs: Mapping[str, str | None]) -> set[str]:
+    """Real paths of files and folders that the running command is given, but by the options of `outputs` and OUT."""
     ctx = click.get_current_context(silent=True)
     if ctx is None:
         return set()
-    names = [param.name for param in ctx.command.params if not outputs.keys() & {*param.opts}]
-    values = [ctx.params.get(str(name)) for name in names]
+    names = [param.name for param in ctx.command.params if not {*outputs, "--out"} & {*param.opts}]
+    given = [str(name) for name in names if ctx.get_parameter_source(str(name)) is not ParameterSource.DEFAULT]
+    values = [ctx.params.get(name) for name in given]
     words = [word for value in values for word in (value if isinstance(value, tuple) else (value,))]
-    return {os.path.realpath(word) for word in words if isinstance(word, str) and os.path.isfile(word)}
+    return {os.path.realpath(word) for word in words if isinstance(word, str) and os.path.exists(word)}
 
 
 def write_json(path: str | None, value: Any, *, indent: int | None = None) -> None:

@@ -187,9 +187,13 @@ def test_a_folder_cannot_go_to_stdout(data, command):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ("bench accuracy . --methods point --html masks/1.png", "masks/1.png: holds no text, and would be replaced"),
-        ("calibrate . -o images/0.png --overwrite", "images/0.png: holds no text, and would be replaced"),
-        ("evaluate masks masks --csv masks/2.png", "masks/2.png: holds no text, and would be replaced"),
+        ("bench accuracy . --methods point --html masks/1.png", "masks/1.png would replace what the command reads"),
+        ("calibrate . -o images/0.png --overwrite", "images/0.png would replace what the command reads"),
+        ("evaluate masks masks --csv masks/2.png", "masks/2.png would replace what the command reads"),
+        ("evaluate masks masks --plot masks/2.png", "--plot masks/2.png would replace what the command reads"),
+        ("inspect . --sheet images/1.png", "--sheet images/1.png would replace what the command reads"),
+        ("annotate . -o out --html a.csv", "--html a.csv would replace what the command reads"),
+        ("annotate images -p a.csv -o out --html masks/1.png", "masks/1.png: holds no text, and would be replaced"),
         ("annotate images -p a.csv -o out --html a.csv", "--html a.csv would replace what the command reads"),
         ("bench timing images -p a.json --json ./a.json", "--json ./a.json would replace what the command reads"),
     ],
@@ -204,3 +208,11 @@ def test_no_report_takes_the_place_of_what_is_read(draw_dataset, monkeypatch, wo
     assert result.exit_code == 2
     assert sentence in " ".join(result.output.split())
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_page_in_the_folder_that_is_read_is_written_anew(draw_dataset, monkeypatch):
+    monkeypatch.chdir(draw_dataset())
+    words = "bench accuracy . --methods point --html page.html"
+    for _ in range(2):
+        result = CliRunner().invoke(main, words.split())
+        assert result.exit_code == 0, result.output
