@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,12 @@ from PIL import Image
 from scipy import ndimage
 
 from benchmarks.common import Sample, finish, load, parser
-from pointlabel.engine.default.border import cut_border
-from pointlabel.engine.default.heat import heat_vote
+from pointlabel.engine.default.label import label_vote
 from pointlabel.engine.default.params import DefaultParams
-from pointlabel.engine.default.refine import refine
 from pointlabel.engine.default.regions import LEVELS, Regions, grow_regions
-from pointlabel.engine.default.vote import Vote, cast_vote, vote_of
+from pointlabel.engine.default.vote import SUMMARY, Vote, cast_vote, vote_of
 from pointlabel.engine.default.weights import Weights, load_weights
-from pointlabel.engine.default.window import HALF, Window, cut_window
+from pointlabel.engine.default.window import HALF, cut_window
 from pointlabel.io.json_files import read_json
 from pointlabel.methods.peaks import find_peaks
 from pointlabel.training import predict_images
@@ -39,18 +36,8 @@ LEAST_ANSWER = 0.3  # probability from which a pixel belongs to an answer
 _EIGHT = np.ones((3, 3))
 
 
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """What the default method knows of one target before it votes, and its own vote."""
-
-    window: Window
-    regions: Regions
-    vote: Vote
-
-
-def answer_at(probability: NDArray[np.float64], peak: tuple[int, int], least: float) -> NDArray[np.bool_]:
-    """The components of probability >= least that meet the 3 x 3 pixels around the peak, (H, W) bool."""
-    groups, _ = ndimage.label(probability >= least, _EIGHT)
+def at_peak(groups: NDArray[np.int64], peak: tuple[int, int]) -> NDArray[np.bool_]:
+    """The components, numbered from 1, that meet the 3 x 3 pixels around the peak, (H, W) bool."""
     met = np.unique(groups[max(peak[0] - 1, 0) : peak[0] + 2, max(peak[1] - 1, 0) : peak[1] + 2])
     found: NDArray[np.bool_] = np.isin(groups, met[met > 0])
     return found
@@ -71,17 +58,10 @@ def candidate_ious(regions: Regions, answer: NDArray[np.float64]) -> NDArray[np.
     return out
 
 
-def vote_again(found: Candidates, ious: NDArray[np.float64], strength: float) -> Vote:
+def vote_again(regions: Regions, vote: Vote, ious: NDArray[np.float64], strength: float) -> Vote:
     """The vote with each share times exp(strength IoU)."""
-    share = found.vote.share * np.exp(strength * (ious - ious.max()))
-    return vote_of(found.regions, share / max(share.sum(), 1e-300), float(found.vote.summary[3]))
-
-
-def mask_of(found: Candidates, vote: Vote, params: DefaultParams, weights: Weights) -> NDArray[np.bool_]:
-    """The mask in the window after a vote."""
-    heated = heat_vote(found.window, vote.field, params)
-    refined = refine(found.window, found.regions, vote, heated, weights.refine)
-    return cut_border(found.window, found.regions, vote, refined, 0.5, params)[1]
+    share = vote.share * np.exp(strength * (ious - ious.max()))
+    return vote_of(regions, share / max(share.sum(), 1e-300), float(vote.summary[SUMMARY.index("best_score")]))
 
 
 def masks_of_image(
@@ -90,17 +70,17 @@ def masks_of_image(
     """Masks of one image, (H, W) bool: the detector's `answer` at the points, and the labels by strength."""
     pixels = [(row, column) for row, column in np.ceil(sample.points - 0.5).astype(int).tolist()]
     masks = {name: np.zeros(sample.mask.shape, bool) for name in ("answer", *map(str, STRENGTHS))}
+    sure, likely = (ndimage.label(probability >= least, _EIGHT)[0] for least in (0.5, LEAST_ANSWER))
     for peak in find_peaks(sample.image, pixels, snap=params.snap)[0]:
         window = cut_window(sample.image, peak)
         regions = grow_regions(window)
-        found = Candidates(window, regions, cast_vote(regions, weights.score, params.temperature))
-        masks["answer"] |= answer_at(probability, peak, 0.5)
+        vote = cast_vote(regions, weights.score, params.temperature)
+        masks["answer"] |= at_peak(sure, peak)
         masks["answer"][peak] = True
-        answer = in_window(np.where(answer_at(probability, peak, LEAST_ANSWER), probability, 0), peak)
-        ious = candidate_ious(regions, answer)
+        ious = candidate_ious(regions, in_window(np.where(at_peak(likely, peak), probability, 0), peak))
         top, left = (max(HALF - at, 0) for at in peak)
         for strength in STRENGTHS:
-            mask = mask_of(found, vote_again(found, ious, strength), params, weights)
+            mask = label_vote(window, regions, vote_again(regions, vote, ious, strength), params, weights).mask
             here = masks[str(strength)][tuple(slice(max(at - HALF, 0), at + HALF + 1) for at in peak)]
             here |= mask[top : top + here.shape[0], left : left + here.shape[1]]
     return masks

@@ -12,6 +12,8 @@ from ..compiled import kernel
 
 #: Intensities are whole multiples of 1 / SCALE in [0, 1]: round-off of a gain and an offset cannot flip a tie.
 SCALE = 1 << 20
+#: Bins of the entropy's histogram over the range of a window.
+N_BINS = 32
 
 #: c ln c for counts c, in whole multiples of 2^-24, exact under any order of summation.
 COUNT_LOGS = np.array([0, 0] + [round(c * math.log(c) * (1 << 24)) for c in range(2, 26)], dtype=np.int64)

@@ -11,6 +11,8 @@ from ..compiled import kernel
 
 #: Heat that every pixel holds from the start: keeps float32 out of its denormal range, where it is slow.
 FLOOR = np.float32(1e-20)
+#: A step's length, as a share of the longest that is stable.
+TAU_SHARE = 0.9
 
 
 @kernel

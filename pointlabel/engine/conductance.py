@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from ._conductance_kernels import (
     COUNT_LOGS,
+    N_BINS,
     SCALE,
     conductance_kernel,
     entropy_kernel,
@@ -56,7 +57,7 @@ def as_grey(image: NDArray) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     return grey_levels(units), finite
 
 
-def local_entropy(units: NDArray[np.int32], *, n_bins: int = 32) -> NDArray[np.float32]:
+def local_entropy(units: NDArray[np.int32], *, n_bins: int = N_BINS) -> NDArray[np.float32]:
     """Shannon entropy of the 5 x 5 pixels around each pixel over ln 25, (h, w) float32 in [0, 1].
 
     `units` (0 .. 2^20) fall into `n_bins` bins of equal width; windows are cut off at the border.
@@ -84,7 +85,7 @@ def window_conductance(
     d0: float = 3.2,
     beta: float = 6.0,
     alpha: float = 0.6,
-    n_bins: int = 32,
+    n_bins: int = N_BINS,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Conductances between the pixels of a rescaled window.
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ._diffusion_kernels import diffuse_kernel, fuse_kernel, largest_outflow_kernel, steady_kernel
+from ._diffusion_kernels import TAU_SHARE, diffuse_kernel, fuse_kernel, largest_outflow_kernel, steady_kernel
 
 
 def largest_outflow(east: NDArray[np.float32], south: NDArray[np.float32]) -> float:
@@ -23,7 +23,7 @@ def diffuse(
     *,
     n_steps: int = 100,
     tau: float | None = None,
-    tau_share: float = 0.9,
+    tau_share: float = TAU_SHARE,
 ) -> NDArray[np.float32]:
     """Spread heat by explicit steps, u <- (I - tau L) u, with no flux through the border.
 

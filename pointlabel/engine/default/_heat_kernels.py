@@ -5,15 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from ...compiled import kernel
-from .._conductance_kernels import conductance_kernel, entropy_kernel, gradient_kernel
-from .._diffusion_kernels import diffuse_kernel, fuse_kernel, largest_outflow_kernel
+from .._conductance_kernels import N_BINS, conductance_kernel, entropy_kernel, gradient_kernel
+from .._diffusion_kernels import TAU_SHARE, diffuse_kernel, fuse_kernel, largest_outflow_kernel
 from ._refine_kernels import box_kernel
 from ._vote_kernels import LEAST_VOTE, STEPS
 
 _AROUND = 4  # px around that box
 _UNIT_BITS = 4  # window units have 16 bits, the medium's 20
-_N_BINS = np.int64(32)
-_TAU_SHARE = 0.9  # a step's length, as a share of the longest that is stable
+_N_BINS = np.int64(N_BINS)  # no plain number: the kernel would be compiled once more for it
 
 
 @kernel
@@ -40,7 +39,7 @@ def heat_vote_kernel(field, core, d0, beta, alpha, count_logs, n_steps, rho, out
     conductance_kernel(gradient, entropy, d0, beta, alpha, east, south)
     largest = largest_outflow_kernel(east, south)
     heat, fused = np.empty(shape, np.float32), np.empty(shape, np.float32)
-    diffuse_kernel(source, east, south, _TAU_SHARE / largest if largest > 0 else 0.0, n_steps, heat)
+    diffuse_kernel(source, east, south, TAU_SHARE / largest if largest > 0 else 0.0, n_steps, heat)
     fuse_kernel(heat, source, rho, False, fused)
     out[:] = 0.0
     for y in range(shape[0]):

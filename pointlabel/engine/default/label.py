@@ -135,7 +135,11 @@ def label_window(window: Window, regions: Regions, params: DefaultParams, weight
 
 
 def _cast_and_cut(window: Window, regions: Regions, params: DefaultParams, weights: Weights) -> WindowLabel:
-    vote = cast_vote(regions, weights.score, params.temperature)
+    return label_vote(window, regions, cast_vote(regions, weights.score, params.temperature), params, weights)
+
+
+def label_vote(window: Window, regions: Regions, vote: Vote, params: DefaultParams, weights: Weights) -> WindowLabel:
+    """The steps after a vote: heat, refinement, and the border at 0.5."""
     heated = heat_vote(window, vote.field, params)
     if params.refine:  # which leaves the pixels outside the image alone
         refined = refine(window, regions, vote, heated, weights.refine)

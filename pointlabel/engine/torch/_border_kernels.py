@@ -6,7 +6,7 @@ import numpy as np
 
 from ...compiled import kernel
 from ..default._rating_kernels import sharpness_kernel
-from ..default._refine_kernels import box_kernel, component_kernel
+from ..default._refine_kernels import component_kernel, label_box_kernel
 
 LEAST_SOFT = np.float32(1 / 512)  # what is below is cut off with the crop
 
@@ -55,4 +55,4 @@ def cut_masks_kernel(soft, border, inside, vote, found, centre, edges, masks, to
                         or (x == side - 1 and edges[i, 3])
                     )
         sums[i, 0], sums[i, 1], sums[i, 2], sums[i, 3] = area, within, outside, shared
-        boxes[i, 0], boxes[i, 1], boxes[i, 2], boxes[i, 3] = box_kernel(np.maximum(label, mask), LEAST_SOFT)
+        boxes[i, 0], boxes[i, 1], boxes[i, 2], boxes[i, 3] = label_box_kernel(label, mask, LEAST_SOFT)

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from ...errors import InputError
+from .._conductance_kernels import N_BINS
 
 ENTROPY_PX = 5
 
@@ -25,7 +26,7 @@ def safe_sqrt(square: Tensor) -> Tensor:
     return torch.where(positive, torch.where(positive, square, 1.0).sqrt(), 0.0)
 
 
-def local_entropy(medium: Tensor, *, n_bins: int = 32, domain: Tensor | None = None) -> Tensor:
+def local_entropy(medium: Tensor, *, n_bins: int = N_BINS, domain: Tensor | None = None) -> Tensor:
     """Shannon entropy of the 5 x 5 pixels around each pixel over ln 25, in [0, 1].
 
     Parameters
@@ -96,7 +97,7 @@ def soft_conductance(
     beta: Tensor | float = 6.0,
     alpha: Tensor | float = 0.6,
     entropy: Tensor | None = None,
-    n_bins: int = 32,
+    n_bins: int = N_BINS,
     domain: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Conductances between the pixels of each map, eq. (2): twin of `engine.conductance.window_conductance`.

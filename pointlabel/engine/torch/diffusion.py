@@ -11,6 +11,8 @@ from torch.nn.functional import pad
 from torch.utils.checkpoint import checkpoint
 
 from ...errors import InputError
+from .._conductance_kernels import N_BINS
+from .._diffusion_kernels import TAU_SHARE
 from .conductance import check_maps, soft_conductance
 
 #: Steps between two fields that are kept for the backward pass.
@@ -77,7 +79,7 @@ def diffuse(
     *,
     n_steps: int = 100,
     tau: float | None = None,
-    tau_share: float = 0.9,
+    tau_share: float = TAU_SHARE,
     bounded: bool = True,
 ) -> Tensor:
     """Spread heat by explicit steps, u <- (I - tau L) u: twin of `engine.diffusion.diffuse`.
@@ -200,11 +202,11 @@ def soft_diffusion(
     rho: Tensor | float = 0.84,
     n_steps: int = 100,
     tau: float | None = None,
-    tau_share: float = 0.9,
+    tau_share: float = TAU_SHARE,
     leak: float | None = None,
     tolerance: float = 1e-4,
     entropy: Tensor | None = None,
-    n_bins: int = 32,
+    n_bins: int = N_BINS,
     heat_first: bool = False,
     bounded: bool = True,
 ) -> Tensor:
