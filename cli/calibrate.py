@@ -20,7 +20,7 @@ from .options import (
 )
 from .standard import console as open_console
 from .standard import plain
-from .streams import STDOUT, check_outputs, write_bytes, write_json
+from .streams import STDOUT, check_new, check_outputs, write_bytes, write_json
 
 if TYPE_CHECKING:
     from pointlabel.calibration import Calibration
@@ -66,8 +66,6 @@ def calibrate(
         pointlabel calibrate data/images -p data/points -m data/masks -o style.toml
         pointlabel annotate data/images -p data/points -o out --config style.toml
     """
-    import os
-
     from pointlabel.calibration import calibrate, encode_style, heading, read_examples
     from pointlabel.errors import InputError
     from pointlabel.io.datasets import locate_parts
@@ -75,8 +73,7 @@ def calibrate(
     images, points, masks = locate_parts(images, points, masks)
     if masks is None:
         raise InputError(f"{images}: a style is found from true masks: --masks DIR")
-    if out != STDOUT and os.path.exists(out) and not overwrite:
-        raise InputError(f"{out} is there already; --overwrite replaces it")
+    check_new(out, overwrite)
     check_outputs({"--out": out, "--json": json_file})
     say_when_kernels_compile()
     with Console(progress=not no_progress) as console:

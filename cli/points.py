@@ -6,7 +6,7 @@ import click
 
 from .console import say
 from .options import PLACE, mask_threshold_option, seed_option
-from .streams import STDOUT, check_output, write_csv
+from .streams import STDOUT, check_new, check_output, write_csv
 
 
 @click.command()
@@ -33,10 +33,18 @@ from .streams import STDOUT, check_output, write_csv
     help="A PNG for each mask, or one CSV of image,x,y with pixel centres at whole numbers. By default csv where -o "
     "ends with .csv or is -, else png.",
 )
+@click.option("--overwrite", is_flag=True, help="Replace the CSV file where it is there already.")
 @mask_threshold_option
 @click.pass_context
 def points(
-    ctx: click.Context, masks: str, out: str, mode: str, seed: int, form: str | None, mask_threshold: float
+    ctx: click.Context,
+    masks: str,
+    out: str,
+    mode: str,
+    seed: int,
+    form: str | None,
+    overwrite: bool,
+    mask_threshold: float,
 ) -> None:
     """Make point labels out of the masks in MASKS: one pixel in each 8-connected component.
 
@@ -54,6 +62,7 @@ def points(
 
     as_csv = _is_csv(out, form)
     if as_csv:
+        check_new(out, overwrite)
         check_output(out)
     found = points_from_folder(
         masks,

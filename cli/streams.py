@@ -46,6 +46,14 @@ def check_output(path: str, *, is_text: bool = True) -> None:
         raise OutputError("cannot write to standard output (it is closed)")
 
 
+def check_new(path: str, overwrite: bool) -> None:
+    """Raise where a file that may hold somebody's work would be replaced without being asked for."""
+    from pointlabel.errors import InputError
+
+    if path != STDOUT and os.path.isfile(path) and not overwrite:
+        raise InputError(f"{path} is there already; --overwrite replaces it")
+
+
 def check_outputs(paths: Mapping[str, str | None], *, pictures: Collection[str] = ()) -> None:
     """Check the files that options name, those of `pictures` among them, before the work.
 

@@ -74,7 +74,9 @@ def look_ahead(found: ImageList, bound: Bound, points: str, polarity: str, done:
     ready = array("q", (k for k, name in enumerate(found.ids) if name in bound.entries and name not in done))
     files = [found.files[k] for k in spread(ready, MOST_IMAGES)]
     work = [(file.path, bound.entries[file.id]) for file in files]
-    return told_or_refused(check_points(look_at_some(work), points, polarity))
+    looked = look_at_some(work)
+    are_all = not done and len(looked) == len(ready)
+    return told_or_refused(check_points(looked, points, polarity, are_all=are_all))
 
 
 def plan_shard(shard: Shard, found: ImageList, bound: Bound, source: PointSource, stamp: dict[str, Any]) -> ShardPlan:

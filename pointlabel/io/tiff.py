@@ -50,7 +50,7 @@ def decode_tiff(data: bytes, name: str, *, find_nodata: bool = False) -> Pixels:
 
 
 class TiffFrames:
-    """The pages of a TIFF file, or the frames of a stack in one page, read one at a time.
+    """The pages of a TIFF file, or the frames or planes of a stack in one page, read one at a time.
 
     Parameters
     ----------
@@ -66,24 +66,45 @@ class TiffFrames:
         self._places = list(directories(self._data))
         check_directory(self._data, path)
         self._tiff = tifffile.TiffFile(path, _multifile=False)
-        self._n_in_page = 1 if len(self._places) > 1 else _frames_in_page(self._tiff.pages[0])
+        one_page = len(self._places) == 1
+        self._n_in_page = _frames_in_page(self._tiff.pages[0]) if one_page else 1
+        self._n_planes = self._count_planes() if one_page and self._n_in_page == 1 else 1
 
     def __len__(self) -> int:
-        return max(len(self._places), self._n_in_page)
+        return max(len(self._places), self._n_in_page, self._n_planes)
 
     def read(self, frame: int) -> Pixels:
         """Decode one frame."""
         if self._n_in_page > 1:
             page: Any = self._tiff.pages[0]
             return _decode_page(self._data, page, self._name, (), find_nodata=True, frame=frame)
+        if self._n_planes > 1:
+            return _decode_page(self._data, self._tiff.pages[0], self._name, (), find_nodata=True, plane=frame)
         check_directory(self._data, self._name, self._places[frame])
         return _decode_page(self._data, self._tiff.pages[frame], self._name, (), find_nodata=True)
 
+    def _count_planes(self) -> int:
+        """Planes that are frames in the only page: 1 where they are channels."""
+        page: Any = self._tiff.pages[0]
+        if int(page.planarconfig) == 1 or page.samplesperpixel == 1:
+            return 1
+        photometric = _photometric(page, self._name)
+        extra = _extra_bytes(page, photometric, None)
+        planes = _channels_last(read_samples(self._data, page, self._name, nodata=None, extra_bytes=extra))
+        return planes.shape[2] if _are_frames(planes, page, photometric) else 1
+
 
 def _decode_page(
-    data: Bytes, page: Any, name: str, notes: tuple[Note, ...], *, find_nodata: bool, frame: int = 0
+    data: Bytes,
+    page: Any,
+    name: str,
+    notes: tuple[Note, ...],
+    *,
+    find_nodata: bool,
+    frame: int = 0,
+    plane: int | None = None,
 ) -> Pixels:
-    """Decode a page, or a later frame that lies behind its pixels."""
+    """Decode a page, a later frame that lies behind its pixels, or one of its planes where they are frames."""
     photometric = _photometric(page, name)
     text, nodata = _nodata(page) if find_nodata else ("", None)
     if photometric == _INDEXED:
@@ -98,12 +119,16 @@ def _decode_page(
     if n_missing:
         value = text if nodata is not None else "0"
         notes += (Note("missing", f"{name}: {n_missing} strips or tiles are left out; their pixels are {value}"),)
-    # Planes and samples are one axis from here on: (H, W) or (H, W, C).
-    array = np.moveaxis(samples[..., 0], 0, -1) if samples.shape[0] > 1 else samples[0]
-    array, more = _colours(array, page, photometric, name)
+    array = _channels_last(samples)
+    array, more = (array[..., plane], ()) if plane is not None else _colours(array, page, photometric, name)
     holes = None if nodata is None else _holes(array, nodata)
     array, turned = _levels(array, page, photometric, name)
     return Pixels(array, notes + more + turned, holes if holes is not None and holes.any() else None, text)
+
+
+def _channels_last(samples: NDArray) -> NDArray:
+    """Samples of a page, planes first -> (H, W, C), where planes and samples are one axis."""
+    return np.moveaxis(samples[..., 0], 0, -1) if samples.shape[0] > 1 else samples[0]
 
 
 def _photometric(page: Any, name: str) -> int:
@@ -172,16 +197,24 @@ def _colours(array: NDArray, page: Any, photometric: int, name: str) -> tuple[ND
                 f"{page.bitspersample} bits"
             )
         return convert_colours(array[..., :needed], model), ()
-    if photometric in (_RGB, _YCBCR, _CMYK) and channels >= 3:
-        if int(page.planarconfig) == 1 or not _is_plain_stack(page) or _are_equal(array[..., :3]):
-            return array[..., :3], ()
-        note = Note("pages", f"{name}: it holds {channels} planes that differ, taken for frames; the first is used")
+    if _are_frames(array, page, photometric):
+        note = Note("pages", f"{name}: it holds {channels} planes, taken for frames; the first is used")
         return array[..., 0], (note,)
+    if photometric in (_RGB, _YCBCR) and channels >= 3:
+        return array[..., :3], ()
     if channels == 1 or _has_alpha_only(page, channels):
         return array[..., 0], ()
-    if int(page.planarconfig) == 1:
-        return array[..., 0], (Note("pages", f"{name}: it holds {channels} channels; the first is used"),)
-    return array[..., 0], (Note("pages", f"{name}: it holds {channels} planes, taken for frames; the first is used"),)
+    return array[..., 0], (Note("pages", f"{name}: it holds {channels} channels; the first is used"),)
+
+
+def _are_frames(array: NDArray, page: Any, photometric: int) -> bool:
+    """Whether the planes of a page, (H, W, C), are images of their own, not the colours of one."""
+    channels = array.shape[2]
+    if int(page.planarconfig) == 1 or channels == 1 or photometric in (_INDEXED, _CMYK, _YCBCR):
+        return False
+    if photometric == _RGB and channels >= 3:
+        return _is_plain_stack(page) and not _are_equal(array[..., :3])
+    return not _has_alpha_only(page, channels)
 
 
 def _is_plain_stack(page: Any) -> bool:

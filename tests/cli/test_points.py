@@ -85,6 +85,17 @@ def test_csv_holds_the_same_points(masks, tmp_path):
     assert [(row["x"], row["y"]) for row in rows if row["image"] == "empty"] == [("", "")]
 
 
+def test_a_table_of_clicks_is_replaced_only_when_told(masks, tmp_path):
+    clicks = tmp_path / "points.csv"
+    clicks.write_text("image,x,y\nring,1,2\n")
+    refused = run(masks, "-o", clicks)
+    assert refused.exit_code == 2
+    assert f"{clicks} is there already; --overwrite replaces it" in refused.stderr
+    assert clicks.read_text() == "image,x,y\nring,1,2\n"
+    assert run(masks, "-o", clicks, "--overwrite").exit_code == 0
+    assert len(clicks.read_text().splitlines()) == 5
+
+
 def test_the_csv_is_one_that_annotate_reads(masks, tmp_path):
     from pointlabel.io.points.readers import open_points
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -41,13 +42,17 @@ def write(path, stack):
         np.savez_compressed(path, frames=stack, fps=np.array(30))
     elif kind == "mat":
         savemat(path, {"frames": np.moveaxis(stack, 0, -1), "fps": 30.0})
+    elif path.stem == "plain":  # a plain array of 3 or 4 images, which tifffile calls one image of RGB in planes
+        tifffile.imwrite(path, stack)
+    elif path.stem == "planes":
+        tifffile.imwrite(path, stack, photometric="minisblack", planarconfig="separate")
     elif kind == "tif":
         tifffile.imwrite(path, stack, photometric="minisblack", compression="zlib")
     else:
         tifffile.imwrite(path, stack, photometric="minisblack", truncate=True, metadata={"axes": "TYX"}, byteorder=">")
 
 
-STACKS = ("clip.npy", "clip.npz", "clip.mat", "clip.tif", "clip.tiff")
+STACKS = ("clip.npy", "clip.npz", "clip.mat", "clip.tif", "clip.tiff", "plain.tif", "planes.tif")
 
 
 def annotate(*args):
@@ -60,6 +65,7 @@ def manifest(out):
     return {row["id"]: row for row in map(json.loads, (out / "manifest.jsonl").read_text().splitlines())}
 
 
+@pytest.mark.filterwarnings("ignore:<tifffile.TiffWriter.write>")
 @pytest.mark.parametrize("name", STACKS)
 def test_frames_that_a_table_names_are_the_images(name, tmp_path):
     stack, points = scenes()
@@ -68,7 +74,7 @@ def test_frames_that_a_table_names_are_the_images(name, tmp_path):
     (tmp_path / "clicks.csv").write_text("\n".join(["image,x,y", *rows]) + "\n")
     annotate(tmp_path, "-p", tmp_path / "clicks.csv", "-o", tmp_path / "out")
     found = manifest(tmp_path / "out")
-    assert list(found) == ["clip#000001", "clip#000003"]
+    assert list(found) == [f"{Path(name).stem}#{k:06d}" for k in (1, 3)]
     assert all(len(row["targets"]) == 1 and row["status"] == "ok" and not row["warnings"] for row in found.values())
     image, notes = read_image(f"{tmp_path / name}#000003")
     np.testing.assert_array_equal(image, stack[3])
@@ -102,6 +108,19 @@ def test_a_tiff_of_pages_counts_as_its_first_one_unless_frames_are_asked_for(tmp
     (tmp_path / "clicks.csv").write_text(f"image,x,y\nclip#000000,{points[0][1]},{points[0][0]}\n")
     annotate(images, "-p", tmp_path / "clicks.csv", "-o", tmp_path / "all", "--frames")
     assert list(manifest(tmp_path / "all")) == [f"{name}#{k:06d}" for name in ("clip", "other") for k in range(N)]
+
+
+@pytest.mark.filterwarnings("ignore:<tifffile.TiffWriter.write>")
+def test_planes_are_frames_where_they_are_asked_for_and_colours_stay_one_image(tmp_path):
+    stack, _ = scenes()
+    write(tmp_path / "planes.tif", stack)
+    write(tmp_path / "plain.tif", stack)
+    tifffile.imwrite(tmp_path / "grey.tif", stack[[0, 0, 0]], photometric="rgb", planarconfig="separate")
+    tifffile.imwrite(
+        tmp_path / "rgb.tif", stack[:3], photometric="rgb", planarconfig="separate", metadata=None, software="x"
+    )
+    names = {file.id for file in list_inputs(tmp_path, frames=True).files}
+    assert names == {"grey", "rgb", *(f"{name}#{k:06d}" for name in ("plain", "planes") for k in range(N))}
 
 
 def test_where_there_is_nothing_else_stacks_are_the_images(tmp_path):

@@ -76,6 +76,14 @@ def test_points_outside_their_images_are_refused(looked):
         told_or_refused(check_points(far, "p.csv"))
 
 
+def test_one_point_outside_is_refused_only_where_it_is_all_there_is(looked):
+    far = [LookedAt(looked[0].image, np.array([[3.0, 700.5]]))]
+    assert kinds(far) == []
+    sentence = r"1 of 1 points lie outside their images, the first at \(x, y\) = \(700.5, 3\) of \d+ x \d+ pixels"
+    with pytest.raises(InputError, match=sentence):
+        told_or_refused(check_points(far, "p.csv", are_all=True))
+
+
 def test_what_shows_nothing_proves_nothing():
     flat, empty = np.zeros((20, 20)), np.zeros((0, 2))
     holes = np.full((20, 20), np.nan)

@@ -67,7 +67,9 @@ class Surroundings(NamedTuple):
     lean: NDArray[np.float64]
 
 
-def check_points(looked: Sequence[LookedAt], name: str, polarity: str = "bright") -> list[Finding]:
+def check_points(
+    looked: Sequence[LookedAt], name: str, polarity: str = "bright", *, are_all: bool = False
+) -> list[Finding]:
     """Say what looks wrong with the points of a run.
 
     Parameters
@@ -75,6 +77,7 @@ def check_points(looked: Sequence[LookedAt], name: str, polarity: str = "bright"
     looked : some of its images with their points.
     name : of the file or folder of points, for the sentences.
     polarity : of the run: "bright", "dark" or "auto"; where points have their own, either is right.
+    are_all : whether these are all images of the run that have points, so that even one outside proves something.
 
     Returns
     -------
@@ -99,8 +102,13 @@ def check_points(looked: Sequence[LookedAt], name: str, polarity: str = "bright"
             outside = f"{n_outside} of {n} points lie outside their images as they are, and " if n_outside else ""
             text = f"{name}: x and y look swapped: {outside}all lie on spots the other way round; swap the columns"
             return [Finding("swapped", text, True)]
-    if (n_outside == n and n >= FEWEST) or (n_outside > n / 2 and n_outside > 2 * FEWEST):
-        text = f"{name}: {n_outside} of {n} points lie outside their images; they were made for other images"
+    if (n_outside == n and (are_all or n >= FEWEST)) or (n_outside > n / 2 and n_outside > 2 * FEWEST):
+        each, good = next(pair for pair in zip(looked, inside, strict=True) if not pair[1].all())
+        (row, column), (height, width) = each.points[~good][0].tolist(), each.image.shape[:2]
+        text = (
+            f"{name}: {n_outside} of {n} points lie outside their images, the first at (x, y) = ({column:g}, {row:g}) of "
+            f"{width} x {height} pixels; they were made for other images"
+        )
         return [Finding("outside", text, True)]
     if is_off:
         return [_other_polarity(seen, name, polarity) or _off(name, len(seen.above))]
