@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pointlabel.io.writers import RUN_FILES, WRITERS
+from pointlabel.io.writers import WRITERS
 
 from .config_file import config_option, config_params
 from .console import say, say_when_kernels_compile
@@ -41,10 +41,9 @@ if TYPE_CHECKING:
 
 def output_options(command: Callable[..., None]) -> Callable[..., None]:
     """A flag per kind of file that can be written beside the masks."""
-    places = [(writer.name, writer.summary, writer.name) for writer in WRITERS.values() if writer.has_flag]
-    places += [(file.name, file.summary, file.path) for file in RUN_FILES.values()]
-    for name, summary, place in reversed(places):
-        command = click.option(f"--{name}", is_flag=True, help=f"Write {summary} to OUT/{place}.")(command)
+    for writer in reversed([writer for writer in WRITERS.values() if writer.has_flag]):
+        text = f"Write {writer.summary} to OUT/{writer.name}."
+        command = click.option(f"--{writer.name}", is_flag=True, help=text)(command)
     command = click.option("--rle", is_flag=True, help="Put the run lengths of each mask into the manifest.")(command)
     return format_option(command)
 

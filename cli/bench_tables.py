@@ -6,12 +6,12 @@ from typing import Any
 
 from .standard import plain
 
-_WIDTH = 132  # where standard output is no terminal, whose width would be guessed too small
+_MOST = 1000  # columns that a table may ask for
 
 
 def print_accuracy(rows: list[dict[str, Any]], *, err: bool = False) -> None:
     """One table for each data set, the highest IoU first."""
-    headings = ("IoU", "nIoU", "IoU < 0.5", "area error")
+    headings = ("IoU", "nIoU", "IoU\n< 0.5", "area\nerror")
     _print(rows, "iou", True, headings, _accuracy_cells, err)
 
 
@@ -24,7 +24,7 @@ def print_timing(rows: list[dict[str, Any]], *, err: bool = False) -> None:
         rows,
         "ms_median",
         False,
-        (f"times as fast as {TIMED_AGAINST}",),
+        (f"times as fast\nas {TIMED_AGAINST}",),
         lambda row: [f"{row[key]:.2f}" if key in row else "-"],
         err,
     )
@@ -41,19 +41,20 @@ def _print(
     from .standard import console as open_console
 
     console = open_console(err=err)
-    if not console.is_terminal:
-        console = open_console(err=err, width=_WIDTH)
+    style: dict[str, Any] = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0), "show_edge": False, "pad_edge": False}
     for name in dict.fromkeys(row["dataset"] for row in rows):
         ours = sort_rows([row for row in rows if row["dataset"] == name], key, largest_first=largest_first)
-        table = Table(title=plain(_title(name, ours)), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-        for heading in ("method", "size prior"):
+        table = Table(title=plain(_title(name, ours)), title_justify="left", **style)
+        for heading in ("method", "size\nprior"):
             table.add_column(heading, no_wrap=True)
-        for heading in (*headings, "ms / target", "90 %", "99 %", "first, ms", "peak MB"):
+        for heading in (*headings, "ms per\ntarget", "90 %", "99 %", "first,\nms", "peak\nMB"):
             table.add_column(heading, justify="right", no_wrap=True)
         for row in ours:
             if "error" not in row:
                 table.add_row(row["method"], row["size_prior"], *cells(row), *_time_cells(row))
-        console.print(table)
+        # Figures are never cut: where the table is wider than the terminal, its lines are broken.
+        needed = console.measure(table, options=console.options.update(max_width=_MOST)).maximum
+        open_console(err=err, width=max(console.width, needed)).print(table, "")
         _print_errors(console, ours)
 
 
@@ -83,5 +84,5 @@ def _with_spread(row: dict[str, Any], name: str) -> str:
 
 
 def _time_cells(row: dict[str, Any]) -> list[str]:
-    times = [f"{row[name]:.3f}" for name in ("ms_median", "ms_p90", "ms_p99")]
+    times = [f"{row[name]:.{3 if row[name] < 10 else 1}f}" for name in ("ms_median", "ms_p90", "ms_p99")]
     return [*times, f"{row['first_ms']:.0f}", "-" if row["peak_mb"] is None else f"{row['peak_mb']:.0f}"]

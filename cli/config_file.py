@@ -47,15 +47,17 @@ def _read_config(ctx: click.Context, param: click.Parameter, path: str | None, s
     values = _table(path, tables, command)
     flat = {key: value for key, value in tables.items() if key not in ("params", command, shared)}
     options = [option for option in ctx.command.params if option.name not in (None, "config", "assignments", "help")]
-    known = {str(option.name): option for option in options}
-    for option in options:  # under the name on the command line too, which may be another: --html
-        known |= {flag[2:].replace("-", "_"): option for flag in option.opts if flag.startswith("--")}
+    public = {flag.removeprefix("--").replace("-", "_"): option for option in options for flag in option.opts[-1:]}
+    known = {str(option.name): option for option in options} | public
     others = {key: value for key, value in _table(path, tables, shared).items() if key.replace("-", "_") in known}
     defaults = {}
     for key, value in {**others, **flat, **values}.items():
         name = key.replace("-", "_")
+        if name not in known and isinstance(value, dict):
+            hint = name_hint(key, [f"[{command}]", "[params]"], "it reads")
+            raise click.BadParameter(f"{path}: {command} reads no table [{key}]; {hint}", ctx, param)
         if name not in known:
-            raise click.BadParameter(f"{path}: there is no option {key!r}; {name_hint(name, known)}", ctx, param)
+            raise click.BadParameter(f"{path}: there is no option {key!r}; {name_hint(name, public)}", ctx, param)
         try:
             defaults[str(known[name].name)] = known[name].type_cast_value(ctx, _as_option(known[name], value))
         except click.BadParameter as error:

@@ -116,6 +116,8 @@ def evaluate(
     if html_file is not None and page is not None:
         write_page(html_file, page.draw(found.report))
     if json_file != STDOUT:
+        if against is not None:
+            say(f"PRED is {predicted}, B is {against}")
         print_report(found.report, on_stderr=STDOUT in (csv_file, html_file))
     if found.has_failed:
         ctx.exit(3)

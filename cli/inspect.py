@@ -16,7 +16,7 @@ _EXAMPLES, _HASH = 3, 12
 
 
 @click.command()
-@click.argument("dataset", metavar="DATASET|IMAGES", type=click.Path(exists=True, file_okay=False))
+@click.argument("dataset", metavar="DATASET|IMAGES", type=click.Path())
 @mask_threshold_option
 @json_option
 @click.option("--sheet", metavar="FILE", type=FILE, help="Draw the images with the most that is wrong to a PNG file.")
@@ -26,6 +26,8 @@ def inspect(
     ctx: click.Context, dataset: str, mask_threshold: float, json_file: str | None, sheet: str | None, no_progress: bool
 ) -> None:
     """Say how a data set is laid out, what it holds, and what is wrong with it.
+
+    DATASET|IMAGES is a folder; or a file or a quoted glob of images.
 
     Each image, mask and point file is read once. What is wrong comes first: files that cannot be read, missing masks,
     sizes that differ, points outside of their targets, ids and near twins that training shares with the test, ...; then
@@ -37,6 +39,7 @@ def inspect(
     Examples:
         pointlabel inspect data
         pointlabel inspect data --json report.json --sheet worst.png
+        pointlabel inspect "frames/night*.tif"
     """
     from pointlabel.inspection.inspect import inspect_folder
 

@@ -21,27 +21,25 @@ SUFFIXES = {".png": "png", ".npz": "npz", ".json": "coco", ".xml": "cvat", ".csv
 
 
 def read_image(path: str | os.PathLike[str]) -> NDArray:
-    """Read a PNG, TIFF, BMP or JPEG file as every command does.
+    """Read an image as every command does: a PNG, TIFF, BMP or JPEG file, or a frame of a stack, an array or a video.
 
     Parameters
     ----------
-    path : the file.
+    path : the file, or its URI. ``clip.tif#000123`` is a frame of it, counted from 0; without one it is the first.
 
     Returns
     -------
     (H, W) array in the depth of the file; colours become their luma. `pointlabel.io.decode.read_image` also gives the
-    messages about the file.
+    messages about the file, such as that it holds more frames.
 
     Raises
     ------
     InputError
-        Where the file cannot be read, is damaged, or is larger than the limits.
+        Where the file cannot be read, is damaged, is larger than the limits, or holds no such frame.
     """
-    from .io.decode import decode_image
-    from .io.files import read_bytes
+    from .io.decode import read_image as read_with_notes
 
-    name = as_path(path, "path")
-    return decode_image(read_bytes(name), name)[0]
+    return read_with_notes(as_path(path, "path"))[0]
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)

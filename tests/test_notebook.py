@@ -42,6 +42,15 @@ def test_one_point_and_images_in_colour_are_as_the_command_has_them(scene, tmp_p
         annotate(np.zeros((4, 5, 6)), [])
 
 
+def test_a_frame_is_read_by_its_name(tmp_path):
+    frames = np.arange(480, dtype=np.uint16).reshape(3, 10, 16)
+    np.save(tmp_path / "clip.npy", frames)
+    assert read_image(f"{tmp_path}/clip.npy#000002").tolist() == frames[2].tolist()
+    assert read_image(tmp_path / "clip.npy").tolist() == frames[0].tolist()
+    with pytest.raises(InputError, match="it holds 3 frames, counted from 0, and no frame 7"):
+        read_image(f"{tmp_path}/clip.npy#000007")
+
+
 def test_they_show_themselves(scene):
     labels = annotate(scene.image, scene.points)
     assert repr(labels).startswith("<Labels of 128 x 96 px, 3 targets of ")

@@ -8,17 +8,20 @@ from ..engine.default.style import load_styles
 from .choose import Calibration
 from .styles import Style
 
+#: Fewer images have too few resamples for the interval to be told to people.
+FEWEST_IMAGES = 6
+
 
 def verdict(found: Calibration) -> str:
     """One sentence: whether the style is worth using, and why or why not."""
     if not found.judged:
         return "not judged: a single mask leaves none to judge by, so the style stays near the default"
-    least, most = found.interval
     if found.worth_using:
-        return (
-            f"worth using: {found.option} gains {found.gain:+.3f} on held-out masks "
-            f"(95 % interval {least:+.3f} to {most:+.3f})"
-        )
+        least, most = found.interval
+        sure = f"95 % interval {least:+.3f} to {most:+.3f}"
+        if found.images < FEWEST_IMAGES:
+            sure = f"too few images for an interval: {found.images}"
+        return f"worth using: {found.option} gains {found.gain:+.3f} on held-out masks ({sure})"
     gain = sum(found.tried[found.best]) / 2 - sum(found.before) / 2
     less = f" ({gain - found.error:+.3f} without what may be chance)" if found.error else ""
     return (

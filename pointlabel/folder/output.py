@@ -12,10 +12,10 @@ from ..errors import InputError, OutputError
 from ..io.exchange.ledger import open_export
 from ..io.files import make_folder, remove_file, remove_temporaries
 from ..io.lock import lock_name
-from ..io.manifest import HASH_KEYS, count_damaged, cut_torn_end, read_manifest
+from ..io.manifest import HASH_KEYS, count_damaged, cut_torn_end, read_manifest, starts_like_ours
 from ..io.outdir import PREDICTION_NAME, REPLACEABLE, OutputGate, name_error
 from ..io.shards import ShardPlan, manifest_of, refuse_other_shards, refuse_shards
-from ..io.writers import EXPORTS, OVERLAY, RUN_FILES, WRITERS
+from ..io.writers import EXPORTS, OVERLAY, WRITERS
 from .events import Tally
 from .settings import OPTIONAL
 
@@ -133,7 +133,7 @@ def open_output(
     records = []
     if holds_run:
         n_good, folder.n_torn = count_damaged(manifest)
-        if n_good == 0 and not _starts_like_ours(manifest):
+        if n_good == 0 and not starts_like_ours(manifest):
             folder.aside = _free_name(folder.gate)
         records = list(read_manifest(manifest))
     known = {record["id"]: record.get("outputs_sha256", {}) for record in records if record["status"] == "ok"}
@@ -159,12 +159,6 @@ def open_output(
         return folder  # what is written per run is for `merge`
     earlier = {name for record in records for name in record.get("outputs", ())}
     _check_exports(folder.gate, mode, stamp["outputs"], earlier, ids)
-    for file in RUN_FILES.values():
-        is_ours = file.name in earlier
-        if is_ours or file.name in stamp["outputs"]:
-            place = folder.gate.file(file.path)
-            if not is_ours and os.path.exists(place):
-                raise InputError(f"{place}: not written by this run, and would be replaced; move it away")
     return folder
 
 
@@ -231,12 +225,6 @@ def _refuse_same_names(path: str, ids: Collection[str], part: str) -> None:
             raise InputError(f"{other} and {name} are one name on the file system of {path}; rename one of the images")
 
 
-def _starts_like_ours(manifest: str) -> bool:
-    with open(manifest, "rb") as file:
-        start = file.read(6)
-    return b'{"id":'.startswith(start) or not start.strip(b"\0")
-
-
 def _free_name(gate: OutputGate) -> str:
     stem, suffix = os.path.splitext(ASIDE_NAME)
     names = [ASIDE_NAME, *(f"{stem}-{number}{suffix}" for number in range(2, 1000))]
@@ -271,8 +259,6 @@ def _remove_run(folder: OutputFolder) -> None:
             if kind == OVERLAY:
                 gate.remove(kind, SHEET_NAME)
         for kind in record.get("outputs", ()) if folder.plan is None else ():
-            if kind in RUN_FILES:
-                remove_file(gate.file(RUN_FILES[kind].path))
             if kind in EXPORTS:
                 open_export(gate, kind).remove()
     remove_file(folder.manifest)

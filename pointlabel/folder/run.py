@@ -15,7 +15,7 @@ from ..io.points.base import PointSource
 from ..io.points.given import STDIN, STDIN_NAME
 from ..io.points.match import match_points
 from ..io.shards import Shard, as_shard
-from ..io.writers import OVERLAY, RUN_FILES
+from ..io.writers import OVERLAY
 from .events import Report, RunNote, RunStarted, RunSummary
 from .job import RunContext
 from .output import MODES, SHEET_NAME, open_output
@@ -175,6 +175,3 @@ def _refuse_per_run(settings: RunSettings) -> None:
             "`overlay` ends with a sheet of all images, which a shard does not see; leave it out, and look at the "
             "run by --resume --html after pointlabel merge"
         )
-    files = [name for name in settings.outputs if name in RUN_FILES]
-    if files:
-        raise InputError(f"{files[0]} is one file of all images, which a shard does not see; leave it out")

@@ -15,7 +15,7 @@ from ..io.exchange.parquet import check_installed
 from ..io.masks.read import MASK_THRESHOLD, check_threshold
 from ..io.points.base import PointRow, own_polarities
 from ..io.tiles import GreyWindow
-from ..io.writers import EXPORTS, MASKS, OVERLAY, PARQUET, RLE, RUN_FILES, WRITERS
+from ..io.writers import EXPORTS, MASKS, OVERLAY, PARQUET, RLE, WRITERS
 from ..labeling import Labeller, open_labeller
 from ..methods import get_method
 
@@ -36,7 +36,7 @@ class RunSettings:
     tightness : in [0, 1], for points without their own.
     polarity : "bright", "dark" or "auto".
     seed : non-negative; each image draws from a stream of (seed, image id).
-    outputs : names out of `WRITERS`, `RUN_FILES` and `EXPORTS` of `pointlabel.io.writers`, and "rle" for run lengths
+    outputs : names out of `WRITERS` and `EXPORTS` of `pointlabel.io.writers`, and "rle" for run lengths
         in the manifest; masks are written always.
     refine : what sharpens the labels after the method, "crf"; None for nothing.
     backend, device : as for `pointlabel.annotate`.
@@ -75,7 +75,7 @@ class RunSettings:
         tightness = as_number(self.tightness, "tightness", 0, 1)
         if tightness != 0.5 and not labeller.method.has_tightness:
             raise InputError(f"method {self.method} does not follow tightness; leave it at 0.5")
-        known = (*WRITERS, *RUN_FILES, *EXPORTS, RLE)
+        known = (*WRITERS, *EXPORTS, RLE)
         for name in self.outputs:
             as_choice(name, "outputs", known)
         if PARQUET in self.outputs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from ..io.exchange.ledger import open_export
 from ..io.files import write_whole
 from ..io.json_lines import encode_line
-from ..io.manifest import ManifestWriter, read_manifest, sorted_records, tidy_manifest
+from ..io.manifest import ManifestWriter, sorted_records, tidy_manifest
 from ..io.outdir import OutputGate
 from ..io.writers import EXPORTS, OVERLAY
 from .events import ImageDone, RunSummary
@@ -44,13 +44,9 @@ class RunWriter:
     def end(self, summary: RunSummary) -> None:
         """Write what needs all images, those of earlier runs included; called after every writer's `close`.
 
-        `records` reads them all from the manifest. It is called too where an error ended the run early
+        The manifest holds the records of all. It is called too where an error ended the run early
         (``summary.stopped``).
         """
-
-    def records(self) -> Iterator[dict[str, Any]]:
-        """The record of every image of the run, those of earlier runs included."""
-        return read_manifest(self.context.manifest)
 
 
 class Manifest(RunWriter):

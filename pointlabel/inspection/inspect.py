@@ -14,6 +14,7 @@ from ..io.images import ImageFile, ImageList, list_images
 from ..io.layouts.lists import same_dataset
 from ..io.layouts.parts import Parts
 from ..io.layouts.rules import find_layout
+from ..io.manifest import holds_run
 from ..io.masks.read import MASK_THRESHOLD, check_threshold
 from ..io.points.base import PointEntry
 from ..io.points.match import match_points
@@ -95,24 +96,24 @@ def inspect_folder(
     mask_threshold: float = MASK_THRESHOLD,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Inspection:
-    """Look through a data set, or a folder of images.
+    """Look through a data set, a folder of images, one file, or the files of a glob.
 
     Parameters
     ----------
-    folder : in any layout.
+    folder : in any layout; or a file or a glob of images.
     mask_threshold : grey level that targets lie above.
     report : called with the number of images done and of all.
 
     Raises
     ------
     InputError
-        Where there is no such folder, or no image in it.
+        Where there is nothing of that name, no image in it, or the masks of a run only.
     """
     root = os.fspath(folder)
     check_threshold(mask_threshold)
-    if not os.path.isdir(root):
-        raise InputError(f"{root}: no such folder")
-    parts = find_layout(root)
+    parts = find_layout(root) if os.path.isdir(root) else Parts("files", "named one by one", root, root)
+    if parts.images == root and holds_run(root):
+        raise InputError(f"{root} holds the masks of a run and no data set; `pointlabel evaluate` compares masks")
     findings: list[Finding] = []
     found = list_inputs(parts.images)
     points: dict[str, Mapping[str, PointEntry]] = {}

@@ -219,7 +219,7 @@ def check_writable(path: str) -> None:
     OutputError
         Where it is a folder, or its folder cannot be written.
     """
-    if os.path.isdir(path):
+    if os.path.isdir(path) or not os.path.basename(path):
         raise OutputError(f"cannot write {path} (it is a folder)")
     make_folder(os.path.dirname(path) or ".")
     FileWrite(path, b"").discard()

@@ -12,6 +12,7 @@ from functools import partial
 from itertools import groupby
 
 from ..errors import InputError
+from .manifest import holds_run
 from .packed import Packed, SortedNames
 from .remote import fixed_part, is_uri, list_uri
 from .walk import ARRAY_SUFFIXES, IMAGE_SUFFIXES, STACK_SUFFIXES, glob_images, has_suffix, name_contents, walk
@@ -178,9 +179,9 @@ def list_images(where: Places, skip: Collection[str] = (), *, stacks: bool = Fal
 
     Parameters
     ----------
-    where : a folder (searched with its sub-folders), one file, or a glob (``**`` for any sub-folders), each of them
-        also as a URI (`remote`); or several of these on this machine, whose ids are then relative to the folder around
-        all of them.
+    where : a folder (searched with its sub-folders, but for those that hold a run of ``annotate``), one file, or a
+        glob (``**`` for any sub-folders), each of them also as a URI (`remote`); or several of these on this machine,
+        whose ids are then relative to the folder around all of them.
     skip : folders to leave out, for example the output folder inside the images' folder.
     stacks : whether files of arrays or frames are listed too, as `ImageList.stacks`.
 
@@ -198,7 +199,7 @@ def list_images(where: Places, skip: Collection[str] = (), *, stacks: bool = Fal
         is_file = not whole and not glob.has_magic(text)
         found = every if is_file else [path for path in every if has_suffix(path, IMAGE_SUFFIXES)]
     elif os.path.isdir(text):
-        every = list(walk(text, skip))
+        every = list(walk(text, skip, holds_run))
         root, whole = text, True
         found = [path for path in every if has_suffix(path, IMAGE_SUFFIXES)]
         beside = [path for path in every if has_suffix(path, STACK_SUFFIXES)]

@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import OutputError
 from .files import make_folder, write_whole
 from .json_lines import append_line, decode_line, encode_line
-from .outdir import name_error
+from .outdir import PREDICTION_NAME, name_error
 
 MANIFEST_NAME = "manifest.jsonl"
 #: Keys of the hashes of what an image was made from.
@@ -29,6 +29,25 @@ _TYPES: dict[str, Any] = {
     "image": "",
 }
 _LONGEST_LINE = 1 << 26
+
+
+def holds_run(folder: str) -> bool:
+    """Whether ``annotate``, ``predict`` or ``serve`` wrote their masks to a folder."""
+    if not os.path.isdir(os.path.join(folder, "masks")):
+        return False
+    if os.path.isfile(os.path.join(folder, PREDICTION_NAME)):
+        return True
+    try:
+        return starts_like_ours(os.path.join(folder, MANIFEST_NAME))
+    except OSError:
+        return False
+
+
+def starts_like_ours(manifest: str) -> bool:
+    """Whether a manifest begins as one of this program does, or with what a full disk left of it."""
+    with open(manifest, "rb") as file:
+        start = file.read(6)
+    return b'{"id":'.startswith(start) or not start.strip(b"\0")
 
 
 def decode_record(line: bytes) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 #: Suffixes that mark a file of a folder as an image. What a file really holds is decided by its bytes.
 IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
@@ -37,8 +37,10 @@ def name_contents(folder: str) -> str:
     return f"holds {', '.join(most)} and no image" if most else "holds no image"
 
 
-def walk(folder: str, skip: Collection[str] = ()) -> Iterator[str]:
-    """Paths of the files below `folder` that are not hidden; see `walk_images`."""
+def walk(
+    folder: str, skip: Collection[str] = (), is_left_out: Callable[[str], bool] = lambda path: False
+) -> Iterator[str]:
+    """Paths of the files below `folder` that are not hidden; see `walk_images`. Sub-folders may be left out."""
     seen = {os.path.realpath(path) for path in skip}
     home = os.path.join(os.path.realpath(folder), "")
     waiting = [folder]  # links come last, so that a folder is met under its own name where it has one here
@@ -49,7 +51,7 @@ def walk(folder: str, skip: Collection[str] = ()) -> Iterator[str]:
             continue
         for parent, folders, names in os.walk(start):
             place = os.path.realpath(parent)
-            if place in seen and parent != folder:
+            if parent != folder and (place in seen or is_left_out(parent)):
                 folders.clear()
                 continue
             seen.add(place)

@@ -72,25 +72,8 @@ def _encode_npz(image: NDArray, labels: ImageLabels) -> bytes:
     return encode_npz(labels.soft(), [target.point for target in labels.targets])
 
 
-class RunFile(NamedTuple):
-    """One file that is written per run, right below the output folder.
-
-    Attributes
-    ----------
-    name : of the option that asks for it.
-    summary : what is written, for the help.
-    path : name of the file.
-    """
-
-    name: str
-    summary: str
-    path: str
-
-
 PARQUET = "parquet"
 MASKS, SOFT, INSTANCES, OVERLAY, NPZ = "masks", "soft", "instances", "overlay", "npz"
-#: Files per run that are written where they are asked for; `folder.writers` says what writes each.
-RUN_FILES: dict[str, RunFile] = {}
 #: Formats of other tools, each written into a folder of its name once a run is done; `io.exchange.table` says how.
 EXPORTS = {
     "coco": "one JSON, masks as run lengths",

@@ -40,6 +40,7 @@ LONE = replace(TAKEN, style=Style((0.1,) * 7), judged=False, targets=1, images=1
     ("found", "part"),
     [
         (TAKEN, "worth using: border moved by +1 px gains +0.200 on held-out masks (95 % interval +0.100 to +0.300)"),
+        (replace(TAKEN, images=3), "gains +0.200 on held-out masks (too few images for an interval: 3)"),
         (replace(KEPT, least_gain=0.3), "gains +0.200 on held-out masks, where 0.3 is asked for; the default style"),
         (replace(KEPT, least_gain=0.05, error=0.18), "+0.200 on held-out masks (+0.020 without what may be chance)"),
         (LONE, "a single mask leaves none to judge by"),

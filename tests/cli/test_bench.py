@@ -21,6 +21,7 @@ from PIL import Image
 from pointlabel import annotate
 from pointlabel.bench.methods import BenchJob, run_bench, survey_dataset
 from pointlabel.bench.runner import plan_setup
+from pointlabel.cli.bench_tables import print_accuracy
 from pointlabel.cli.main import main
 from pointlabel.evaluation.metrics import Totals, score_image
 from pointlabel.folder.job import image_generator
@@ -116,6 +117,17 @@ def test_two_data_sets_with_everything_written(draw_dataset, tmp_path):
     assert all("data:image/png;base64," in attributes["style"] for attributes in windows)
     assert page.count('class="surface"') == len(windows)
     assert page.count('class="outline mask"') == 2 * len(windows)
+
+
+@pytest.mark.parametrize("width", [20, 80, 200])
+def test_no_figure_of_a_table_is_cut(width, monkeypatch, capsys):
+    row = {"dataset": "SIRST-v1", "images": 427, "targets": 533, "points": "coarse", "method": "threshold", "seeds": 3}
+    row |= {"size_prior": "oracle", "iou": 0.8271, "iou_std": 0.0031, "niou": 0.8119, "niou_std": 0.0022, "poor": 0.123}
+    row |= {"area_error": 0.345, "ms_median": 1.2344, "ms_p90": 12.34, "ms_p99": 123.46, "first_ms": 45678}
+    monkeypatch.setenv("COLUMNS", str(width))
+    print_accuracy([row | {"peak_mb": 1234}])
+    figures = "threshold oracle 0.827 ± 0.003 0.812 ± 0.002 12.3% 34.5% 1.234 12.3 123.5 45678 1234"
+    assert figures in [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
 
 
 @pytest.mark.slow

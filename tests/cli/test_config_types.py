@@ -64,6 +64,7 @@ def test_every_option_takes_every_value_or_says_one_sentence(tmp_path, option, v
         ("params = 3", "params must be a table, got 3"),
         ("[params]\nrho = 'a'", "parameter rho of method default must be a number, got 'a'"),
         ("[params.rho]\na = 1", "parameter rho of method default must be a number, got {'a': 1}"),
+        ("[anotate]\nsoft = true", "annotate reads no table [anotate]; did you mean [annotate]?"),
         ("sofft = true", "there is no option 'sofft'; did you mean soft?"),
         (b"\xff\xfe\x00a", "not a TOML file"),
         ("a" * 2_000_000, "it has more than 1000000 bytes"),

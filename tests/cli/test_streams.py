@@ -151,7 +151,7 @@ def test_a_dash_is_standard_output(data, tmp_path, monkeypatch, option):
     else:
         assert result.stdout.startswith("<!doctype html>")
         assert result.stdout.endswith("</html>\n")
-    assert "ms / target" in result.stderr  # the table for people
+    assert "ms per" in result.stderr  # the table for people
     assert list(tmp_path.glob("-*")) == []
 
 

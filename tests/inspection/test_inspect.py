@@ -202,6 +202,24 @@ def test_a_folder_of_images_is_inspected_too(folder):
     assert inspect_folder(folder / "images").parts.layout == "flat"
 
 
+def test_files_are_inspected_by_name(folder):
+    name = next((folder / "images").iterdir())
+    assert inspect_folder(name).report()["images"] == 1
+    assert inspect_folder(f"{folder}/images/*.png").report()["images"] == N
+    missing = run(folder / "no.png")
+    assert missing.exit_code == 2
+    assert "no.png: no such file or folder" in missing.stderr
+
+
+def test_the_masks_of_a_run_are_no_data_set(folder):
+    run_folder = folder.parent / "run"
+    shutil.copytree(folder / "masks", run_folder / "masks")
+    (run_folder / "manifest.jsonl").write_text('{"id":"1","status":"ok"}\n')
+    refused = run(run_folder)
+    assert refused.exit_code == 2
+    assert "holds the masks of a run and no data set; `pointlabel evaluate` compares masks" in refused.stderr
+
+
 def test_prints_follow_the_scene_and_not_its_brightness_or_its_targets():
     scenes = [draw_scene(seed=k, shape=(96, 120), n_targets=2).image.astype(float) for k in range(20)]
     marked = scenes[3].copy()

@@ -35,6 +35,18 @@ def test_folders_to_skip(tree):
     assert [file.id for file in list_images(tree, skip=[str(tree / "sub")]).files] == ["a", "b", "v1.2"]
 
 
+def test_masks_of_earlier_runs_are_no_images(tree):
+    for run, about in (("run", "manifest.jsonl"), ("sub/guess", "predict.json")):
+        (tree / run / "masks").mkdir(parents=True)
+        (tree / run / "masks" / "b.png").touch()
+        (tree / run / about).write_text('{"id":"b","status":"ok"}\n')
+    (tree / "others" / "masks").mkdir(parents=True)
+    (tree / "others" / "masks" / "c.png").touch()
+    (tree / "others" / "manifest.jsonl").write_text('{"file": "c.png"}\n')  # of another program
+    assert [file.id for file in list_images(tree).files] == ["a", "b", "others/masks/c", "sub/deep/a", "v1.2"]
+    assert [file.id for file in list_images(tree / "run").files] == ["masks/b"]  # asked for by name
+
+
 def test_one_file(tree):
     found = list_images(tree / "sub/deep/a.bmp")
     assert [file.id for file in found.files] == ["a"]

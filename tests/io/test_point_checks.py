@@ -66,7 +66,7 @@ def test_swapped_coordinates_are_refused(looked, shape):
         image = each.image[: shape[0], : shape[1]]
         inside = (each.points < np.array(shape) - 1).all(axis=1)
         swapped.append(LookedAt(image, each.points[inside][:, ::-1]))
-    with pytest.raises(InputError, match=r"p\.csv: x and y look swapped: .*swap the columns"):
+    with pytest.raises(InputError, match=r"p\.csv: x and y look swapped: .*swap them"):
         told_or_refused(check_points(swapped, "p.csv"))
 
 

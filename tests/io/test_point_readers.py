@@ -154,7 +154,8 @@ def test_hash_follows_the_rows_of_the_image_only(tmp_path):
     [
         ("", r"points\.csv: the file is empty"),
         ("\n\n", r"points\.csv: the table is empty"),
-        ("image,rows,col\na,1,2\n", r"the header must name image, x, y, got image, rows, col"),
+        ("image,Rows,col\na,1,2\n", r"must name image, x, y \(or such as cx, cy; .* ymax\), got image, Rows, col"),
+        ("Bild,x,y\na,1,2\n", r"must name image \(or such as filename, .*frame\), got Bild, x, y"),
         ("image,x,x,y\na,1,2,3\n", r"names the column x twice"),
         ("image,x,y\na,1,2\na,one,2\n", r"points\.csv, line 3: x must be a number, got 'one'"),
         ("image,x,y\na,1,\n", r"line 2: y must be a number, got ''"),

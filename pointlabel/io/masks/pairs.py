@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ...errors import InputError
 from ..images import FilePattern, list_images, normal_id
 from ..layouts.rules import find_layout
+from ..manifest import holds_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def list_masks(where: str | os.PathLike[str]) -> dict[str, str]:
         Where there is no image at `where`, or two have one id.
     """
     text = os.fspath(where)
-    if os.path.isfile(os.path.join(text, "manifest.jsonl")) and os.path.isdir(os.path.join(text, "masks")):
+    if holds_run(text):
         text = os.path.join(text, "masks")
     elif os.path.isdir(text) and not isinstance(text, FilePattern):
         text = find_layout(text).masks or text

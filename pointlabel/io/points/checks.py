@@ -100,14 +100,14 @@ def check_points(
         swapped = _look([each.points for each in turned], looked)
         if _stands_out(swapped, polarity) and (n_outside or len(swapped.above) >= FEWEST):
             outside = f"{n_outside} of {n} points lie outside their images as they are, and " if n_outside else ""
-            text = f"{name}: x and y look swapped: {outside}all lie on spots the other way round; swap the columns"
+            text = f"{name}: x and y look swapped: {outside}all lie on spots the other way round; swap them"
             return [Finding("swapped", text, True)]
     if (n_outside == n and (are_all or n >= FEWEST)) or (n_outside > n / 2 and n_outside > 2 * FEWEST):
         each, good = next(pair for pair in zip(looked, inside, strict=True) if not pair[1].all())
         (row, column), (height, width) = each.points[~good][0].tolist(), each.image.shape[:2]
         text = (
-            f"{name}: {n_outside} of {n} points lie outside their images, the first at (x, y) = ({column:g}, {row:g}) of "
-            f"{width} x {height} pixels; they were made for other images"
+            f"{name}: {n_outside} of {n} points lie outside their images, the first at (x, y) = "
+            f"({column:g}, {row:g}) of {width} x {height} pixels; they were made for other images"
         )
         return [Finding("outside", text, True)]
     if is_off:

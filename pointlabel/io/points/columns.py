@@ -90,8 +90,12 @@ def find_columns(path: str, cells: list[str]) -> Columns:
     if "frame" not in at:
         at.pop("sequence", None)
     if found is None or not ("image" in at or "frame" in at):
-        missing = "image, x, y" if found is None else "image"
-        raise InputError(f"{path}: the header must name {missing}, got {', '.join(names)[:200]}")
+        if found is None:
+            others = "; ".join(", ".join(each) for each in (POINTS[0], POINTS[-2], EDGES[0]))
+            missing = f"image, x, y (or such as {others})"
+        else:
+            missing = f"image (or such as {', '.join((*ALIASES['image'][1:4], ALIASES['frame'][0]))})"
+        raise InputError(f"{path}: the header must name {missing}, got {', '.join(cells)[:200]}")
     for name in (*found[1], *(names[place] for place in at.values())):
         if names.count(name) > 1:
             raise InputError(f"{path}: the header names the column {name} twice")
