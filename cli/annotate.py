@@ -232,7 +232,7 @@ def annotate(
     changes = {**config_params(ctx), **assignments}
     params = build_params(method, changes, size_prior, checkpoint, style)
     check_outputs({"--html": html_file})
-    say_when_kernels_compile()
+    say_when_kernels_compile(method)
     with RunConsole(progress=not no_progress) as console:
         try:
             settings = RunSettings(

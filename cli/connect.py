@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from .config_file import config_option_of, config_params
-from .console import needs_extra, say, say_when_kernels_compile
+from .console import compile_in_background, needs_extra, say
 from .options import polarity_option, style_option, tightness_option
 
 
@@ -53,7 +53,7 @@ def connect(
         from pointlabel.serve.doors import serve_door
     params = build_params("default", config_params(ctx), style=style)
     settings = RunSettings(params=params, tightness=tightness, polarity=polarity)
-    say_when_kernels_compile()
+    compile_in_background()
 
     def ready(address: str) -> None:
         say(f"{tool} can ask at this address; Ctrl-C ends")

@@ -33,12 +33,23 @@ def say(text: str, *, always: bool = False) -> None:
         click.echo(plain(text), err=True)
 
 
-def say_when_kernels_compile() -> None:
+def say_when_kernels_compile(method: str = "default") -> None:
     """Print a line where the first images take longer, because this installation has no compiled kernels yet."""
+    from pointlabel.engine.default.ahead import missing_kernels
     from pointlabel.kernel_cache import kernel_note
 
-    if not is_quiet() and (note := kernel_note()):
+    if not is_quiet() and (note := kernel_note(missing=method == "default" and bool(missing_kernels()))):
         say(note)
+
+
+def compile_in_background() -> None:
+    """Compile what the first click needs while the user looks at the page; a click before that waits for it."""
+    from threading import Thread
+
+    from pointlabel.engine.default.ahead import compile_ahead
+
+    say_when_kernels_compile()
+    Thread(target=compile_ahead, daemon=True).start()
 
 
 @contextmanager

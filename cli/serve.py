@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from .config_file import config_option_of, config_params
-from .console import needs_extra, say, say_when_kernels_compile
+from .console import compile_in_background, needs_extra, say
 from .options import OutputFolder, origin_option, points_options, polarity_option, style_option, tightness_option
 
 
@@ -86,7 +86,7 @@ def serve(
         settings = RunSettings(
             params=params, tightness=0.5 if tightness is None else tightness, polarity=polarity, outputs=outputs
         )
-    say_when_kernels_compile()
+    compile_in_background()
 
     n_said = 0
 

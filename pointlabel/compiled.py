@@ -76,6 +76,15 @@ class KernelCache:
         for path in self._folder.glob(f"{self._name}.*.nbc"):
             path.unlink(missing_ok=True)
 
+    def holds(self, signature: Any, target_context: Any) -> bool:
+        """Whether a file is there for a signature, of the same sources and versions."""
+        path, origin = self._place(signature, target_context.codegen())
+        try:
+            with path.open("rb") as file:
+                return file.read(2 * _DIGEST)[_DIGEST:] == origin
+        except OSError:
+            return False
+
     def load_overload(self, signature: Any, target_context: Any) -> Any:
         """The compiled function for a signature; None where it is not kept, or not as it was written."""
         target_context.refresh()

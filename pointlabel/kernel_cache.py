@@ -19,9 +19,9 @@ def kernels_are_cached() -> bool:
     return folder is not None and any(folder.glob("_*_kernels.*.nbc"))
 
 
-def kernel_note() -> str:
-    """What to tell the user before kernels are compiled; "" where they are there already."""
-    if kernels_are_cached():
+def kernel_note(*, missing: bool = False) -> str:
+    """What to tell the user before kernels are compiled; "" where all but `missing` are there already."""
+    if kernels_are_cached() and not missing:
         return ""
     if kernel_folder(_PACKAGE / "engine" / "default") is None:
         return "compiling kernels for this run alone; set NUMBA_CACHE_DIR to a folder that can be written to keep them"

@@ -10,6 +10,7 @@ import numpy as np
 
 from .._checks import as_image
 from .._values import as_choice
+from ..engine.default.ahead import compile_ahead
 from ..errors import InputError
 from ..io.datasets import open_images
 from ..io.masks.pairs import list_masks
@@ -119,6 +120,7 @@ def read_examples(
     if dotted is not None and len(masked) >= FEWEST_DOTTED:  # a style of single pixels would be called a gain
         raise InputError(dotted)
     notes = [*told, *surveyed]
+    compile_ahead()
     n_used = n_read = n_alone = 0
     for index in order:
         if n_used == MOST:
