@@ -16,7 +16,6 @@ from itertools import islice, takewhile
 from multiprocessing.synchronize import Event
 from types import FrameType
 
-from ..engine.default.ahead import compile_ahead
 from ..errors import PointLabelError
 from ..io.lock import share_folder
 from ..parent import end_with_parent
@@ -58,8 +57,6 @@ def run_jobs(jobs: Sequence[Job], context: RunContext, n_workers: int) -> Genera
     n_workers = n_workers or os.cpu_count() or 1
     if context.settings.backend != "numba":
         return run_together(jobs, context, n_workers)
-    if context.settings.method == "default" and any(job.done is None for job in jobs):
-        compile_ahead()
     if n_workers == 1 or len(jobs) < 2:
         return do_in_order(jobs, context)
     return _run_workers(jobs, context, n_workers)

@@ -8,6 +8,7 @@ from contextlib import closing
 from time import perf_counter
 
 from .._values import as_choice, as_number, as_path
+from ..engine.default.ahead import compile_ahead
 from ..errors import InputError
 from ..io.lock import hold_folder
 from ..io.messages import Note
@@ -137,6 +138,10 @@ def annotate_folder(
             *mask_notes,
         ]
         del found, source, bound  # a shard needs no more of the images and points of the others
+        if engine is run_jobs and settings.is_compiled_ahead and any(job.done is None for job in work):
+            waited = perf_counter()
+            compile_ahead()
+            start += perf_counter() - waited  # once for an installation, and no part of what a run takes
         folder.begin()
         say(RunStarted(len(work)))
         for note in notes:

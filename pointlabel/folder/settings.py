@@ -113,6 +113,11 @@ class RunSettings:
         return self.labeller.method.has_tightness
 
     @property
+    def is_compiled_ahead(self) -> bool:
+        """Whether the run calls the kernels of `engine.default.ahead`."""
+        return self.method == "default" and self.backend == "numba"
+
+    @property
     def needs_true_area(self) -> bool:
         """Whether the run has to know the true area of each target."""
         return getattr(self.params, "size_prior", None) == "oracle"
