@@ -10,7 +10,7 @@ import click
 
 from pointlabel.io.writers import WRITERS
 
-from .config_file import config_option, config_params
+from .config_file import config_option, method_params
 from .console import say, say_when_kernels_compile
 from .options import (
     ClickedPoint,
@@ -190,7 +190,7 @@ def annotate(
         pointlabel annotate data/images -p clicks.csv -o out --soft --overlay -j 4 --resume
     """
     from pointlabel.errors import InputError, OutputError
-    from pointlabel.folder import RunSettings, annotate_folder, build_params
+    from pointlabel.folder import RunSettings, annotate_folder
     from pointlabel.io.datasets import locate_beside, locate_parts
     from pointlabel.io.points.clicks import Clicks
     from pointlabel.io.tiles import parse_window
@@ -229,8 +229,7 @@ def annotate(
         do_jobs = open_ray(ray_address)
     else:
         from pointlabel.folder.pool import run_jobs as do_jobs
-    changes = {**config_params(ctx), **assignments}
-    params = build_params(method, changes, size_prior, checkpoint, style)
+    params = method_params(ctx, method, assignments, size_prior=size_prior, checkpoint=checkpoint, style=style)
     check_outputs({"--html": html_file})
     say_when_kernels_compile(method)
     with RunConsole(progress=not no_progress) as console:

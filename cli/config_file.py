@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
-from pointlabel.errors import name_hint, shown
+from pointlabel.errors import InputError, name_hint, shown
 
 #: Where the parameters of a configuration file's [params] table wait for the command.
 _PARAMS_KEY = "pointlabel.params"
+_PATH_KEY = "pointlabel.config"
 #: Bytes of a configuration file; what has more is another file.
 _LARGEST_CONFIG = 1_000_000
 #: Bits of a whole number in it; no option needs more.
@@ -31,6 +33,22 @@ def config_params(ctx: click.Context) -> dict[str, Any]:
     return values
 
 
+def method_params(
+    ctx: click.Context, method: str = "default", assignments: Mapping[str, Any] = MappingProxyType({}), **rest: Any
+) -> Any:
+    """Parameters of a method as the configuration file and then the command line have them; errors name the file."""
+    from pointlabel.folder import build_params
+
+    given = config_params(ctx)
+    built = build_params(method, {}, **rest)  # what is wrong here is not the file's
+    if given:
+        try:
+            built = build_params(method, given, **rest)
+        except InputError as error:
+            raise InputError(f"{ctx.meta[_PATH_KEY]}, [params]: {error}") from error
+    return build_params(method, {**given, **assignments}, **rest) if assignments else built
+
+
 def _read_config(ctx: click.Context, param: click.Parameter, path: str | None, shared: str = "") -> None:
     if path is None:
         return
@@ -42,7 +60,7 @@ def _read_config(ctx: click.Context, param: click.Parameter, path: str | None, s
         tables = tomllib.loads(text.decode("utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         raise click.BadParameter(f"{path}: not a TOML file ({error})", ctx, param) from error
-    ctx.meta[_PARAMS_KEY] = _table(path, tables, "params")
+    ctx.meta[_PARAMS_KEY], ctx.meta[_PATH_KEY] = _table(path, tables, "params"), path
     command = ctx.command.name or ""
     values = _table(path, tables, command)
     flat = {key: value for key, value in tables.items() if key not in ("params", command, shared)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from .config_file import config_option_of, config_params
+from .config_file import config_option_of, method_params
 from .console import compile_in_background, needs_extra, say
 from .options import polarity_option, style_option, tightness_option
 
@@ -47,11 +47,11 @@ def connect(
         pointlabel connect x-anylabeling
         pointlabel connect label-studio --images data/images
     """
-    from pointlabel.folder import RunSettings, build_params
+    from pointlabel.folder import RunSettings
 
     with needs_extra("web"):
         from pointlabel.serve.doors import serve_door
-    params = build_params("default", config_params(ctx), style=style)
+    params = method_params(ctx, style=style)
     settings = RunSettings(params=params, tightness=tightness, polarity=polarity)
     compile_in_background()
 

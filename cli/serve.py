@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .config_file import config_option_of, config_params
+from .config_file import config_option_of, config_params, method_params
 from .console import compile_in_background, needs_extra, say
 from .options import OutputFolder, origin_option, points_options, polarity_option, style_option, tightness_option
 
@@ -62,7 +62,7 @@ def serve(
     import webbrowser
 
     from pointlabel.errors import InputError
-    from pointlabel.folder import RunSettings, build_params
+    from pointlabel.folder import RunSettings
     from pointlabel.io.datasets import locate_parts
     from pointlabel.io.images import list_images
     from pointlabel.io.layouts.rules import image_place
@@ -78,11 +78,10 @@ def serve(
         root = images if os.path.isdir(images) else list_images(images).root
         out = f"{os.path.abspath(root)}-labels"
     outputs = tuple(name for name, wanted in (("soft", soft), ("instances", instances)) if wanted)
-    changes = config_params(ctx)
     is_given = ctx.get_parameter_source("polarity") is not click.core.ParameterSource.DEFAULT
     settings = None  # those of what is in OUT
-    if changes or style or outputs or is_given or tightness is not None:
-        params = build_params("default", changes, style=style)
+    if config_params(ctx) or style or outputs or is_given or tightness is not None:
+        params = method_params(ctx, style=style)
         settings = RunSettings(
             params=params, tightness=0.5 if tightness is None else tightness, polarity=polarity, outputs=outputs
         )

@@ -284,7 +284,7 @@ def test_a_style_of_another_method_gets_a_sentence(learned):
     places = [folder / "images", "-p", folder / "points", "-o", folder / "other"]
     result = invoke("annotate", *places, "--config", folder / "style.toml", "--method", "threshold")
     assert result.exit_code == 2
-    assert "Error: method threshold has no parameter border_px; " in result.stderr
+    assert "style.toml, [params]: method threshold has no parameter border_px; " in result.stderr
 
 
 def test_a_style_without_changes_is_the_default():
