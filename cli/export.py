@@ -33,7 +33,7 @@ def export(source: str, out: str) -> None:
         from pointlabel.detectors.onnx_export import compare_with_onnx, detector_to_onnx
         from pointlabel.detectors.weights import load_weights
 
-    check_output(out, is_text=False)
+    check_output(out, kind="model")
     if os.path.isdir(source):
         from pointlabel.training import load_run
 

@@ -8,7 +8,7 @@ from .console import is_quiet
 from .options import FILE, FiniteRange, seed_option
 from .plots import check_plot, draw_weights
 from .standard import plain
-from .streams import STDOUT, write_bytes
+from .streams import STDOUT, check_output, check_outputs, write_bytes
 
 
 @click.command()
@@ -48,9 +48,14 @@ def select(run: str, top: float, by: str, out: str | None, plot: str | None, see
     from pointlabel.training.selection import read_weights, select_samples
 
     check_plot(plot)
+    usual = os.path.join(run, "top.txt")
+    if out is None or os.path.realpath(out) == os.path.realpath(usual):
+        check_output(usual)
+    else:
+        check_outputs({"--out": out})
     rows = read_weights(run)
     ids = select_samples(rows, top, by=by, seed=seed)
-    path = out or os.path.join(run, "top.txt")
+    path = out or usual
     write_bytes(path, encode_text("".join(f"{each}\n" for each in ids)))
     if plot is not None:
         draw_weights(plot, rows, set(ids))

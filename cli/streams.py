@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import click
 from click.core import ParameterSource
@@ -30,18 +30,23 @@ def write_bytes(path: str, data: bytes) -> None:
     sys.stdout.flush()
 
 
-def check_output(path: str, *, is_text: bool = True) -> None:
-    """Raise where path could not be written, before the work whose result goes there; text replaces text alone."""
+def check_output(path: str, *, kind: Literal["text", "picture", "model"] = "text") -> None:
+    """Raise where path could not be written, before the work whose result goes there.
+
+    Text replaces text alone, and a picture one that was drawn here.
+    """
     if path != STDOUT:
         from pointlabel.errors import InputError
         from pointlabel.io.files import check_writable
 
         check_writable(path)
-        if is_text and os.path.isfile(path):
+        if kind == "text" and os.path.isfile(path):
             with open(path, "rb") as file:
                 held = file.read(_HEAD_BYTES)
             if b"\0" in held:  # an image, a mask, an archive: nothing that a report or a style has replaced before
                 raise InputError(f"{path}: holds no text, and would be replaced; choose another file")
+        if kind == "picture" and os.path.isfile(path) and not _is_own_picture(path):
+            raise InputError(f"{path}: is no picture of this program, and would be replaced; choose another file")
     elif sys.stdout is None or getattr(sys.stdout, "was_closed", False):
         raise OutputError("cannot write to standard output (it is closed)")
 
@@ -70,7 +75,16 @@ def check_outputs(paths: Mapping[str, str | None], *, pictures: Collection[str] 
         if path is not None:
             if path != STDOUT and _is_read(path, inputs, option):
                 raise click.UsageError(f"{option} {path} would replace what the command reads; choose another file")
-            check_output(path, is_text=option not in pictures)
+            check_output(path, kind="picture" if option in pictures else "text")
+
+
+def _is_own_picture(path: str) -> bool:
+    """Whether a file is a picture that a command drew, or empty; plots are known by the library that draws them."""
+    from pointlabel.io.files import read_bytes
+    from pointlabel.io.seal import state_of_bytes
+
+    data = read_bytes(path)
+    return state_of_bytes(data) != "foreign" or b"atplotlib" in data
 
 
 def _is_read(path: str, inputs: set[str], option: str) -> bool:

@@ -42,13 +42,15 @@ def list_inputs(where: Places, skip: Collection[str] = (), *, frames: bool = Fal
     return _listed(found, every, has_all_frames=frames)
 
 
-def named_frames(found: ImageList, names: Iterable[str]) -> ImageList | None:
+def named_frames(found: ImageList, names: Iterable[str], frames: Iterable[str] = ()) -> ImageList | None:
     """The same images where points name frames of some: each such file is replaced by its named frames.
 
     Parameters
     ----------
     found : the images, with `ImageList.stacks`; where all frames were asked for, nothing is replaced.
     names : ids that points name, of images that were found or not.
+    frames : ids that frames would have by their numbers alone: they count for a file that holds several, where not
+        only its first is named.
 
     Returns
     -------
@@ -56,16 +58,28 @@ def named_frames(found: ImageList, names: Iterable[str]) -> ImageList | None:
     """
     if found.has_all_frames:
         return None
-    named: dict[str, set[int]] = {}
-    for name in names:
-        parts = FRAME.fullmatch(name)
-        if parts is not None:
-            named.setdefault(parts["file"], set()).add(int(parts["frame"]))
-    stacks = {file.id: file for file in chain(found.stacks, found.files) if file.id in named} if named else {}
+    named, numbered = _by_file(names), _by_file(frames)
+    numbered = {name: numbers for name, numbers in numbered.items() if max(numbers) > 0}
+    stacks = {}
+    for file in chain(found.stacks, found.files) if named or numbered else ():
+        if file.id in numbered and _count(file) > 1:
+            named.setdefault(file.id, set()).update(numbered[file.id])
+        if file.id in named:
+            stacks[file.id] = file
     if not stacks:
         return None
     rest = [file for file in found.files if file_of(file.id) not in stacks]
     return _listed(found, rest + [_frame(file, k) for name, file in stacks.items() for k in sorted(named[name])])
+
+
+def _by_file(names: Iterable[str]) -> dict[str, set[int]]:
+    """The frames of each file out of ids; those of other images are left out."""
+    out: dict[str, set[int]] = {}
+    for name in names:
+        parts = FRAME.fullmatch(name)
+        if parts is not None:
+            out.setdefault(parts["file"], set()).add(int(parts["frame"]))
+    return out
 
 
 def file_of(name: str) -> str:
@@ -80,17 +94,23 @@ def _listed(found: ImageList, files: Iterable[ImageFile], *, has_all_frames: boo
 
 
 def _frames_of(file: ImageFile) -> list[ImageFile]:
-    """All frames of a file; the file itself where it holds one, or cannot be read, which the run then reports."""
+    """All frames of a file; the file itself where it holds one."""
+    n = _count(file)
+    return [file] if n == 1 else [_frame(file, k) for k in range(n)]
+
+
+def _count(file: ImageFile) -> int:
+    """How many frames a file holds; 1 where it cannot be read, which the run then reports."""
     if file.rivals or not can_hold_frames(file.path):
-        return [file]
+        return 1
     try:
         with one_sentence(file.path):
             n = count_frames(file.path)
     except PointLabelError:
-        n = 1
+        return 1
     if n > MOST_FRAMES:
         raise InputError(f"{file.path}: {n:,} frames are more than the limit of {MOST_FRAMES:,}")
-    return [file] if n == 1 else [_frame(file, k) for k in range(n)]
+    return n
 
 
 def _frame(file: ImageFile, k: int) -> ImageFile:

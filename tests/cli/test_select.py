@@ -42,6 +42,24 @@ def test_the_list_lies_in_the_run_by_default(run):
     assert (run / "top.txt").read_text() == "d/2\n"
 
 
+@pytest.mark.parametrize("suffix", ["png", "pdf", "svg"])
+def test_a_plot_replaces_the_one_that_was_drawn_before(run, tmp_path, suffix):
+    for _ in range(2):
+        assert invoke("select", run, "--plot", tmp_path / f"weights.{suffix}").exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["weights.csv", "best.safetensors", "../image.png"])
+def test_the_list_takes_the_place_of_no_other_file(run, name):
+    place = run / name
+    if not place.exists():
+        place.write_bytes(b"\x89PNG\r\n\x1a\n\0")
+    before = place.read_bytes()
+    result = invoke("select", run, "-o", place)
+    assert result.exit_code == 2
+    assert "would replace what the command reads" in result.output or "would be replaced" in result.output
+    assert place.read_bytes() == before
+
+
 def test_failures_are_one_line(run, tmp_path):
     result = invoke("select", tmp_path)
     assert result.exit_code == 2

@@ -192,6 +192,8 @@ def test_a_folder_cannot_go_to_stdout(data, command):
         ("evaluate masks masks --csv masks/2.png", "masks/2.png would replace what the command reads"),
         ("evaluate masks masks --plot masks/2.png", "--plot masks/2.png would replace what the command reads"),
         ("inspect . --sheet images/1.png", "--sheet images/1.png would replace what the command reads"),
+        ("inspect images --sheet masks/1.png", "masks/1.png: is no picture of this program, and would be replaced"),
+        ("evaluate masks/1.png masks/1.png --plot images/1.png", "images/1.png: is no picture of this program"),
         ("annotate . -o out --html a.csv", "--html a.csv would replace what the command reads"),
         ("annotate images -p a.csv -o out --html masks/1.png", "masks/1.png: holds no text, and would be replaced"),
         ("annotate images -p a.csv -o out --html a.csv", "--html a.csv would replace what the command reads"),
@@ -208,6 +210,12 @@ def test_no_report_takes_the_place_of_what_is_read(draw_dataset, monkeypatch, wo
     assert result.exit_code == 2
     assert sentence in " ".join(result.output.split())
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_sheet_replaces_the_one_that_was_drawn_before(draw_dataset, monkeypatch):
+    monkeypatch.chdir(draw_dataset())
+    for _ in range(2):
+        assert CliRunner().invoke(main, "inspect images --sheet ../sheet.png".split()).exit_code in (0, 4)
 
 
 def test_a_page_in_the_folder_that_is_read_is_written_anew(draw_dataset, monkeypatch):

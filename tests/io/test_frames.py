@@ -81,6 +81,33 @@ def test_frames_that_a_table_names_are_the_images(name, tmp_path):
     assert (image.dtype, notes) == (stack.dtype, ())
 
 
+@pytest.mark.parametrize("header", ["sequence,frame", "image,frame"])
+@pytest.mark.parametrize("name", ["clip", "clip.tif"])
+@pytest.mark.parametrize("given", ["folder", "file", "all frames"])
+def test_numbers_beside_the_name_of_a_stack_are_its_frames(header, name, given, tmp_path):
+    stack, points = scenes()
+    (tmp_path / "images").mkdir()
+    write(tmp_path / "images/clip.tif", stack)
+    rows = [f"{name},{k},{points[k][1]:.2f},{points[k][0]:.2f}" for k in (0, 1, 3)]
+    (tmp_path / "clicks.csv").write_text("\n".join([f"{header},x,y", *rows]) + "\n")
+    place = tmp_path / "images" / ("clip.tif" if given == "file" else "")
+    all_frames = ["--frames"] if given == "all frames" else []
+    annotate(place, "-p", tmp_path / "clicks.csv", "-o", tmp_path / "out", *all_frames)
+    found = manifest(tmp_path / "out")
+    with_points = {name for name, row in found.items() if row["targets"]}
+    assert with_points == {f"clip#{k:06d}" for k in (0, 1, 3)}
+    assert len(found) == (4 if all_frames else 3)
+
+
+def test_numbers_beside_the_name_of_one_image_say_nothing(tmp_path):
+    stack, points = scenes()
+    (tmp_path / "images").mkdir()
+    tifffile.imwrite(tmp_path / "images/lone.tif", stack[0])
+    (tmp_path / "clicks.csv").write_text(f"image,frame,x,y\nlone,7,{points[0][1]:.2f},{points[0][0]:.2f}\n")
+    annotate(tmp_path / "images", "-p", tmp_path / "clicks.csv", "-o", tmp_path / "out")
+    assert [len(row["targets"]) for row in manifest(tmp_path / "out").values()] == [1]
+
+
 def test_point_images_may_name_frames(tmp_path):
     stack, points = scenes()
     (tmp_path / "clips").mkdir()

@@ -82,10 +82,12 @@ class Bound(NamedTuple):
     ----------
     entries : image id -> its points; images without points are missing.
     unknown : (id, sentence) for points that belong to no image.
+    frames : ids that frames would have where the sequences that rows name are files of frames: ``clip#000123``.
     """
 
     entries: Mapping[str, PointEntry]
     unknown: list[tuple[str, str]]
+    frames: Collection[str] = ()
 
 
 class PointSource(Protocol):

@@ -62,7 +62,10 @@ class FrameFinder:
         for name in sorted(names):
             number = last_number(name)
             if number is None or number in out:
-                return f"frames have numbers, and the image {name} has none of its own; rename the images"
+                return (
+                    f"frames have numbers, and the image {name} has none of its own; rename the images, or take the "
+                    "frames of a file by `frames`"
+                )
             out[number] = name
         if not out or 0 in out or all(_CVAT_NAME.fullmatch(name.rpartition("/")[2]) for name in names):
             return out

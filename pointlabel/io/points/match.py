@@ -61,7 +61,7 @@ def match_points(
     else:
         place, source = str(points), points
     bound = source.bind(found.ids, found.root)
-    framed = named_frames(found, chain(bound.entries, (name for name, _ in bound.unknown)))
+    framed = named_frames(found, chain(bound.entries, (name for name, _ in bound.unknown)), bound.frames)
     if framed is not None:
         found, bound = framed, source.bind(framed.ids, framed.root)
     if not bound.entries:

@@ -186,25 +186,36 @@ class NamedPoints:
             return Bound({next(iter(ids)): self._entry(self._images)}, [])
         names = SortedNames.of(ids)
         unknown: list[tuple[str, str]] = []
+        frames_of_files: set[str] = set()
         finder = NameFinder(self._path, names, root)
         frames = FrameFinder(names, self._n_frames)
 
         def id_of(image: NamedImage) -> str | None:
-            image_id = self._id_of(image, finder, frames)
+            image_id = self._id_of(image, finder, frames, frames_of_files)
             if image_id is None and (image.rows or image.error or self.names_images):
                 unknown.append(self._unknown(image))
             return image_id
 
-        return Bound(NamedEntries(names, self._images, map(id_of, self._images), self._entry), unknown)
+        entries = NamedEntries(names, self._images, map(id_of, self._images), self._entry)
+        return Bound(entries, unknown, frames_of_files)
 
-    def _id_of(self, image: NamedImage, finder: NameFinder, frames: FrameFinder) -> str | None:
+    def _id_of(
+        self, image: NamedImage, finder: NameFinder, frames: FrameFinder, frames_of_files: set[str]
+    ) -> str | None:
         if image.frame is not None:
-            own = finder.id_of(image.names[0]) if image.names[0] else None
-            if own is None:
-                return frames.id_of(image.file, image.names[0], image.frame)
+            sequence = image.names[0]
+            inside = finder.id_of(f"{sequence}#{image.frame:06d}") if sequence else None
+            if inside is not None:
+                return inside
+            own = finder.id_of(sequence) if sequence else None
+            found = own or frames.id_of(image.file, sequence, image.frame)
+            if found is not None and (own is None or last_number(own) == image.frame):
+                return found
+            if sequence:
+                frames_of_files.add(f"{own or normal_id(strip_suffix(sequence))}#{image.frame:06d}")
             # Of several frames in one TIFF the first is read; beside the name of another image the number says nothing.
-            is_first = image.frame == 0 or not image.names[0].lower().endswith((".tif", ".tiff"))
-            return own if is_first or last_number(own) == image.frame else None
+            is_first = image.frame == 0 or not sequence.lower().endswith((".tif", ".tiff"))
+            return own if is_first else None
         for name in image.names:
             found = finder.id_of(name)
             if found is not None:
