@@ -125,8 +125,9 @@ def _jobs(
         done, tally = (None, NOTHING) if earlier is None else (earlier.hashes, earlier.tally)
         yield Job(Entry(file.id, file.path, points, mask), file.shown, note, error, done, tally)
     if found.whole and source.names_images:
+        gone = set(folder.gone)  # a table still names them: what was made of them stays
         for name, sentence in bound.unknown:
-            if own is None or name in own:
+            if name not in gone and (own is None or name in own):
                 yield Job(Entry(name, "", None, None), name, error=sentence)
 
 

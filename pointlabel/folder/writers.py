@@ -121,10 +121,14 @@ class Export(RunWriter):
     def end(self, summary: RunSummary) -> None:
         """Write it, unless an error ended the run early."""
         if not summary.stopped:
-            write_export(self._name, self.context.gate, sorted_records(self.context.manifest))
+            may_be_changed = any(job.done is not None for job in self.jobs)
+            records = sorted_records(self.context.manifest)
+            write_export(self._name, self.context.gate, records, may_be_changed=may_be_changed)
 
 
-def write_export(name: str, gate: OutputGate, records: Iterable[dict[str, Any]]) -> None:
+def write_export(
+    name: str, gate: OutputGate, records: Iterable[dict[str, Any]], *, may_be_changed: bool = True
+) -> None:
     """Write the masks of a run in a format of another tool.
 
     Parameters
@@ -132,13 +136,18 @@ def write_export(name: str, gate: OutputGate, records: Iterable[dict[str, Any]])
     name : of the format, out of `EXPORTS`.
     gate : of the output folder.
     records : of the manifest, with run lengths, in the order of the ids.
+    may_be_changed : whether somebody may have changed some masks since they were written.
     """
     from ..io.exchange.convert import export
     from ..io.exchange.run import masks_of_record
     from ..io.exchange.table import FORMATS
 
     # The soft label of each image is a file of its own, which no export reads.
-    images = (masks_of_record(each, gate.folder, with_soft=False) for each in records if each["status"] == "ok")
+    images = (
+        masks_of_record(each, gate.folder, with_soft=False, may_be_changed=may_be_changed)
+        for each in records
+        if each["status"] == "ok"
+    )
     export(images, open_export(gate, name), FORMATS[name])
 
 

@@ -45,6 +45,27 @@ def test_masks_through_every_format_and_back(name, drawn, tmp_path):
     same_masks(drawn / "masks", tmp_path / "a")
 
 
+@pytest.mark.parametrize("outputs", [[], ["--rle"], ["--instances"], ["--soft"], ["--format", "coco"]], ids=str)
+def test_masks_that_were_corrected_by_hand_are_those_of_the_run(outputs, drawn, tmp_path):
+    words = ("annotate", drawn, "-o", tmp_path / "out", "--method", "threshold", *outputs)
+    assert run(*words).exit_code == 0
+    place = tmp_path / "out/masks/1.png"
+    mask = np.array(Image.open(place)) > 0
+    first = json.loads((tmp_path / "out/manifest.jsonl").read_text().splitlines()[1])["targets"][0]
+    mask[:3, :3] = True  # another target, far from every point
+    row, column = round(first["y"]), round(first["x"])
+    mask[row - 4 : row + 5, column - 4 : column + 5] = True  # beyond the old box
+    Image.fromarray(mask.astype(np.uint8) * 255).save(place)
+    assert run("convert", tmp_path / "out", "-o", tmp_path / "a", "--to", "png").exit_code == 0
+    same_masks(tmp_path / "out/masks", tmp_path / "a")
+    assert run("convert", tmp_path / "out", "-o", tmp_path / "a.csv", "--to", "points").exit_code == 0
+    assert len((tmp_path / "a.csv").read_text().splitlines()) == 1 + 6 + 1
+    if "coco" in outputs:
+        assert run(*words, "--resume").exit_code == 0
+        assert run("convert", tmp_path / "out/coco", "-o", tmp_path / "b", "--to", "png").exit_code == 0
+        same_masks(tmp_path / "out/masks", tmp_path / "b")
+
+
 @pytest.mark.parametrize("name", ["NUDT-SIRST", "IRSTD-1k"])
 def test_published_masks_through_one_format_after_the_other(name, data, tmp_path):
     (tmp_path / "masks").mkdir()

@@ -204,14 +204,19 @@ def test_a_refined_run_is_another_run(small, files_of, lines_of):
         run(small, "refined", mode="resume")
 
 
-def test_a_run_that_goes_on_without_some_images_says_so(tmp_path):
+@pytest.mark.parametrize("as_table", [False, True])
+def test_a_run_that_goes_on_without_some_images_says_so(tmp_path, as_table):
     root = write_folder(tmp_path, 3)
-    annotate_folder(root / "images", root / "points", root / "out")
+    points = root / "points"
+    if as_table:
+        points = root / "clicks.csv"
+        points.write_text("image,x,y\n" + "".join(f"{each.stem},10,10\n" for each in (root / "images").glob("*.png")))
+    annotate_folder(root / "images", points, root / "out")
     before = read_files(root / "out/masks")
     (gone,) = (root / "images").glob("t1.png")
     gone.unlink()
     events: list[object] = []
-    annotate_folder(root / "images", root / "points", root / "out", mode="resume", report=events.append)
+    annotate_folder(root / "images", points, root / "out", mode="resume", report=events.append)
     notes = [event.note for event in events if isinstance(event, RunNote) and event.note.kind == "gone"]
     assert [note.text for note in notes] == [
         f"{root / 'images'}: images done before that are not there now: 1, the first t1; their masks and lines stay"

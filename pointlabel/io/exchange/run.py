@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
+from ...evaluation.targets import true_targets
 from ...types import trust_of
 from ..files import read_bytes
 from ..manifest import MANIFEST_NAME, sorted_records
@@ -24,7 +26,8 @@ def read_run(path: str, images: Images, threshold: float) -> Iterator[ImageMasks
     """Read the images that a run has done, in the order of their ids.
 
     Targets come from the run lengths in the manifest, else from ``instances``, else from ``masks`` by the boxes in the
-    manifest: where the masks of two targets touch and their boxes overlap, a pixel goes to the nearer point.
+    manifest: where the masks of two targets touch and their boxes overlap, a pixel goes to the nearer point. A mask
+    that somebody has changed since goes before all of these.
     """
     manifest = os.path.join(path, MANIFEST_NAME) if os.path.isdir(path) else path
     folder = os.path.dirname(manifest)
@@ -33,14 +36,17 @@ def read_run(path: str, images: Images, threshold: float) -> Iterator[ImageMasks
             yield masks_of_record(record, folder)
 
 
-def masks_of_record(record: dict[str, Any], folder: str, *, with_soft: bool = True) -> ImageMasks:
+def masks_of_record(
+    record: dict[str, Any], folder: str, *, with_soft: bool = True, may_be_changed: bool = True
+) -> ImageMasks:
     """The masks of one image of a run.
 
     Parameters
     ----------
     record : its line of the manifest, with the status "ok".
     folder : of the run.
-    with_soft : whether to read the soft label, where the run wrote it.
+    with_soft : whether to read the soft label, where the run wrote it and its mask is as it was.
+    may_be_changed : whether somebody may have changed the mask since; False where it has just been written.
 
     Raises
     ------
@@ -57,7 +63,10 @@ def masks_of_record(record: dict[str, Any], folder: str, *, with_soft: bool = Tr
         shape = (levels.shape[0], levels.shape[1])
     outputs = record.get("outputs", ())
     targets: list[MaskTarget]
-    if all("rle" in target for target in given):
+    changed = _changed_mask(record, folder, shape, where) if may_be_changed else None
+    if changed is not None:
+        targets, with_soft = _targets_of_changed(changed, given, where), False
+    elif all("rle" in target for target in given):
         targets = []
         for target in given:
             window = coco.window_of({"size": list(shape), "counts": target["rle"]}, shape, where)
@@ -78,6 +87,40 @@ def masks_of_record(record: dict[str, Any], folder: str, *, with_soft: bool = Tr
     if with_soft and "soft" in outputs:
         soft = read_grey_mask(os.path.join(folder, "soft", f"{name}.png")).soft()
     return ImageMasks(name, shape, tuple(targets), record.get("image", ""), soft)
+
+
+def _changed_mask(
+    record: dict[str, Any], folder: str, shape: tuple[int, int], where: str
+) -> NDArray[np.bool_] | None:
+    """The mask of an image where it is not what the run wrote; None where it is, or is not there."""
+    path = os.path.join(folder, "masks", f"{record['id']}.png")
+    known = record.get("outputs_sha256", {}).get("masks")
+    if known is None or not os.path.isfile(path) or hashlib.sha256(read_bytes(path)).hexdigest() == known:
+        return None
+    mask = read_grey_mask(path).mask()
+    if mask.shape != shape:
+        size, own = (f"{columns} x {rows}" for rows, columns in (mask.shape, shape))
+        raise InputError(f"{path}: was changed to {size} pixels, and {where} has {own}")
+    return mask
+
+
+def _targets_of_changed(mask: NDArray[np.bool_], given: list[dict[str, Any]], where: str) -> list[MaskTarget]:
+    """Targets of a mask changed by hand: its 8-connected components, those that hold several points split among them.
+
+    A component without a point within 3 px of it is a target without one.
+    """
+    points = np.array([_point_of(record, where) for record in given]).reshape(-1, 2)
+    labels, owners = true_targets(mask, points)
+    numbers = np.where(labels > 0, labels + len(given), 0)
+    for component in np.unique(owners[owners > 0]):
+        mine = np.flatnonzero(owners == component)
+        spots = np.argwhere(labels == component)
+        nearest = ((spots[:, None] - points[mine]) ** 2).sum(-1).argmin(1)
+        numbers[tuple(spots.T)] = mine[nearest] + 1
+    return [
+        _named(target, given[number - 1], where) if number <= len(given) else target
+        for number, target in pictures.numbered_targets(numbers)
+    ]
 
 
 def _named(target: MaskTarget, record: dict[str, Any], where: str) -> MaskTarget:
