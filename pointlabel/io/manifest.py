@@ -13,6 +13,8 @@ from .json_lines import append_line, decode_line, encode_line
 from .outdir import PREDICTION_NAME, name_error
 
 MANIFEST_NAME = "manifest.jsonl"
+#: The list of what an export wrote, in its folder.
+LEDGER_NAME = "pointlabel-files.jsonl"
 #: Keys of the hashes of what an image was made from.
 HASH_KEYS = ("image_sha256", "points_sha256", "true_mask_sha256")
 # What the values of a record must be where it has them.

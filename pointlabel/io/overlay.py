@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -17,6 +18,8 @@ PANEL_PX = 720  # longest side of the picture of the whole image
 MAX_TILES = 60  # an overlay of more targets shows those to trust least only
 MAX_NUMBERS = 1000  # of more targets only those with a window have their number: nobody could read the others
 
+#: Letters that no mark is taken off.
+_SPELT = str.maketrans({"ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "ø": "o", "Ø": "O", "ł": "l", "µ": "u"})
 FONT = ImageFont.load_default(size=13)
 LINE_PX = 16
 GAP_PX = 8
@@ -150,12 +153,19 @@ def _caption_lines(tile: Tile, size: int, with_id: bool) -> list[str]:
 
 
 def shorten(text: str, width: int) -> str:
-    """Take letters out of the middle until the text is at most `width` pixels wide."""
+    """Letters that the font has, and as many from both ends as are at most `width` pixels wide."""
+    text = drawable(text)
     short, keep = text, len(text)
     while keep > 4 and FONT.getlength(short) > width:
         keep -= 1
         short = f"{text[: keep // 2]}…{text[len(text) - (keep - keep // 2) :]}"
     return short
+
+
+def drawable(text: str) -> str:
+    """The text in ASCII, whose letters the font has: others lose their marks, and what is left becomes ``?``."""
+    plain = unicodedata.normalize("NFKD", text.translate(_SPELT))
+    return "".join(letter if letter.isascii() else "?" for letter in plain if not unicodedata.combining(letter))
 
 
 def _draw_grid(shown: Sequence[Tile], size: int, columns: int, with_id: bool) -> Image.Image | None:

@@ -45,6 +45,31 @@ def test_masks_through_every_format_and_back(name, drawn, tmp_path):
     same_masks(drawn / "masks", tmp_path / "a")
 
 
+def test_names_that_addresses_have_signs_in_come_back(tmp_path):
+    names = ["a&b", "a+b", "x%41", "k#1", "ü ß", "q?d=1"]
+    (tmp_path / "masks").mkdir()
+    for name in names:
+        Image.fromarray(np.eye(8, dtype=np.uint8) * 255).save(tmp_path / "masks" / f"{name}.png")
+    for form in FORMATS[1:]:
+        assert run("convert", tmp_path / "masks", "-o", tmp_path / form, "--to", form).exit_code == 0
+        words = ("convert", tmp_path / form, "-o", tmp_path / f"{form}-back", "--to", "png", "--images")
+        assert run(*words, tmp_path / "masks").exit_code == 0
+        assert sorted(path.stem for path in (tmp_path / f"{form}-back").iterdir() if path.suffix == ".png") == sorted(
+            names
+        )
+
+
+@pytest.mark.parametrize("name", ["yolo", "yolo-seg", "coco", "labelme", "cvat"])
+def test_what_a_run_writes_is_read_as_points(name, drawn, tmp_path):
+    first = run("annotate", drawn, "-o", tmp_path / "out", "--method", "threshold", "--format", name)
+    assert first.exit_code == 0, first.output
+    words = ("annotate", drawn / "images", "-p", tmp_path / "out" / name, "-o", tmp_path / "again")
+    again = run(*words, "--method", "threshold")
+    assert again.exit_code == 0, again.output
+    rows = [json.loads(line) for line in (tmp_path / "again/manifest.jsonl").read_text().splitlines()]
+    assert [len(row["targets"]) for row in rows] == [2, 2, 2]
+
+
 @pytest.mark.parametrize("outputs", [[], ["--rle"], ["--instances"], ["--soft"], ["--format", "coco"]], ids=str)
 def test_masks_that_were_corrected_by_hand_are_those_of_the_run(outputs, drawn, tmp_path):
     words = ("annotate", drawn, "-o", tmp_path / "out", "--method", "threshold", *outputs)

@@ -170,6 +170,17 @@ def test_links_to_folders_are_followed_once(place):
 # What is no points
 
 
+def test_an_earlier_run_below_the_images_gives_no_points(draw_dataset):
+    folder = draw_dataset()
+    words = ("annotate", folder / "images", "--method", "threshold", "-o")
+    run = CliRunner().invoke(main, [*map(str, words), str(folder / "images/one"), "-p", str(folder / "masks_centroid")])
+    assert run.exit_code == 0, run.output
+    for more, sentence in (([], "for other images give --points"), (["-p", str(folder / "images")], "the same folder")):
+        again = CliRunner().invoke(main, [*map(str, words), str(folder / "two"), *more])
+        assert again.exit_code == 2
+        assert sentence in again.stderr
+
+
 def test_images_as_points_are_refused_at_once(place):
     os.symlink(place / "img", place / "same")
     for given in ("img", "same"):

@@ -215,7 +215,7 @@ def test_no_report_takes_the_place_of_what_is_read(draw_dataset, monkeypatch, wo
 def test_a_sheet_replaces_the_one_that_was_drawn_before(draw_dataset, monkeypatch):
     monkeypatch.chdir(draw_dataset())
     for _ in range(2):
-        assert CliRunner().invoke(main, "inspect images --sheet ../sheet.png".split()).exit_code in (0, 4)
+        assert CliRunner().invoke(main, ["inspect", "images", "--sheet", "../sheet.png"]).exit_code in (0, 4)
 
 
 def test_a_page_in_the_folder_that_is_read_is_written_anew(draw_dataset, monkeypatch):

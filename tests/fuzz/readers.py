@@ -194,7 +194,8 @@ def _read_frames(path: str) -> None:
 
 
 def _read_ledger(path: str) -> None:
-    from pointlabel.io.exchange.ledger import LEDGER_NAME, ExportFolder
+    from pointlabel.io.exchange.ledger import ExportFolder
+    from pointlabel.io.manifest import LEDGER_NAME
 
     folder = _as(path, "export", LEDGER_NAME)
     ExportFolder(folder).refuse_foreign(["a.png"])

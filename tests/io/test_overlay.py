@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pointlabel.errors import InputError
-from pointlabel.io.overlay import MAX_TILES, ContactSheet, draw_overlay
+from pointlabel.io.overlay import FONT, MAX_TILES, ContactSheet, draw_overlay, drawable, shorten
 from pointlabel.io.tiles import LARGEST_WINDOW_PX, parse_window, tiles
 from pointlabel.types import ImageLabels, TargetLabel
 
@@ -59,6 +59,15 @@ def test_any_values(rng, image):
     picture = np.asarray(draw_overlay(image, spots(rng, image.shape, 3)))
     assert picture.any()
     np.testing.assert_array_equal(image, before)
+
+
+def test_names_are_drawn_in_letters_that_the_font_has():
+    assert drawable("Süd größe é Ångström/t1.png") == "Sud grosse e Angstrom/t1.png"
+    assert drawable("漢字 t1") == "?? t1"
+    missing = bytes(FONT.getmask("\uffff"))
+    shown = shorten("Süd " * 40, 100)
+    assert FONT.getlength(shown) <= 100
+    assert all(bytes(FONT.getmask(letter)) != missing for letter in shown)
 
 
 def test_the_contour_hides_nothing_of_the_target(rng):

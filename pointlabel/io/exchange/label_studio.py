@@ -7,6 +7,7 @@ import ntpath
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
+from urllib.parse import quote
 
 from ... import __version__
 from ...errors import InputError
@@ -61,7 +62,7 @@ def write_label_studio(images: Iterable[ImageMasks], out: Out, *, polygons: bool
         if scores:
             prediction["score"] = min(scores)  # so that tasks sorted by it begin with the most doubtful
         # The size stands in the results alone, and an image without targets has none.
-        data = {"image": _LOCAL + image.file_name, "width": image.shape[1], "height": image.shape[0]}
+        data = {"image": _LOCAL + quote(image.file_name), "width": image.shape[1], "height": image.shape[0]}
         tasks.append({"data": data, "predictions": [prediction]})
     out.write(FILE, (json.dumps(tasks, separators=(",", ":"), allow_nan=False) + "\n").encode())
 

@@ -13,9 +13,8 @@ from collections.abc import Iterable
 from ...errors import InputError, OutputError
 from ..files import make_folder, read_bytes, remove_file, remove_temporaries, write_whole
 from ..json_lines import append_to, decode_line, encode_line
+from ..manifest import LEDGER_NAME
 from ..outdir import OutputGate, name_error
-
-LEDGER_NAME = "pointlabel-files.jsonl"
 
 
 class ExportFolder:

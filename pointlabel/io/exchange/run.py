@@ -89,9 +89,7 @@ def masks_of_record(
     return ImageMasks(name, shape, tuple(targets), record.get("image", ""), soft)
 
 
-def _changed_mask(
-    record: dict[str, Any], folder: str, shape: tuple[int, int], where: str
-) -> NDArray[np.bool_] | None:
+def _changed_mask(record: dict[str, Any], folder: str, shape: tuple[int, int], where: str) -> NDArray[np.bool_] | None:
     """The mask of an image where it is not what the run wrote; None where it is, or is not there."""
     path = os.path.join(folder, "masks", f"{record['id']}.png")
     known = record.get("outputs_sha256", {}).get("masks")

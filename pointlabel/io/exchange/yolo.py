@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from ...errors import InputError
 from ..files import read_bytes
 from ..images import normal_id, stem_below
+from ..points.yolo import PARTS
 from ..text import decode_yaml, read_text
 from ..walk import walk_files
 from . import rings
@@ -70,7 +71,7 @@ def label_paths(folder: str) -> dict[str, str]:
             continue
         shown = stem_below(path, top)
         head, _, rest = shown.partition("/")
-        image_id = normal_id(rest if rest and head in ("train", "val", "test") else shown)
+        image_id = normal_id(rest if rest and head in PARTS else shown)
         if image_id in found:
             raise InputError(f"{found[image_id]}, {path}: labels of the same image; keep one")
         found[image_id] = path

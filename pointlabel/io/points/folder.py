@@ -54,6 +54,7 @@ class FileFolder:
     path : of the folder or the file.
     files : the paths of the files in it.
     parse : what reads one.
+    parts : folders right below it that are parts of a data set: no part of an id, where there is no such image.
     """
 
     has_tightness = False
@@ -61,10 +62,10 @@ class FileFolder:
     what = "files of points"
     notes: tuple[Note, ...] = ()
 
-    def __init__(self, path: str, files: Sequence[str], parse: Parse) -> None:
+    def __init__(self, path: str, files: Sequence[str], parse: Parse, parts: Collection[str] = ()) -> None:
         self._is_file = not os.path.isdir(path)
         root = os.path.dirname(path) if self._is_file else path
-        self._parse = parse
+        self._parse, self._parts = parse, parts
         self._paths: dict[str, list[str]] = {}
         for each in files:
             self._paths.setdefault(id_of_file(each, root), []).append(each)
@@ -76,7 +77,12 @@ class FileFolder:
             return Bound({only: FileEntry(path, self._parse)}, [])
         entries: dict[str, PointEntry] = {}
         unknown = []
-        for name, (path, *rivals) in self._paths.items():
+        paths: dict[str, list[str]] = {}
+        for name, each in self._paths.items():
+            part, _, rest = name.partition("/")
+            is_below = name not in ids and part in self._parts and rest in ids
+            paths.setdefault(rest if is_below else name, []).extend(each)
+        for name, (path, *rivals) in paths.items():
             if name in ids:
                 entries[name] = FileEntry(path, self._parse, tuple(rivals))
             else:

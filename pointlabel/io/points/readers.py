@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ...errors import InputError, name_hint
+from ..manifest import LEDGER_NAME, holds_run
 from ..walk import IMAGE_SUFFIXES, name_contents
 from .base import PointSource
 from .bestie import is_bestie, read_bestie
@@ -153,9 +154,10 @@ def _one_file(given: Given, beside_images: bool) -> str | None:
     """The one file of a folder that a reader of files claims; None in a folder of images, but for the run's own."""
     if not given.is_folder or (given.has_images and not beside_images):
         return None
-    every = [path for path in given.files if path.lower().endswith(_WHOLE)]
-    # Those in the folder itself go before what lies deeper, such as the manifest of a run beside its images.
-    paths = [path for path in every if os.path.relpath(path, given.path) == os.path.basename(path)] or every
+    every = [path for path in given.files if path.lower().endswith(_WHOLE) and os.path.basename(path) != LEDGER_NAME]
+    # Those in the folder itself go before what lies deeper; runs that lie deeper are others' and left out.
+    paths = [path for path in every if os.path.relpath(path, given.path) == os.path.basename(path)]
+    paths = paths or [path for path in every if not holds_run(os.path.dirname(path))]
     if len(paths) != 1:
         return None
     reader = find_reader(Given(paths[0]))

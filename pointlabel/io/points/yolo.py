@@ -19,6 +19,8 @@ from .values import as_list, as_name, at, pairs, parse_float, polygon_center
 
 #: Files beside the labels that hold no points.
 _OTHERS = {"classes.txt", "obj.names", "train.txt", "val.txt", "test.txt", "readme.txt"}
+#: Folders of a data set's parts, below ``labels``.
+PARTS = ("train", "val", "test")
 #: Numbers of a box: class, centre, width, height; a prediction has its confidence too.
 _BOX = (5, 6)
 
@@ -79,7 +81,7 @@ def read_yolo(given: Given, origin: str = "center") -> FileFolder:
     files = [each for each in given.with_suffix(".txt") if each.startswith(start) and not _is_other(each)]
     if not files:
         raise InputError(f"{path}: there is no text file of YOLO")
-    return FileFolder(path, files, partial(parse_yolo, layout=layout))
+    return FileFolder(path, files, partial(parse_yolo, layout=layout), PARTS)
 
 
 def _is_other(path: str) -> bool:

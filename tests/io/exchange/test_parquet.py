@@ -21,8 +21,9 @@ from pointlabel.folder import RunSettings, annotate_folder
 from pointlabel.io.exchange import parquet
 from pointlabel.io.exchange.base import ImageMasks, Images
 from pointlabel.io.exchange.convert import convert, export
-from pointlabel.io.exchange.ledger import LEDGER_NAME, ExportFolder
+from pointlabel.io.exchange.ledger import ExportFolder
 from pointlabel.io.exchange.table import FORMATS
+from pointlabel.io.manifest import LEDGER_NAME
 from pointlabel.shards import merge_shards
 from pointlabel.types import FLAGS
 from tests.io.exchange.drawn import CASES, facts, masks_from, sets_of_masks

@@ -15,8 +15,9 @@ from PIL import Image
 
 from pointlabel.io.exchange.base import Images
 from pointlabel.io.exchange.convert import convert, export
-from pointlabel.io.exchange.ledger import LEDGER_NAME, ExportFolder
+from pointlabel.io.exchange.ledger import ExportFolder
 from pointlabel.io.exchange.table import FORMATS, detect, file_in
+from pointlabel.io.manifest import LEDGER_NAME
 from tests.io.exchange.drawn import CASES, facts, masks_from, sets_of_masks
 
 #: Formats that hold masks, and what they keep beside them: labels, scores.
