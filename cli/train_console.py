@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .console import Console
+from .console import Console, say
 from .standard import console, plain
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ def print_scores(result: TrainResult, protocol: str) -> None:
 
     where = "256 x 256" if protocol == "paper" else "native size"
     click.echo(plain(f"best epoch {result.best_epoch}, IoU {result.best_score:.4f}; written to {result.folder}"))
+    if result.best_score == 0:
+        say("warning: no target of the held-out images is met; a lower --lr or --target-share 1 may help")
     if result.test is None:
         return
     chosen = "the test part itself" if protocol == "paper" else "the validation labels"

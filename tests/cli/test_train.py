@@ -10,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import fields
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -149,3 +150,15 @@ def test_the_default_folder_names_the_run(dataset, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert call("-q", "train", dataset, *SMALL, "--epochs", "1", "--strategy", "point", "--seed", 4).exit_code == 0
     assert (tmp_path / "runs/drawn-tiny-point-4/best.safetensors").exists()
+
+
+@pytest.mark.parametrize(("score", "is_told"), [(0.0, True), (0.2, False)])
+def test_a_detector_that_fell_silent_is_told(score, is_told):
+    from pointlabel.cli.train_console import print_scores
+    from pointlabel.training.loop import TrainResult
+
+    @click.command()
+    def told():
+        print_scores(TrainResult("run", 1, score, None), "ours")
+
+    assert ("no target of the held-out images is met" in CliRunner().invoke(told).stderr) == is_told
