@@ -81,6 +81,7 @@ class Console:
         self._shown, self._word, self._rest = shown, word, rest
         self._notes: Counter[str] = Counter()
         self._hidden: dict[str, int] = {}
+        self.of_run: set[str] = set()  # kinds of notes that are of no image, so that no manifest has them
         self._what = ""
         self._progress: Progress | None = None
         self._task: TaskID | None = None
@@ -153,7 +154,7 @@ class Console:
     def close_notes(self) -> None:
         """Count the notes that were not said."""
         for kind, count in self._hidden.items():
-            self.say(f"{self._word}: {count} more like it ({kind}){self._rest}")
+            self.say(f"{self._word}: {count} more like it ({kind}){'' if kind in self.of_run else self._rest}")
         self._notes.clear()
         self._hidden.clear()
 

@@ -40,6 +40,7 @@ class RunConsole(Console):
             rate = self._n_seen / (perf_counter() - self._start)
             self.show("images", self._n_seen, self.n_images, f"{rate:.1f} images/s")
         else:
+            self.of_run.add(event.note.kind)
             self._warn(event.note)
 
     def _warn(self, note: Note) -> None:

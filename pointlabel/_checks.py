@@ -62,6 +62,10 @@ def as_unit_vector(values: ArrayLike, n: int, name: str) -> NDArray[np.float64]:
 
 
 def _as_array(values: ArrayLike, name: str) -> NDArray:
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise InputError(
+            f"{name} has masked values; fill them, those of an image by NaN: .astype(float).filled(np.nan)"
+        )
     try:
         return np.asarray(values)
     except Exception as error:  # rows of unequal length, and whatever objects of others raise

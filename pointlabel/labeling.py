@@ -254,11 +254,11 @@ class Labeller:
 
 
 def as_grey(image: ArrayLike) -> NDArray:
-    """Return an image as `as_image` does; of one in colour, (H, W, 3) or (H, W, 4), the luma."""
+    """Return an image as `as_image` does; of one in colour, (H, W, 3) or (H, W, 4), the luma; (H, W, 1) is grey."""
     if getattr(image, "ndim", 2) == 3:
         array = as_reals(image, "image")
         if not array.size or array.shape[2] not in (3, 4):
-            return as_image(array)
+            return as_image(array[..., 0] if array.shape[2] == 1 else array)
         from .io.pixels import merge_channels  # here, so that grey images do not wait for Pillow
 
         return as_image(np.ascontiguousarray(merge_channels(array[..., :3], "image")[0]))

@@ -82,7 +82,7 @@ class Labels(ImageLabels):
         return [[np.asarray(ring, np.float64)[:, ::-1] - 0.5 for ring in rings] for rings in traced]
 
     def save(self, path: str | os.PathLike[str], format: str | None = None, *, image_name: str = "") -> None:
-        """Write the labels to a file, or to a folder for yolo, yolo-seg and voc; what is there is replaced.
+        """Write the labels to a file, or to a folder for yolo, yolo-seg and voc; an earlier one there is replaced.
 
         Parameters
         ----------
@@ -94,7 +94,8 @@ class Labels(ImageLabels):
         Raises
         ------
         InputError
-            Where there is no such format, or the format has no way to hold the labels.
+            Where there is no such format, the format has no way to hold the labels, or a picture or an archive of
+            others would be replaced.
         OutputError
             Where the file cannot be written.
         """

@@ -205,8 +205,8 @@ def test_bad_options(scene, options, message):
 
 
 def test_bad_arrays(scene):
-    with pytest.raises(InputError, match=r"image must be a non-empty 2-D array .* got shape \(96, 128, 1\)"):
-        annotate(scene.image[..., None], scene.points, method="threshold")
+    with pytest.raises(InputError, match=r"image must be a non-empty 2-D array .* got shape \(96, 128, 2\)"):
+        annotate(np.dstack([scene.image, scene.image]), scene.points, method="threshold")
     with pytest.raises(InputError, match=r"points must lie inside the 96 x 128 image, got \(300, 12.5\) as point 1"):
         annotate(scene.image, [(1, 2), (300.0, 12.5)], method="threshold")
 

@@ -108,6 +108,28 @@ def test_saved_labels_are_read_again(file, form, scene, tmp_path):
         assert image.mask().tolist() == labels.mask().tolist()
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.npz"])
+def test_saved_labels_take_the_place_of_no_image(name, scene, tmp_path):
+    if name == "a.png":
+        Image.fromarray(scene.image).save(tmp_path / name)
+    else:
+        np.savez(tmp_path / name, frames=scene.image)
+    before = (tmp_path / name).read_bytes()
+    with pytest.raises(InputError, match="not written by this program, or changed since"):
+        annotate(scene.image, scene.points, method="threshold").save(tmp_path / name)
+    assert (tmp_path / name).read_bytes() == before
+
+
+def test_one_grey_channel_is_an_image_and_masked_values_are_refused(scene):
+    expected = annotate(scene.image, scene.points).mask().tolist()
+    assert annotate(scene.image[..., None], scene.points).mask().tolist() == expected
+    hidden = np.ma.masked_greater(scene.image, np.median(scene.image))
+    for image, points in ((hidden, scene.points), (scene.image, np.ma.masked_greater(scene.points, 0))):
+        with pytest.raises(InputError, match="has masked values; fill them, those of an image by NaN"):
+            annotate(image, points)
+    assert annotate(np.ma.array(scene.image), scene.points).mask().tolist() == expected
+
+
 def test_a_suffix_of_no_format_is_told(scene, tmp_path):
     with pytest.raises(InputError, match=r"a\.jsn: no format has the suffix \.jsn; did you mean \.json\?"):
         annotate(scene.image, scene.points).save(tmp_path / "a.jsn")

@@ -15,6 +15,7 @@ from ..files import make_folder, read_bytes, remove_file, remove_temporaries, wr
 from ..json_lines import append_to, decode_line, encode_line
 from ..manifest import LEDGER_NAME
 from ..outdir import OutputGate, name_error
+from ..seal import state_of
 
 
 class ExportFolder:
@@ -165,10 +166,19 @@ class OneFile:
     Parameters
     ----------
     path : of the file.
+
+    Raises
+    ------
+    InputError
+        Where a picture or an archive is there that this program did not write.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
+        if path.lower().endswith((".png", ".npz")) and state_of(path) in ("foreign", "changed"):
+            raise InputError(
+                f"{path}: not written by this program, or changed since, and would be replaced; move it away"
+            )
 
     def write(self, path: str, data: bytes) -> None:
         """Write it, under its own name."""
