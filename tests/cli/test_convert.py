@@ -70,6 +70,30 @@ def test_what_a_run_writes_is_read_as_points(name, drawn, tmp_path):
     assert [len(row["targets"]) for row in rows] == [2, 2, 2]
 
 
+@pytest.mark.parametrize("name", ["yolo-seg", "labelme", "cvat", "coco"])
+def test_frames_of_a_stack_come_back_as_masks_and_as_points(name, drawn, tmp_path):
+    frames = np.stack([np.array(Image.open(drawn / f"images/{k}.png")) for k in range(3)])
+    (tmp_path / "frames").mkdir()
+    np.save(tmp_path / "frames/clip.npy", frames)
+    rows = [f"clip.npy#{k:06d},{10 + k},{20 + k}" for k in range(3)]
+    (tmp_path / "clicks.csv").write_text("\n".join(["image,x,y", *rows]) + "\n")
+    words = ("annotate", tmp_path / "frames", "--method", "threshold", "-p")
+    first = run(*words, tmp_path / "clicks.csv", "-o", tmp_path / "out", "--format", name)
+    assert first.exit_code == 0, first.output
+    back = run("convert", tmp_path / "out" / name, "-o", tmp_path / "a", "--to", "png", "--images", tmp_path / "frames")
+    assert back.exit_code == 0, back.output
+    same_masks(tmp_path / "out/masks", tmp_path / "a")
+    again = run(*words, tmp_path / "out" / name, "-o", tmp_path / "again")
+    assert again.exit_code == 0, again.output
+    assert sorted(each.name for each in (tmp_path / "again/masks").iterdir()) == [f"clip#{k:06d}.png" for k in range(3)]
+    placed = run(
+        "convert", tmp_path / "out", "-o", tmp_path / "b", "--to", "yolo-seg", "--images", tmp_path / "frames",
+        "--place-images", "link",
+    )  # fmt: skip
+    assert placed.exit_code == 2
+    assert "a frame is no file of its own, and cannot be placed (--place-images)" in placed.stderr
+
+
 @pytest.mark.parametrize("outputs", [[], ["--rle"], ["--instances"], ["--soft"], ["--format", "coco"]], ids=str)
 def test_masks_that_were_corrected_by_hand_are_those_of_the_run(outputs, drawn, tmp_path):
     words = ("annotate", drawn, "-o", tmp_path / "out", "--method", "threshold", *outputs)

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ...types import ImageLabels, TargetLabel, box_of, join_masks, number_masks, window_at
-from ..decode import decode_channels
+from ..decode import read_image
 from ..files import read_bytes
-from ..images import list_images, normal_id, strip_suffix
+from ..images import FRAME, list_images, normal_id, strip_suffix
 from ..limits import MAX_PIXEL_BYTES
 from ..outdir import name_error
 from ..text import decode_json
@@ -256,13 +256,17 @@ class Images:
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
-        files = () if folder is None else list_images(folder).files
-        self._files = {file.id: file for file in files}
+        found = None if folder is None else list_images(folder, stacks=True)
+        self._files = {} if found is None else {file.id: file for file in (*found.stacks, *found.files)}
 
     def path(self, image_id: str) -> str | None:
-        """Where the image is; None where there is no such image."""
+        """Where the image is, or the frame of a file; None where there is no such image."""
         file = self._files.get(image_id)
-        return None if file is None else file.path
+        if file is not None:
+            return file.path
+        frame = FRAME.fullmatch(image_id)
+        stack = None if frame is None else self._files.get(frame["file"])
+        return None if frame is None or stack is None else f"{stack.path}#{frame['frame']}"
 
     def file(self, image_id: str) -> str:
         """Its path below the folder, with suffix; empty where there is no such image."""
@@ -274,5 +278,5 @@ class Images:
         path = self.path(image_id)
         if path is None:
             return None
-        pixels, _ = decode_channels(read_bytes(path), path)
-        return pixels.shape[0], pixels.shape[1]
+        image, _ = read_image(path)
+        return image.shape[0], image.shape[1]

@@ -143,6 +143,8 @@ def _placed(
     for image in images:
         source = known.path(image.id)
         if place != "none" and source is not None:
+            if not os.path.isfile(source):
+                raise InputError(f"{source}: a frame is no file of its own, and cannot be placed (`place_images`)")
             suffix = os.path.splitext(source)[1]
             path = f"{image.id}{suffix}"
             folder.link(f"{form.images}/{path}" if form.images else path, source, copy=place == "copy")

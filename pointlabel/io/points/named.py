@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ...errors import InputError
-from ..images import normal_id, strip_suffix
+from ..images import FRAME, normal_id, strip_suffix
 from ..messages import Note
 from ..packed import Packed, SortedNames
 from .base import Bound, PointEntry, PointRow, PointSet
@@ -192,6 +192,9 @@ class NamedPoints:
 
         def id_of(image: NamedImage) -> str | None:
             image_id = self._id_of(image, finder, frames, frames_of_files)
+            if image_id is None and image.frame is None:
+                own = (normal_id(strip_suffix(name)) for name in image.names)
+                frames_of_files.update(name for name in own if FRAME.fullmatch(name))
             if image_id is None and (image.rows or image.error or self.names_images):
                 unknown.append(self._unknown(image))
             return image_id
