@@ -196,6 +196,8 @@ def timing(
     Times are milliseconds per target from the image in memory to its masks. Reading files is not counted, and the first
     call of each process, which loads compiled code, is reported apart.
 
+    Exit codes: as of bench accuracy.
+
     \b
     Examples:
         pointlabel bench timing data --size-prior fixed

@@ -60,6 +60,9 @@ def calibrate(
     masks of annotate that were mended by hand. Every style that is tried is judged on masks it was not fitted to. Where
     none is better than the default style, the file that is written keeps that.
 
+    Exit codes: 0 done, also where no style is worth using, 1 the output could not be written, 2 wrong arguments or
+    input.
+
     \b
     Example:
         pointlabel calibrate data -o style.toml

@@ -42,6 +42,8 @@ def connect(
     TOOL is x-anylabeling (its remote server) or label-studio (an ML backend). The server listens on this machine alone,
     keeps nothing, and writes nothing: what is labelled stays in the tool. Ctrl-C ends it.
 
+    Exit codes: 0 ended by Ctrl-C, 2 wrong arguments or input.
+
     \b
     Examples:
         pointlabel connect x-anylabeling

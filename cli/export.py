@@ -20,6 +20,8 @@ def export(source: str, out: str) -> None:
     It is run on noise beside torch before it is written. For a run it also holds how grey levels were scaled and the
     threshold.
 
+    Exit codes: 0 done, 1 the output could not be written, 2 wrong arguments or input.
+
     \b
     Example:
         pointlabel export dnanet.safetensors -o dnanet.onnx

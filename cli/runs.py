@@ -41,6 +41,8 @@ def compare(
     Each run is compared with the first: the difference, and the interval that holds 95 % of the differences when the
     images are drawn anew. An interval that holds 0 leaves open which run is better.
 
+    Exit codes: 0 done, 1 the output could not be written, 2 wrong arguments or input.
+
     \b
     Example:
         pointlabel runs compare runs/offline runs/lesps runs/pal --html runs.html --plot runs.png

@@ -36,6 +36,8 @@ def select(run: str, top: float, by: str, out: str | None, plot: str | None, see
     RUN is a finished run of the strategy bilevel. What it knows of each image, weight, prior difficulty, size and shape
     of the targets in its last label, lies in RUN/weights.csv. The seed is for --by random alone.
 
+    Exit codes: 0 done, 1 the output could not be written, 2 wrong arguments or input.
+
     \b
     Example:
         pointlabel train data --strategy bilevel --out runs/weighted

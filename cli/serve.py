@@ -52,6 +52,8 @@ def serve(
     alone, under a link with a token. OUT gets masks/ and manifest.jsonl as annotate writes them, clicks.csv, and
     journal.jsonl, from which the next serve goes on. A run of annotate in OUT is gone on with, too. Ctrl-C ends it.
 
+    Exit codes: 0 ended by Ctrl-C, 1 the output could not be written, 2 wrong arguments or input.
+
     \b
     Example:
         pointlabel serve data/images

@@ -36,6 +36,8 @@ def split(dataset: str, ratio: str, group: str, seed: int, no_check: bool, overw
     twins, such as frames of one scene, that lie in two parts are counted: a detector that has seen one of them is not
     tested by the other.
 
+    Exit codes: 0 done, 1 the output could not be written, 2 wrong arguments or input.
+
     \b
     Examples:
         pointlabel split data --ratio 6:2:2 --seed 1

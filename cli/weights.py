@@ -34,6 +34,8 @@ def import_weights(file: str, model: str, out: str, partial: bool, seed: int) ->
     Only tensors and plain containers are read: a file that would run code is refused. Names are matched, and OUT gets
     the weights as safetensors. Beside it, with the suffix .json, lies what became of each tensor.
 
+    Exit codes: 0 done, 1 the output could not be written, 2 wrong arguments or input.
+
     \b
     Example:
         pointlabel weights import DNANet.pth.tar --model dnanet -o dnanet.safetensors

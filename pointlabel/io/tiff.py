@@ -70,6 +70,11 @@ class TiffFrames:
         self._n_in_page = _frames_in_page(self._tiff.pages[0]) if one_page else 1
         self._n_planes = self._count_planes() if one_page and self._n_in_page == 1 else 1
 
+    def __del__(self) -> None:
+        for name in ("_tiff", "_file"):
+            if hasattr(self, name):  # where the file could not be opened there is none
+                getattr(self, name).close()
+
     def __len__(self) -> int:
         return max(len(self._places), self._n_in_page, self._n_planes)
 

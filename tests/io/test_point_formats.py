@@ -385,7 +385,8 @@ def test_cancelled_annotations_and_predictions_do_not_count(tmp_path):
     tasks = label_studio()
     tasks[0]["predictions"] = tasks[0]["annotations"]
     tasks[0]["annotations"] = [{**tasks[0]["annotations"][0], "was_cancelled": True}]
-    assert not bind(put(tmp_path, "a.json", tasks)).entries
+    with pytest.raises(InputError, match="none of its 1 tasks has an annotation, and predictions are no points"):
+        bind(put(tmp_path, "a.json", tasks))
     tasks[0]["completions"] = [{**tasks[0].pop("annotations")[0], "was_cancelled": False}]
     assert len(rows_of(put(tmp_path, "a.json", tasks))) == 1
 

@@ -95,7 +95,8 @@ def find_columns(path: str, cells: list[str]) -> Columns:
             missing = f"image, x, y (or such as {others})"
         else:
             missing = f"image (or such as {', '.join((*ALIASES['image'][1:4], ALIASES['frame'][0]))})"
-        raise InputError(f"{path}: the header must name {missing}, got {', '.join(cells)[:200]}")
+        given = ", ".join(" ".join(cell.split()) for cell in cells)[:200]
+        raise InputError(f"{path}: the header must name {missing}, got {given}")
     for name in (*found[1], *(names[place] for place in at.values())):
         if names.count(name) > 1:
             raise InputError(f"{path}: the header names the column {name} twice")

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from ...errors import InputError
 from ..walk import IMAGE_SUFFIXES
 from .base import PointRow
 from .given import Given
@@ -56,7 +57,8 @@ def read_label_studio(given: Given, origin: str = "center") -> NamedPoints:
     Raises
     ------
     InputError
-        Where the file is no list of tasks, or a result is damaged; it names file, task and value.
+        Where the file is no list of tasks, no task has an annotation, or a result is damaged; it names file, task and
+        value.
     """
     unused: Counter[str] = Counter()
     images: list[NamedImage] = []
@@ -65,6 +67,11 @@ def read_label_studio(given: Given, origin: str = "center") -> NamedPoints:
     for k, task in enumerate(tasks):
         with at(given.path, f"task [{k}]"):
             images += _images_of(given.path, as_table(task, "a task"), k, unused)
+    if tasks and not images:
+        raise InputError(
+            f"{given.path}: none of its {len(tasks)} tasks has an annotation, and predictions are no points; accept "
+            "them there first, or take the clicks that they were made from"
+        )
     return NamedPoints(given.path, images, notes=unused_shapes(given.path, unused), by_end=True)
 
 
