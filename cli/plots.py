@@ -74,6 +74,7 @@ def draw_runs(path: str, comparison: RunComparison) -> None:
             width = 0.8 / len(comparison.runs)
             right.bar(place - 0.4 + (number + 0.5) * width, height, width, color=colour)
     left.set(xlabel="epoch", ylabel="IoU with the labels of the held-out images", ylim=(0, 1))
+    left.xaxis.get_major_locator().set_params(integer=True)
     left.grid(alpha=0.3)
     left.legend(fontsize="small")
     right.set_xticks(range(3), ["IoU", "nIoU", "Pd"])

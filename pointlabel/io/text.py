@@ -41,7 +41,8 @@ def decode_text(data: bytes, path: str, what: str, errors: str = "strict") -> st
     try:
         text = data.decode("utf-16") if data.startswith(_UTF16) else data.decode("utf-8-sig", errors)
     except UnicodeDecodeError as error:
-        found = f"got byte {error.object[error.start]:#04x}"
+        line = error.object.count(b"\n", 0, error.start) + 1
+        found = f"got byte {error.object[error.start]:#04x} in line {line}"
         raise InputError(f"{path}: {what} must be UTF-8, or UTF-16 with its byte order mark; {found}") from error
     if "\0" in text:
         raise InputError(f"{path}: {what} must be text, and holds a zero byte; save it as UTF-8")

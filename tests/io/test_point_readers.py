@@ -173,7 +173,7 @@ def test_bad_tables_name_file_line_and_value(tmp_path, text, sentence):
 
 
 def test_other_encodings_are_named(tmp_path):
-    with pytest.raises(InputError, match=r"must be UTF-8, or UTF-16 with its byte order mark; got byte 0xe4"):
+    with pytest.raises(InputError, match=r"must be UTF-8, or UTF-16 with its byte order mark; got byte 0xe4 in line 2"):
         table_at(write_table(tmp_path, "image,x,y\nhäuser,1,2\n", encoding="latin-1"))
 
 
