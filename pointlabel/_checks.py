@@ -62,7 +62,7 @@ def as_unit_vector(values: ArrayLike, n: int, name: str) -> NDArray[np.float64]:
 
 
 def _as_array(values: ArrayLike, name: str) -> NDArray:
-    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+    if np.ma.is_masked(values):
         raise InputError(
             f"{name} has masked values; fill them, those of an image by NaN: .astype(float).filled(np.nan)"
         )

@@ -8,7 +8,7 @@ from ..engine.default.style import load_styles
 from .choose import Calibration
 from .styles import Style
 
-#: Fewer images have too few resamples for the interval to be told to people.
+#: Of fewer images no interval is told to people: they have too few resamples.
 FEWEST_IMAGES = 6
 
 

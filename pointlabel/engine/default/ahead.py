@@ -10,7 +10,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
+from multiprocessing.spawn import get_executable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -141,7 +143,8 @@ def compile_ahead(n_processes: int | None = None) -> None:
     try:
         for share in shares[1:]:
             numbers = [str(KERNELS.index(each)) for each in share]
-            others.append(subprocess.Popen([sys.executable, "-m", __name__, *numbers], **silent))
+            with suppress(OSError):
+                others.append(subprocess.Popen([get_executable(), "-m", __name__, *numbers], **silent))
         for each in shares[0] if shares else ():
             _compile(each)
         for process in others:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,6 +17,8 @@ from ..files import read_bytes
 from ..manifest import MANIFEST_NAME, sorted_records
 from ..masks.npz import decode_npz
 from ..masks.read import read_grey_mask
+from ..outdir import REPLACEABLE
+from ..seal import state_of
 from . import coco, pictures
 from .base import TARGET, ImageMasks, Images, MaskTarget, check_shape, make_target
 
@@ -90,10 +91,10 @@ def masks_of_record(
 
 
 def _changed_mask(record: dict[str, Any], folder: str, shape: tuple[int, int], where: str) -> NDArray[np.bool_] | None:
-    """The mask of an image where it is not what the run wrote; None where it is, or is not there."""
+    """The mask of an image where somebody has changed it, by the rule of a run that goes on; None where nobody has."""
     path = os.path.join(folder, "masks", f"{record['id']}.png")
     known = record.get("outputs_sha256", {}).get("masks")
-    if known is None or not os.path.isfile(path) or hashlib.sha256(read_bytes(path)).hexdigest() == known:
+    if known is None or state_of(path, known) in REPLACEABLE:
         return None
     mask = read_grey_mask(path).mask()
     if mask.shape != shape:

@@ -78,19 +78,16 @@ class FileFolder:
         entries: dict[str, PointEntry] = {}
         unknown = []
         paths: dict[str, list[str]] = {}
-        frames: set[str] = set()
         for name, each in self._paths.items():
             part, _, rest = name.partition("/")
-            is_below = name not in ids and part in self._parts and rest in ids
-            if part in self._parts and FRAME.fullmatch(rest):
-                frames.add(rest)
+            is_below = name not in ids and part in self._parts and (rest in ids or FRAME.fullmatch(rest))
             paths.setdefault(rest if is_below else name, []).extend(each)
         for name, (path, *rivals) in paths.items():
             if name in ids:
                 entries[name] = FileEntry(path, self._parse, tuple(rivals))
             else:
                 unknown.append((name, f"{path}: there is no image for these points"))
-        return Bound(entries, unknown, frames)
+        return Bound(entries, unknown)
 
 
 def id_of_file(path: str, root: str) -> str:

@@ -30,10 +30,15 @@ class FrameFinder:
     ----------
     ids : of the images.
     n_frames : of the sequence, None where it is not known.
+
+    Attributes
+    ----------
+    of_files : ids that frames would have where the sequences that were asked for are files (`Bound.frames`).
     """
 
     def __init__(self, ids: Collection[str], n_frames: int | None) -> None:
         self._ids, self._n_frames = ids, n_frames
+        self.of_files: set[str] = set()
         self._of: dict[str, dict[int, str] | str] = {}
 
     def id_of(self, file: str, sequence: str, frame: int) -> str | None:

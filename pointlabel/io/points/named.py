@@ -186,25 +186,22 @@ class NamedPoints:
             return Bound({next(iter(ids)): self._entry(self._images)}, [])
         names = SortedNames.of(ids)
         unknown: list[tuple[str, str]] = []
-        frames_of_files: set[str] = set()
         finder = NameFinder(self._path, names, root)
         frames = FrameFinder(names, self._n_frames)
 
         def id_of(image: NamedImage) -> str | None:
-            image_id = self._id_of(image, finder, frames, frames_of_files)
+            image_id = self._id_of(image, finder, frames)
             if image_id is None and image.frame is None:
                 own = (normal_id(strip_suffix(name)) for name in image.names)
-                frames_of_files.update(name for name in own if FRAME.fullmatch(name))
+                frames.of_files.update(name for name in own if FRAME.fullmatch(name))
             if image_id is None and (image.rows or image.error or self.names_images):
                 unknown.append(self._unknown(image))
             return image_id
 
         entries = NamedEntries(names, self._images, map(id_of, self._images), self._entry)
-        return Bound(entries, unknown, frames_of_files)
+        return Bound(entries, unknown, frames.of_files)
 
-    def _id_of(
-        self, image: NamedImage, finder: NameFinder, frames: FrameFinder, frames_of_files: set[str]
-    ) -> str | None:
+    def _id_of(self, image: NamedImage, finder: NameFinder, frames: FrameFinder) -> str | None:
         if image.frame is not None:
             sequence = image.names[0]
             inside = finder.id_of(f"{sequence}#{image.frame:06d}") if sequence else None
@@ -215,7 +212,7 @@ class NamedPoints:
             if found is not None and (own is None or last_number(own) == image.frame):
                 return found
             if sequence:
-                frames_of_files.add(f"{own or normal_id(strip_suffix(sequence))}#{image.frame:06d}")
+                frames.of_files.add(f"{own or normal_id(strip_suffix(sequence))}#{image.frame:06d}")
             # Of several frames in one TIFF the first is read; beside the name of another image the number says nothing.
             is_first = image.frame == 0 or not sequence.lower().endswith((".tif", ".tiff"))
             return own if is_first else None
